@@ -1,0 +1,67 @@
+"""What masksolve raises: one clear sentence each, all of them ``ValueError``."""
+
+from __future__ import annotations
+
+__all__ = [
+    "FileFormatError",
+    "InvalidInput",
+    "InvalidPattern",
+    "MaskViolation",
+    "MasksolveError",
+    "UnknownMethod",
+]
+
+
+class MasksolveError(ValueError):
+    """Base of every error that masksolve raises on purpose."""
+
+
+class InvalidPattern(MasksolveError):
+    """The N:M pattern makes no sense or is not supported."""
+
+
+class InvalidInput(MasksolveError):
+    """An array or an option is not what the function takes."""
+
+
+class UnknownMethod(MasksolveError):
+    """No method of that name, or the method cannot solve this pattern."""
+
+
+class FileFormatError(MasksolveError):
+    """A file is missing, damaged, or does not hold what was asked for."""
+
+
+class MaskViolation(MasksolveError):
+    """A mask breaks its pattern.
+
+    Attributes
+    ----------
+    matrix : tuple of int
+        Index of the matrix within the batch axes, ``()`` without any.
+    axis : {"row", "column"}
+        Which kind of line breaks the pattern.
+    line : int
+        Index of that row or column in the matrix.
+    span : tuple of int
+        Half-open range of positions along the line: the tile.
+    kept : int
+        How many are kept there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        matrix: tuple[int, ...],
+        axis: str,
+        line: int,
+        span: tuple[int, int],
+        kept: int,
+    ) -> None:
+        super().__init__(message)
+        self.matrix = matrix
+        self.axis = axis
+        self.line = line
+        self.span = span
+        self.kept = kept

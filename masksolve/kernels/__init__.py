@@ -1,0 +1,1 @@
+"""Compiled loops over preallocated arrays: numba only, no validation, no raising."""
