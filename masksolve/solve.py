@@ -70,7 +70,7 @@ class _Problem:
     def count(self, numbers: Mapping[str, float]) -> None:
         """Add to the statistics; the boxes of one problem are solved by several threads."""
         with self.lock:
-            self.counts.update(numbers)  # type: ignore[arg-type]
+            self.counts.update(numbers)
 
     def at_most(self, box: Box) -> bool:
         return self.pattern.at_most or box.partial

@@ -37,7 +37,7 @@ EXTRA_ROW = -2
 
 
 @kernel
-def augment_tile(  # type: ignore[no-untyped-def]
+def augment_tile(
     s, n, at_most, x, u, v, row_count, col_count, row_dist, col_dist, row_from, col_from, done
 ):
     """Repair the columns of one tile; return the number of augmenting paths."""
@@ -153,7 +153,7 @@ def augment_tile(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def augment_tiles(scores, n, at_most, mask, u, v):  # type: ignore[no-untyped-def]
+def augment_tiles(scores, n, at_most, mask, u, v):
     """Solve every tile to optimality; return the number of augmenting paths.
 
     scores (t, m, m) float64; mask (t, m, m) bool and u (t, m) are written; v (t, m)

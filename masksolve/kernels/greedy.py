@@ -16,7 +16,7 @@ __all__ = ["keep_heaviest", "prune_lightest"]
 
 
 @kernel
-def keep_heaviest(scores, n, at_most, mask):  # type: ignore[no-untyped-def]
+def keep_heaviest(scores, n, at_most, mask):
     """Greedy from above: scores (t, m, m) float64, mask (t, m, m) bool is written."""
     tiles, m, _ = scores.shape
     rows = np.empty(m, dtype=np.int64)
@@ -37,7 +37,7 @@ def keep_heaviest(scores, n, at_most, mask):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def prune_lightest(scores, n, mask):  # type: ignore[no-untyped-def]
+def prune_lightest(scores, n, mask):
     """Greedy from below: scores (t, m, m) float64, mask (t, m, m) bool is written."""
     tiles, m, _ = scores.shape
     rows = np.empty(m, dtype=np.int64)

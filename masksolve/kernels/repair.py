@@ -21,7 +21,7 @@ __all__ = ["fill_lines"]
 
 
 @kernel
-def fill_lines(scores, n, mask):  # type: ignore[no-untyped-def]
+def fill_lines(scores, n, mask):
     """Fill (t, m, m) masks in place, whose lines hold at most n; return the steps."""
     tiles, m, _ = scores.shape
     rows = np.empty(m, dtype=np.int64)

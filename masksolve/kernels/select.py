@@ -15,7 +15,7 @@ __all__ = ["select_lines", "select_rows"]
 
 
 @kernel
-def select_rows(s, n, at_most, v, u, x, top, where):  # type: ignore[no-untyped-def]
+def select_rows(s, n, at_most, v, u, x, top, where):
     """Give each row its n largest s_ij - v_j, the lower column first among equals.
 
     With at_most only positive values count. Writes u and x; top and where are
@@ -47,7 +47,7 @@ def select_rows(s, n, at_most, v, u, x, top, where):  # type: ignore[no-untyped-
 
 
 @kernel
-def select_lines(lines, n, at_most, mask, u):  # type: ignore[no-untyped-def]
+def select_lines(lines, n, at_most, mask, u):
     """Solve plain N:M: lines (t, m) float64; mask (t, m) and u (t,) are written."""
     top = np.empty(n)
     where = np.empty(n, dtype=np.int64)
