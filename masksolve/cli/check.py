@@ -1,0 +1,190 @@
+"""``masksolve check`` and ``masksolve certify``: verdicts on masks from anywhere."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masksolve.checks import check_mask
+from masksolve.cli.common import (
+    about,
+    choose,
+    matches,
+    print_json,
+    print_table,
+    progress_bar,
+    share,
+    tensor_options,
+)
+from masksolve.errors import InvalidInput, MaskViolation
+from masksolve.pattern import Pattern
+from masksolve.result import Status
+from masksolve.solve import certify
+from masksolve.storage.masks import read_layout, read_mask, read_records
+from masksolve.storage.tensors import TensorFile
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Any) -> None:
+    """Add ``check`` and ``certify``."""
+    parser = commands.add_parser(
+        "check",
+        help="does a file obey a pattern? exit 1 and the first violation if not",
+        description="Check masks, or masked weights (their zeros; kept weights may be zero, so "
+        "lines may hold fewer), against a pattern. Exit code 1 and the first violation if not.",
+    )
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument(
+        "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
+    )
+    tensor_options(parser)
+    parser.set_defaults(run=_check)
+
+    parser = commands.add_parser(
+        "certify",
+        help="prove how far masks are from the optimum; exit 1 if not optimal",
+        description="Judge masks, ours or dense 0/1 tensors of the weights' names, against "
+        "a proven bound. Exit code 1 unless every tile is proven optimal.",
+    )
+    parser.add_argument("weights", metavar="WEIGHTS", type=Path)
+    parser.add_argument("masks", metavar="MASKS", type=Path)
+    parser.add_argument(
+        "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
+    )
+    tensor_options(parser)
+    parser.set_defaults(run=_certify)
+
+
+class _Masks:
+    """The masks of a file: packed ones, masked weights of ours, or any dense tensors."""
+
+    def __init__(self, path: Path, options: argparse.Namespace) -> None:
+        self.file = TensorFile(path)
+        self.options = options
+        self.given = Pattern.parse(options.pattern) if options.pattern else None
+        kind, self.records = read_records(self.file)
+        self.packed = kind == "masks"
+        if not self.records and self.given is None:
+            raise InvalidInput(f"{path} names no pattern: say which by --pattern")
+
+    def names(self) -> dict[str, tuple[int, int]]:
+        """Names of the chosen tensors, and the axes of each one's matrix."""
+        if not self.records or (self.options.tensors and not self.packed):
+            return choose(self.file, self.options, integers=True)
+        found = {
+            name: self.options.axes or read_layout(self.file, name, self.records)[1]
+            for name in self.records
+            if matches(name, self.options)
+        }
+        if not found:
+            wanted = " ".join(self.options.tensors or ["*"])
+            raise InvalidInput(f"{self.file.path} holds no mask of {wanted}")
+        return found
+
+    def pattern(self, name: str) -> Pattern:
+        """Return the pattern that was asked for, else the one on record."""
+        return self.given or read_layout(self.file, name, self.records)[0]
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read a mask, or whatever dense tensor stands for one."""
+        if self.packed:
+            return read_mask(self.file, name, self.records).mask
+        return self.file.read(name)
+
+
+def _check(options: argparse.Namespace) -> int:
+    masks = _Masks(options.file, options)
+    names = masks.names()
+    with progress_bar([masks.file.tensors[name] for name in names]) as bar:
+        for name, axes in names.items():
+            array, pattern = masks.read(name), masks.pattern(name)
+            with about(masks.file, name), bar.tensor(name, array.shape):
+                if not masks.packed:  # weights: what is not zero
+                    array = array != 0
+                    pattern = Pattern(pattern.n, pattern.m, pattern.transposable, at_most=True)
+                try:
+                    check_mask(array, pattern, axes=axes)
+                except MaskViolation as violation:
+                    _print_verdict(options, name, violation, len(names))
+                    return 1
+    _print_verdict(options, None, None, len(names))
+    return 0
+
+
+def _print_verdict(
+    options: argparse.Namespace, name: str | None, violation: MaskViolation | None, count: int
+) -> None:
+    if options.json:
+        content: dict[str, Any] = {"valid": violation is None, "tensors": count}
+        if violation is not None:
+            content["violation"] = {
+                "tensor": name,
+                "matrix": violation.matrix,
+                "axis": violation.axis,
+                "line": violation.line,
+                "span": violation.span,
+                "kept": violation.kept,
+                "message": str(violation),
+            }
+        print_json(content)
+    elif violation is None:
+        print(f"{options.file}: all {count} tensors are valid")
+    else:
+        print(f"{options.file}: tensor {name!r}: {violation}")
+
+
+def _certify(options: argparse.Namespace) -> int:
+    masks = _Masks(options.masks, options)
+    names = masks.names()
+    weights = TensorFile(options.weights)
+    rows: list[dict[str, Any]] = []
+    with progress_bar(
+        [weights.tensors[name] for name in names if name in weights.tensors]
+    ) as bar:
+        for name, axes in names.items():
+            array, mask, pattern = weights.read(name), masks.read(name), masks.pattern(name)
+            with about(weights, name), bar.tensor(name, array.shape) as report:
+                try:
+                    found = certify(
+                        array,
+                        mask,
+                        pattern,
+                        axes=axes,
+                        threads=options.threads,
+                        progress=report,
+                    )
+                except MaskViolation as violation:
+                    raise InvalidInput(f"not a mask of {pattern}: {violation}") from None
+            rows.append(
+                {
+                    "name": name,
+                    "pattern": str(pattern),
+                    "objective": found.objective,
+                    "upper_bound": found.upper_bound,
+                    "gap": found.gap,
+                    "status": found.status.value,
+                }
+            )
+    optimal = all(row["status"] == Status.OPTIMAL.value for row in rows)
+    total = {key: float(np.sum([row[key] for row in rows])) for key in ("objective", "gap")}
+    if options.json:
+        print_json({"optimal": optimal, "tensors": rows, "total": total})
+    else:
+        lines = [_line(row, row["name"], row["status"]) for row in rows]
+        if len(rows) > 1:
+            lines.append(
+                _line(total, f"all {len(rows)}", "optimal" if optimal else "not optimal")
+            )
+        columns = ["tensor", "kept score", "proven gap", "of it", "status"]
+        print_table(f"{options.masks} for {options.weights}", columns, lines)
+    return 0 if optimal else 1
+
+
+def _line(row: dict[str, Any], name: str, status: str) -> list[str]:
+    score, gap = row["objective"], row["gap"]
+    return [name, f"{score:.6g}", f"{gap:.2g}", share(gap, score), status]

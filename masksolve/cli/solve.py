@@ -1,0 +1,201 @@
+"""``masksolve solve``: masks, or masked weights, for the tensors of a file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masksolve.cli.common import (
+    about,
+    choose,
+    print_json,
+    print_table,
+    progress_bar,
+    share,
+    tensor_options,
+)
+from masksolve.errors import InvalidInput
+from masksolve.pattern import Pattern
+from masksolve.result import MaskResult
+from masksolve.solve import repair, solve
+from masksolve.solvers import METHODS, find_method
+from masksolve.storage.masks import describe, longest_record, pack, record
+from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Any) -> None:
+    """Add ``solve``."""
+    parser = commands.add_parser(
+        "solve",
+        help="find masks for the tensors of a safetensors file",
+        description="Find masks for the tensors of a safetensors file and write them, one bit "
+        "per weight, with their proofs' figures. OUT appears whole or not at all.",
+    )
+    parser.add_argument("input", metavar="IN", type=Path)
+    parser.add_argument("output", metavar="OUT", type=Path)
+    parser.add_argument("--pattern", required=True, metavar="N:M[,plain][,at-most]")
+    parser.add_argument(
+        "--method", default="exact", help=f"{', '.join(METHODS)}; default: exact"
+    )
+    parser.add_argument(
+        "--apply", action="store_true",
+        help="write the whole file with the masked weights set to zero instead",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repair", action="store_true", help="fill lines that the method leaves short"
+    )
+    parser.add_argument(
+        "--compare", nargs="+", metavar="METHOD", default=[],
+        help="solve by these as well and show what they would have lost",
+    )  # fmt: skip
+    tensor_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    pattern = Pattern.parse(options.pattern)
+    for method in (options.method, *options.compare):
+        find_method(method, pattern)
+    _check_paths(options.input, options.output)
+    file = TensorFile(options.input)
+    chosen = choose(file, options)
+    rows: list[dict[str, Any]] = []
+    records: dict[str, Any] = {}
+    longest = {
+        name: longest_record(file.tensors[name].shape, pattern, axes, options.method)
+        for name, axes in chosen.items()
+    }
+    kind = "weights" if options.apply else "masks"
+    other = file.metadata if options.apply else {}
+    specs = [
+        spec if options.apply else TensorSpec.packed(name, spec.shape)
+        for name, spec in file.tensors.items()
+        if options.apply or name in chosen
+    ]
+    with (
+        progress_bar([file.tensors[name] for name in chosen]) as bar,
+        write_tensors(options.output, specs, other | describe(kind, longest)) as writer,
+    ):
+        for name in (spec.name for spec in specs):
+            if name not in chosen:
+                writer.copy(file, name)
+                continue
+            weights = file.read(name)
+            with about(file, name), bar.tensor(name, weights.shape) as report:
+                result, row = _solve(weights, name, pattern, chosen[name], options, report)
+            rows.append(row)
+            records[name] = record(result)
+            if options.apply:
+                writer.write(_masked(weights, result.mask))
+            else:
+                writer.write(pack(result.mask))
+        writer.finish(other | describe(kind, records))
+    _report(rows, pattern, options)
+    return 0
+
+
+def _check_paths(source: Path, target: Path) -> None:
+    if target.is_dir():
+        raise InvalidInput(f"output {target} is a folder: expected the name of a file")
+    if not target.absolute().parent.is_dir():
+        raise InvalidInput(f"output {target} lies in a folder that does not exist")
+    if target.exists() and source.exists() and os.path.samefile(source, target):
+        raise InvalidInput(f"output {target} is the input: expected another file")
+
+
+def _solve(
+    weights: NDArray[Any],
+    name: str,
+    pattern: Pattern,
+    axes: tuple[int, int],
+    options: argparse.Namespace,
+    report: Any,
+) -> tuple[MaskResult, dict[str, Any]]:
+    started = time.perf_counter()
+    common: dict[str, Any] = {"axes": axes, "threads": options.threads}
+    result = solve(weights, pattern, method=options.method, progress=report, **common)
+    if options.repair:
+        result = repair(weights, result.mask, pattern, **common)
+    row = record(result) | {
+        "name": name,
+        "total": float(np.abs(weights, dtype=np.float64).sum()),
+        "gap": result.gap,
+        "tiles": result.stats["tiles"],
+        "short_tiles": result.stats["short_tiles"],
+        "seconds": time.perf_counter() - started,
+        "compare": {},
+    }
+    for method in options.compare:
+        rival = solve(weights, pattern, method=method, **common)
+        row["compare"][method] = {
+            "objective": rival.objective,
+            "short_tiles": rival.stats["short_tiles"],
+            "seconds": rival.stats["seconds"],
+        }
+    return result, row
+
+
+def _masked(weights: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
+    """Set pruned weights to +0.0 in place, whatever the dtype."""
+    bits = weights.view(f"u{weights.dtype.itemsize}")
+    np.multiply(bits, mask, out=bits)
+    return weights
+
+
+def _report(rows: list[dict[str, Any]], pattern: Pattern, options: argparse.Namespace) -> None:
+    sums = ("objective", "total", "tiles", "short_tiles", "seconds")
+    total: dict[str, Any] = {key: sum(row[key] for row in rows) for key in sums}
+    bounded = all(row["gap"] is not None for row in rows)
+    total["gap"] = sum(row["gap"] for row in rows) if bounded else None
+    total["compare"] = {
+        method: {
+            key: sum(row["compare"][method][key] for row in rows)
+            for key in ("objective", "short_tiles", "seconds")
+        }
+        for method in options.compare
+    }
+    statuses = [row["status"] for row in rows]
+    worst = ("underfilled", "feasible", "optimal")
+    total["status"] = min(statuses, key=worst.index)
+    if options.json:
+        print_json(
+            {
+                "pattern": str(pattern),
+                "method": options.method,
+                "output": str(options.output),
+                "tensors": rows,
+                "total": total,
+            }
+        )
+        return
+    columns = ["tensor", "shape", "kept score", "of all", "proven gap", "status", "seconds"]
+    columns += [f"{method} loses" for method in options.compare]
+    lines = [_line(row, row["name"], "x".join(map(str, row["shape"]))) for row in rows]
+    if len(rows) > 1:
+        lines.append(_line(total, f"all {len(rows)}", ""))
+    print_table(f"{pattern} by {options.method}: {options.output}", columns, lines)
+
+
+def _line(row: dict[str, Any], name: str, shape: str) -> list[str]:
+    line = [
+        name,
+        shape,
+        f"{row['objective']:.6g}",
+        share(row["objective"], row["total"]),
+        "unknown" if row["gap"] is None else f"{row['gap']:.2g}",
+        row["status"],
+        f"{row['seconds']:.2f}",
+    ]
+    for rival in row["compare"].values():
+        lost = share(row["objective"] - rival["objective"], row["objective"])
+        short = rival["short_tiles"]
+        line.append(lost + (f" ({short} of {row['tiles']} tiles short)" if short else ""))
+    return line

@@ -1,0 +1,220 @@
+"""safetensors files one tensor at a time.
+
+The format is an 8-byte length, a JSON header padded with spaces, then the tensors'
+bytes. The safetensors library checks a file when it is opened; it can neither hand
+out bfloat16 or float8 as NumPy arrays nor write without holding every tensor, so the
+bytes are read and written here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from masksolve.errors import FileFormatError
+from masksolve.storage.atomic import whole_file
+
+__all__ = ["TensorFile", "TensorSpec", "TensorWriter", "write_tensors"]
+
+DTYPES: Mapping[str, Any] = {
+    "BOOL": np.bool_,
+    "U8": np.uint8,
+    "I8": np.int8,
+    "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2,
+    "I16": np.int16,
+    "U16": np.uint16,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+    "I32": np.int32,
+    "U32": np.uint32,
+    "F32": np.float32,
+    "I64": np.int64,
+    "U64": np.uint64,
+    "F64": np.float64,
+}
+COPY_BYTES = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What a header says of a tensor."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    nbytes: int
+
+    @classmethod
+    def packed(cls, name: str, shape: Sequence[int]) -> TensorSpec:
+        """Describe the bit-packed mask of a tensor of `shape`."""
+        nbytes = -(-prod(shape) // 8)
+        return cls(name, "U8", (nbytes,), nbytes)
+
+    @property
+    def floating(self) -> bool:
+        """Whether it holds numbers with a fraction, of a type that can be read."""
+        return self.dtype in DTYPES and self.dtype[0] in "FB" and self.dtype != "BOOL"
+
+
+class TensorFile:
+    """A safetensors file, its header read and checked, its tensors read on demand.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Attributes
+    ----------
+    tensors : dict of str to TensorSpec
+        In the order of the file.
+    metadata : dict of str to str
+
+    Raises
+    ------
+    FileFormatError
+        If the file is missing, truncated or not safetensors.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            with self.path.open("rb") as file:
+                with safe_open(self.path, framework="np"):
+                    pass  # checks the header and that all bytes are there
+                length = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(length))
+        except SafetensorError as error:
+            raise FileFormatError(f"{path} is not a whole safetensors file: {error}") from None
+        except OSError as error:
+            raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
+        self.metadata: dict[str, str] = header.pop("__metadata__", None) or {}
+        self.tensors: dict[str, TensorSpec] = {}
+        self._offsets: dict[str, int] = {}
+        for name, entry in sorted(header.items(), key=lambda e: e[1]["data_offsets"]):
+            start, stop = entry["data_offsets"]
+            shape = tuple(entry["shape"])
+            self.tensors[name] = TensorSpec(name, entry["dtype"], shape, stop - start)
+            self._offsets[name] = 8 + length + start
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Read one tensor into memory.
+
+        Raises
+        ------
+        FileFormatError
+            If there is none of that name, or its dtype is none that NumPy can hold.
+        """
+        spec = self.tensors.get(name)
+        if spec is None:
+            raise FileFormatError(f"{self.path} holds no tensor {name!r}")
+        if spec.dtype not in DTYPES:
+            raise FileFormatError(
+                f"{self.path}: tensor {name!r} has dtype {spec.dtype}, which is not supported"
+            )
+        dtype = np.dtype(DTYPES[spec.dtype])
+        count, offset = prod(spec.shape), self._offsets[name]
+        try:
+            array = np.fromfile(self.path, dtype=dtype, count=count, offset=offset)
+        except OSError as error:
+            raise FileFormatError(
+                f"cannot read {self.path}: {error.strerror or error}"
+            ) from None
+        if array.size != count:
+            raise FileFormatError(f"{self.path} was cut short while tensor {name!r} was read")
+        return array.reshape(spec.shape)
+
+    def copy(self, name: str, target: IO[bytes]) -> None:
+        """Copy one tensor's bytes as they are."""
+        left = self.tensors[name].nbytes
+        with self.path.open("rb") as file:
+            file.seek(self._offsets[name])
+            while left:
+                part = file.read(min(left, COPY_BYTES))
+                if not part:
+                    raise FileFormatError(
+                        f"{self.path} was cut short while tensor {name!r} was copied"
+                    )
+                target.write(part)
+                left -= len(part)
+
+
+class TensorWriter:
+    """What `write_tensors` hands out: takes the tensors in order, then the metadata."""
+
+    def __init__(self, file: IO[bytes], specs: Sequence[TensorSpec], room: int) -> None:
+        self.file = file
+        self._specs = specs
+        self._room = room
+        self._left = iter(specs)
+        file.seek(8 + room)
+
+    def write(self, array: NDArray[Any]) -> None:
+        """Write the next tensor."""
+        spec = next(self._left)
+        if array.nbytes != spec.nbytes:
+            raise ValueError(
+                f"tensor {spec.name!r} has {array.nbytes} bytes, not {spec.nbytes}"
+            )
+        self.file.write(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+
+    def copy(self, source: TensorFile, name: str) -> None:
+        """Copy the next tensor from another file."""
+        next(self._left)
+        source.copy(name, self.file)
+
+    def finish(self, metadata: Mapping[str, str]) -> None:
+        """Write the header."""
+        header = _header(self._specs, metadata)
+        self.file.seek(0)
+        self.file.write(self._room.to_bytes(8, "little") + header.ljust(self._room))
+
+
+@contextmanager
+def write_tensors(
+    path: str | Path, specs: Sequence[TensorSpec], longest: Mapping[str, str]
+) -> Iterator[TensorWriter]:
+    """Write a safetensors file in order, with metadata that is known only at the end.
+
+    Parameters
+    ----------
+    path : str or Path
+        Appears when the block ends without an exception, whole.
+    specs : sequence of TensorSpec
+        Every tensor, in the order in which they will be written.
+    longest : mapping of str to str
+        Metadata at least as long as what `TensorWriter.finish` will be given: the
+        header's place comes before the tensors.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be written.
+    """
+    room = -(-len(_header(specs, longest)) // 8) * 8
+    size = 8 + room + sum(spec.nbytes for spec in specs)
+    with whole_file(Path(path), size) as file:
+        yield TensorWriter(file, specs, room)
+
+
+def _header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
+    entries: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    offset = 0
+    for spec in specs:
+        entries[spec.name] = {
+            "dtype": spec.dtype,
+            "shape": list(spec.shape),
+            "data_offsets": [offset, offset + spec.nbytes],
+        }
+        offset += spec.nbytes
+    return json.dumps(entries, separators=(",", ":")).encode()
