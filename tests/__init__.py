@@ -1,0 +1,1 @@
+"""The suite mirrors the package; `naive` and `strategies` are shared by all of it."""
