@@ -7,7 +7,7 @@ author = "the masksolve authors"
 copyright = author
 version = release = installed_version("masksolve")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
 exclude_patterns = ["_build"]
 root_doc = "index"
 
@@ -17,7 +17,6 @@ myst_heading_anchors = 3
 default_role = "py:obj"  # single backticks in docstrings link where they can
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc sections say it in words
-autosummary_generate = False  # every name is documented on api.md itself
 numpydoc_show_class_members = False
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
