@@ -9,7 +9,7 @@ from hypothesis import settings
 pytest.register_assert_rewrite("tests.properties")
 
 settings.register_profile(
-    "masksolve", deadline=None, derandomize="CI" in os.environ, max_examples=60
+    "masksolve", deadline=None, derandomize="CI" in os.environ, max_examples=150
 )
 settings.load_profile("masksolve")
 

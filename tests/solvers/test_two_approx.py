@@ -37,10 +37,8 @@ def test_keeps_top_n_of_the_row_and_of_the_column(pattern, random):
 
 
 def test_prefers_the_earlier_of_equal_scores():
-    assert (
-        solve(np.ones((3, 3)), Pattern(1, 3)).mask.sum()
-        == solve(np.ones((3, 3)), Pattern(1, 3)).mask[0, 0]
-    )
+    mask = solve(np.ones((3, 3)), Pattern(1, 3)).mask
+    assert mask.astype(int).tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
 
 
 def test_reports_short_lines():

@@ -1,0 +1,1 @@
+"""The commands, run in-process through `main` and now and then as real processes."""

@@ -1,0 +1,87 @@
+import json
+import signal
+from typing import NamedTuple
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from masksolve.cli.main import main
+from tests.storage.files import write_file
+
+
+class Ran(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process; one that goes well says nothing on stderr."""
+
+    def run(*arguments, code=0):
+        handler = signal.getsignal(signal.SIGTERM)
+        try:
+            found = main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            found = stop.code
+        finally:
+            signal.signal(signal.SIGTERM, handler)
+        ran = Ran(found, *capsys.readouterr())
+        assert ran.code == code, ran
+        assert (ran.err == "") == (code < 2)
+        return ran
+
+    return run
+
+
+def make_tensors():
+    """Make what a model holds: layers of several dtypes, and things that are none."""
+    rng = np.random.default_rng(0)
+
+    def layer(*shape, dtype=np.float32):
+        return rng.normal(size=shape).astype(dtype)
+
+    return {
+        "encoder.0.weight": layer(12, 10),  # ragged for 2:4
+        "encoder.0.bias": np.array([1.0, np.nan, -0.0], np.float32),
+        "encoder.1.weight": layer(8, 16, dtype=ml_dtypes.bfloat16),
+        "head.weight": layer(8, 8, dtype=np.float16),
+        "tiny.weight": layer(8, 12, dtype=ml_dtypes.float8_e4m3fn),
+        "conv.weight": layer(8, 4, 3, 3),
+        "steps": rng.integers(-99, 99, (8, 8)),
+        "scale": np.float32(3.0).reshape(()),
+        "phases": layer(3, 3, dtype=np.complex64),
+        "flags": rng.random((5, 3)) < 0.5,
+    }
+
+
+@pytest.fixture
+def tensors():
+    return make_tensors()
+
+
+@pytest.fixture
+def matrices(tensors):
+    """The tensors that are chosen by default: those of two dimensions, of floats."""
+    return {
+        name: tensors[name]
+        for name in ("encoder.0.weight", "encoder.1.weight", "head.weight", "tiny.weight")
+    }
+
+
+@pytest.fixture
+def model(tmp_path, tensors):
+    return write_file(tmp_path / "model", tensors, {"format": "pt", "note": "ü"})
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"

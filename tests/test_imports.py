@@ -1,0 +1,71 @@
+"""What `import masksolve` loads, and that compiled kernels are kept on disk."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from masksolve.kernels.jit import kernel
+
+HEAVY = ["torch", "matplotlib", "scipy", "ortools", "numba"]
+
+
+def run(code, **environment):
+    """Run code in a fresh interpreter, warnings being errors; what it prints, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_importing_loads_nothing_heavy():
+    code = f"""
+import json, sys
+import masksolve
+print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
+"""
+    assert run(code) == []
+
+
+def test_checking_masks_needs_no_compiler():
+    code = """
+import json, sys
+import masksolve as ms
+print(json.dumps([ms.is_valid([[1, 0], [0, 1]], "1:2"), "numba" in sys.modules]))
+"""
+    assert run(code) == [True, False]
+
+
+def test_a_second_process_finds_the_kernels_compiled(tmp_path):
+    code = """
+import json
+import masksolve as ms
+ms.solve([[1.0, 2.0], [3.0, 4.0]], "1:2", threads=1)
+from masksolve.kernels.augment import augment_tiles
+stats = augment_tiles.stats
+print(json.dumps([sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
+"""
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1]
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == [1, 0]
+
+
+def test_kernels_without_a_place_for_their_cache_still_compile():
+    namespace = {}
+    exec("def double(x): return 2 * x", namespace)  # a function without a source file
+    assert kernel(namespace["double"])(21) == 42
+
+
+def test_public_names_are_there():
+    import masksolve
+
+    assert masksolve.__all__ == sorted(set(masksolve.__all__), key=masksolve.__all__.index)
+    missing = [name for name in masksolve.__all__ if not hasattr(masksolve, name)]
+    assert not missing
+    with pytest.raises(AttributeError):
+        masksolve.no_such_name  # noqa: B018

@@ -1,0 +1,76 @@
+"""Warm starts change the work, never the answer or its proof."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import masksolve as ms
+from masksolve import Pattern, Status
+from tests import strategies
+
+SHAPE = (2, 16, 24)
+TEXTS = ["2:4", "4:8", "3:8,at-most", "8:16", "8:16,at-most", "2:4,plain"]
+
+
+def same_answer(weights, pattern, start):
+    cold = ms.solve(weights, pattern, score=None)
+    warm = ms.solve(weights, pattern, score=None, warm_start=start)
+    ms.check_mask(warm.mask, pattern)
+    assert abs(warm.objective - cold.objective) <= 1e-12 * np.abs(weights).sum()
+    assert cold.status is warm.status is Status.OPTIMAL
+    return warm
+
+
+def with_potentials(result, potentials):
+    return replace(result, tiles=replace(result.tiles, column_potentials=potentials))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_from_other_weights(text):
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=SHAPE)
+    for other in (weights, weights + 1e-3, -weights, rng.normal(size=SHAPE), 0 * weights):
+        start = ms.solve(other, text, score=None, potentials=True)
+        same_answer(weights, text, start)
+
+
+@pytest.mark.parametrize("size", [0.1, 1.0, 100.0])
+@pytest.mark.parametrize("text", TEXTS)
+def test_from_random_potentials(text, size):
+    rng = np.random.default_rng(1)
+    weights = rng.normal(size=SHAPE)
+    start = ms.solve(weights, text, score=None, potentials=True)
+    shape = start.tiles.column_potentials.shape
+    if Pattern.parse(text).transposable:
+        start = with_potentials(start, size * rng.normal(size=shape))
+    same_answer(weights, text, start)
+
+
+@given(strategies.problems(min_m=2, entries=st.integers(-3, 3).map(float)), st.data())
+def test_from_potentials_that_tie(problem, data):
+    scores, pattern = problem
+    start = ms.solve(scores, pattern, score=None, potentials=True, threads=1)
+    elements = st.integers(-4, 4).map(float)
+    v = data.draw(arrays(np.float64, (1, 1, pattern.m), elements=elements))
+    same_answer(scores, pattern, with_potentials(start, v))
+
+
+@pytest.mark.parametrize("text", ["2:4", "8:16", "8:16,at-most"])
+def test_the_same_weights_again_need_less_work(text):
+    weights = np.random.default_rng(2).normal(size=(64, 64))
+    cold = ms.solve(weights, text, potentials=True)
+    warm = ms.solve(weights, text, warm_start=cold)
+    assert warm.stats["augmentations"] < cold.stats["augmentations"]
+    np.testing.assert_array_equal(warm.mask, cold.mask)
+
+
+def test_potentials_of_a_certified_heuristic_serve_too():
+    weights = np.random.default_rng(3).normal(size=SHAPE)
+    greedy = ms.solve(
+        weights, "4:8", method="greedy", certify=True, potentials=True, score=None
+    )
+    same_answer(weights, "4:8", greedy)
