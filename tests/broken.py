@@ -47,6 +47,20 @@ def ignores_scores(scores, pattern):
     return _with_mask(scores, pattern, offsets < pattern.n)
 
 
+def drops_partial_tiles(scores, pattern):
+    """What does not fill a tile is pruned."""
+    mask = exact(scores, pattern).mask.copy()
+    mask[len(mask) // pattern.m * pattern.m :] = False
+    return _with_mask(scores, pattern, mask)
+
+
+def fills_partial_tiles(scores, pattern):
+    """What does not fill a tile is kept, all of it."""
+    mask = exact(scores, pattern).mask.copy()
+    mask[len(mask) // pattern.m * pattern.m :] = True
+    return _with_mask(scores, pattern, mask)
+
+
 def forgets_the_scale(scores, pattern):
     """The largest score is cut off at 5."""
     return _with_mask(scores, pattern, exact(np.minimum(scores, 5.0), pattern).mask)

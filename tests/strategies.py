@@ -40,6 +40,13 @@ def scores(draw, shape, signed=False, entries=None):
 
 
 @st.composite
+def matrices(draw, largest=7):
+    """Draw signed scores of any shape, mostly no multiple of a tile."""
+    shape = draw(st.tuples(st.integers(1, largest), st.integers(1, largest)))
+    return draw(scores(shape, signed=True))
+
+
+@st.composite
 def problems(draw, max_m=8, signed=True, at_most=None, entries=None, min_m=1):
     """Draw one tile of scores and a pattern for it."""
     pattern = draw(patterns(max_m, at_most, min_m))

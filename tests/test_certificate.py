@@ -19,9 +19,8 @@ def potentials(m):
 @given(strategies.problems(min_m=2, max_m=4), st.data())
 def test_no_potentials_bound_below_the_optimum(problem, data):
     scores, pattern = problem
-    if scores.max() < 1e100:  # else potentials of this size are nothing
-        u, v = data.draw(potentials(pattern.m)), data.draw(potentials(pattern.m))
-        properties.weak_duality(tile_gaps, scores, pattern.n, pattern.at_most, u, v)
+    u, v = data.draw(potentials(pattern.m)), data.draw(potentials(pattern.m))
+    properties.weak_duality(tile_gaps, scores, pattern.n, pattern.at_most, u, v)
 
 
 @given(strategies.problems(min_m=2, entries=st.floats(0, 1)), st.data())

@@ -59,7 +59,7 @@ def test_progress_of_public_functions(call):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_a_failing_box_is_raised_and_stops_the_rest(threads, monkeypatch):
-    monkeypatch.setattr(tiles, "BOX_ENTRIES", 16)
+    monkeypatch.setattr(tiles, "BOX_ENTRIES", 160)
     started = []
 
     def work(box):

@@ -4,11 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 import masksolve as ms
 from masksolve import Pattern, Status
-from tests import naive, strategies
+from tests import broken, properties, strategies
 
 RNG = np.random.default_rng(7)
 WEIGHTS = RNG.integers(-7, 8, (12, 21)).astype(float)  # exact in every dtype below
@@ -112,22 +111,16 @@ def test_masks_serve_the_transpose_too(method, pattern):
     ms.check_mask(filled.T, pattern, axes=(1, 0))
 
 
-@given(
-    st.tuples(st.integers(1, 7), st.integers(1, 7)).flatmap(
-        lambda shape: strategies.scores(shape, signed=True)
-    ),
-    strategies.patterns(max_m=4),
-)
+@given(strategies.matrices(), strategies.patterns(max_m=4))
 def test_ragged_shapes_hold_at_most_n_in_partial_tiles(scores, pattern):
-    result = ms.solve(scores, pattern, score=None)
-    best = naive.best_by_tile(scores, pattern.n, pattern.m, pattern.at_most)
-    assert abs(result.objective - best) <= 1e-13 * np.abs(scores).sum()
-    assert result.status is Status.OPTIMAL
-    m = pattern.m
-    for i in range(0, len(scores), m):
-        for j in range(0, scores.shape[1], m):
-            tile = result.mask[i : i + m, j : j + m]
-            assert naive.obeys(tile, pattern.n, pattern.at_most or tile.shape != (m, m))
+    properties.ragged(broken.exact, scores, pattern)
+
+
+@pytest.mark.parametrize("fault", [broken.drops_partial_tiles, broken.fills_partial_tiles])
+def test_planted_faults_at_the_edge_are_caught(fault):
+    properties.ragged(broken.exact, np.ones((5, 4)), Pattern(1, 2))
+    with pytest.raises(AssertionError):
+        properties.ragged(fault, np.ones((5, 4)), Pattern(1, 2))
 
 
 def test_ragged_plain_groups_hold_at_most_n():
@@ -179,16 +172,10 @@ def test_masks_do_not_depend_on_threads(method):
 )  # fmt: skip
 def test_stats(method, counted):
     stats = ms.solve(np.ones((8, 13)), "2:4", method=method, threads=2).stats
-    assert set(stats) == {"seconds", "threads", "tiles", "short_tiles"} | counted
+    assert {"seconds", "threads", "tiles", "short_tiles"} | counted <= set(stats)
     assert (stats["threads"], stats["tiles"]) == (2, 8)
     assert stats["seconds"] > 0
     assert all(stats[name] >= 0 for name in counted)
-
-
-def test_augmentations_are_counted():
-    crowded = np.ones((8, 8)) * np.arange(8)  # every row wants the same columns
-    assert ms.solve(crowded, "2:8").stats["augmentations"] == 2 * (8 - 2)
-    assert ms.solve(np.eye(8), "1:8").stats["augmentations"] == 0
 
 
 def test_result_fields_and_text():

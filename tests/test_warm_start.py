@@ -16,13 +16,12 @@ SHAPE = (2, 16, 24)
 TEXTS = ["2:4", "4:8", "3:8,at-most", "8:16", "8:16,at-most", "2:4,plain"]
 
 
-def same_answer(weights, pattern, start):
+def same_answer(weights, pattern, start, solve=ms.solve):
     cold = ms.solve(weights, pattern, score=None)
-    warm = ms.solve(weights, pattern, score=None, warm_start=start)
+    warm = solve(weights, pattern, score=None, warm_start=start)
     ms.check_mask(warm.mask, pattern)
     assert abs(warm.objective - cold.objective) <= 1e-12 * np.abs(weights).sum()
     assert cold.status is warm.status is Status.OPTIMAL
-    return warm
 
 
 def with_potentials(result, potentials):
@@ -36,6 +35,19 @@ def test_from_other_weights(text):
     for other in (weights, weights + 1e-3, -weights, rng.normal(size=SHAPE), 0 * weights):
         start = ms.solve(other, text, score=None, potentials=True)
         same_answer(weights, text, start)
+
+
+def returns_the_start(weights, pattern, score, warm_start):
+    return replace(warm_start, objective=weights[warm_start.mask].sum())
+
+
+def test_planted_fault_is_caught():
+    rng = np.random.default_rng(4)
+    start = ms.solve(rng.normal(size=SHAPE), "2:4", score=None, potentials=True)
+    weights = rng.normal(size=SHAPE)
+    same_answer(weights, "2:4", start)
+    with pytest.raises(AssertionError):
+        same_answer(weights, "2:4", start, solve=returns_the_start)
 
 
 @pytest.mark.parametrize("size", [0.1, 1.0, 100.0])
