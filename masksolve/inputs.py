@@ -29,7 +29,8 @@ def as_real(array: ArrayLike, name: str) -> NDArray[Any]:
     except ValueError as error:  # ragged nested lists
         raise InvalidInput(f"{name} is not a rectangular array: {error}") from None
     dtype = found.dtype
-    extended = dtype.type.__module__ == "ml_dtypes"  # bfloat16, float8, int4, ...
+    # bfloat16, float8, int4 and the like are real; ml_dtypes has complex ones as well.
+    extended = dtype.type.__module__ == "ml_dtypes" and "complex" not in dtype.name
     if not (extended or dtype.kind in "biuf") or dtype.itemsize > 8:
         raise InvalidInput(
             f"{name} has dtype {dtype}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -23,9 +24,13 @@ def as_threads(threads: int | None) -> int:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+    try:
+        number = 0 if isinstance(threads, bool) else operator.index(threads)
+    except TypeError:
+        number = 0
+    if number < 1:
         raise InvalidInput(f"threads must be a positive integer or None, got {threads!r}")
-    return threads
+    return number
 
 
 def for_each_box(
@@ -42,7 +47,7 @@ def for_each_box(
     """
     boxes = layout.boxes()
     with _reporting(progress, layout.tiles) as report:
-        if threads == 1 or len(boxes) == 1:
+        if threads == 1 or len(boxes) <= 1:
             for box in boxes:
                 work(box)
                 report(box.tiles)

@@ -50,7 +50,7 @@ class TileResults:
     column_potentials: NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
     """A verdict on a mask: its score, a proven bound on any mask's, the gap between.
 
@@ -77,6 +77,13 @@ class Certificate:
     pattern: Pattern
     axes: tuple[int, int]
 
+    def __repr__(self) -> str:
+        bound = "None" if self.upper_bound is None else f"{self.upper_bound:.10g}"
+        return (
+            f"{type(self).__name__}({self.pattern}, objective={self.objective:.10g}, "
+            f"upper_bound={bound}, {self.status.name})"
+        )
+
     @property
     def gap(self) -> float | None:
         """``upper_bound - objective``; None without a bound.
@@ -88,7 +95,7 @@ class Certificate:
         return None if bounds is None else float((bounds - self.tiles.objective).sum())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MaskResult(Certificate):
     """A mask and what is known of it: all of `Certificate`, and the mask.
 
@@ -97,18 +104,14 @@ class MaskResult(Certificate):
     mask : ndarray of bool
         Shape of the weights, True = kept.
     method : str
-        Name in `METHODS` of the method that made it.
+        Name in `METHODS` of the method that made it, or ``"repair"``.
     stats : Mapping
-        ``seconds``, ``threads``, ``tiles`` and what the method counts.
+        ``seconds``, ``threads``, ``tiles``, ``short_tiles`` (tiles of an exactly-n
+        pattern with a short line) and what the method counts: ``augmentations``
+        (exact), ``quantisation_loss`` (min_cost_flow), ``steps``, ``lowered_tiles``,
+        ``lowered_score`` (repair).
     """
 
     mask: NDArray[np.bool_]
     method: str
     stats: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        bound = "None" if self.upper_bound is None else f"{self.upper_bound:.10g}"
-        return (
-            f"MaskResult({self.pattern}, {self.method}, shape={self.mask.shape}, "
-            f"objective={self.objective:.10g}, upper_bound={bound}, {self.status.name})"
-        )

@@ -81,6 +81,9 @@ class _Masks:
             for name in self.records
             if matches(name, self.options)
         }
+        for name in found:
+            if name not in self.file.tensors:
+                raise InvalidInput(f"{self.file.path} holds no tensor {name!r} of its records")
         if not found:
             wanted = " ".join(self.options.tensors or ["*"])
             raise InvalidInput(f"{self.file.path} holds no mask of {wanted}")

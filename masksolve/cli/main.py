@@ -60,9 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("masksolve: interrupted, nothing written", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output went away: not our failure
+    except OSError as error:  # of stdout: files report theirs as FileFormatError
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):  # the reader went away: not our failure
+            return 0
+        print(f"masksolve: cannot print: {error.strerror or error}", file=sys.stderr)
+        return 2
     return code
 
 

@@ -103,12 +103,15 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check_paths(source: Path, target: Path) -> None:
-    if target.is_dir():
-        raise InvalidInput(f"output {target} is a folder: expected the name of a file")
-    if not target.absolute().parent.is_dir():
-        raise InvalidInput(f"output {target} lies in a folder that does not exist")
-    if target.exists() and source.exists() and os.path.samefile(source, target):
-        raise InvalidInput(f"output {target} is the input: expected another file")
+    try:
+        if target.is_dir():
+            raise InvalidInput(f"output {target} is a folder: expected the name of a file")
+        if not target.absolute().parent.is_dir():
+            raise InvalidInput(f"output {target} lies in a folder that does not exist")
+        if target.exists() and source.exists() and os.path.samefile(source, target):
+            raise InvalidInput(f"output {target} is the input: expected another file")
+    except OSError as error:  # a name that is too long, say
+        raise InvalidInput(f"cannot write {target}: {error.strerror or error}") from None
 
 
 def _solve(

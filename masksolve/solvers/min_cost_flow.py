@@ -112,7 +112,7 @@ METHOD = Method(
     name="min_cost_flow",
     exact=True,
     guarantee="kept score is the optimum to within stats['quantisation_loss'], the worst "
-    "that rounding to integers can cost",
+    "that rounding to integers can cost (if OR-Tools is right: certify=True proves it)",
     reference="OR-Tools SimpleMinCostFlow (cost-scaling push-relabel) on the network of "
     "Hubara et al. 2021, arXiv:2102.08124",
     solve_tiles=solve_tiles,

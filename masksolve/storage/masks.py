@@ -81,8 +81,8 @@ def save_masks(path: str | Path, masks: Mapping[str, MaskResult]) -> None:
     ...     path = pathlib.Path(folder, "masks.safetensors")
     ...     ms.save_masks(path, {"layer.weight": result})
     ...     stored = ms.load_masks(path)["layer.weight"]
-    >>> stored.pattern, stored.objective, (stored.mask == result.mask).all()
-    (Pattern(n=2, m=4, transposable=True, at_most=False), 60.0, np.True_)
+    >>> stored.pattern, stored.objective, bool((stored.mask == result.mask).all())
+    (Pattern(n=2, m=4, transposable=True, at_most=False), 60.0, True)
     """
     specs = [TensorSpec.packed(name, r.mask.shape) for name, r in masks.items()]
     metadata = describe("masks", {name: record(r) for name, r in masks.items()})

@@ -166,7 +166,8 @@ class TensorWriter:
             raise ValueError(
                 f"tensor {spec.name!r} has {array.nbytes} bytes, not {spec.nbytes}"
             )
-        self.file.write(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+        # As bytes: NumPy exports no buffers of bfloat16 and float8.
+        self.file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
     def copy(self, source: TensorFile, name: str) -> None:
         """Copy the next tensor from another file."""
