@@ -22,6 +22,13 @@ class Ran(NamedTuple):
         return json.loads(self.out)
 
 
+@pytest.fixture(autouse=True)
+def _no_terminal(monkeypatch):
+    """Keep rich from taking a pipe for a terminal, here and in child processes."""
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def run(capsys):
     """Run a command in this process; one that goes well says nothing on stderr."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import masksolve as ms
+from masksolve.storage.tensors import TensorFile
 from tests.storage.files import (
     contents,
     known,
@@ -20,8 +21,6 @@ from tests.storage.files import (
 
 SCRIPT = [str(Path(sys.executable).with_name("masksolve"))]
 MODULE = [sys.executable, "-m", "masksolve"]
-PLAIN = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "TTY_INTERACTIVE")}
-CANNOT_WRITE = known("TensorWriter.write: no buffers of ml_dtypes' arrays")
 FIGURES = ("method", "objective", "upper_bound", "gap")
 
 
@@ -118,9 +117,9 @@ def test_repair_fills_what_a_heuristic_leaves_short(run, model, out, matrices):
     "name",
     [
         "encoder.0.weight",
-        pytest.param("encoder.1.weight", marks=CANNOT_WRITE),
+        "encoder.1.weight",
         "head.weight",
-        pytest.param("tiny.weight", marks=CANNOT_WRITE),
+        "tiny.weight",
         "steps",
         "conv.weight",
         "flags",
@@ -131,7 +130,7 @@ def test_apply_zeroes_what_is_pruned_and_nothing_else(run, model, out, tensors, 
     axes = "0,1"
     run("solve", model, out, "--pattern", "2:4", "--apply", "--tensors", name, "--axes", axes)
     after = read_file(out)
-    assert list(after) == list(tensors)
+    assert list(TensorFile(out).tensors) == list(tensors)
     mask = ms.solve(tensors[name], "2:4", axes=(0, 1)).mask
     assert 0 < mask.sum() < mask.size
     expected = tensors | {
@@ -164,7 +163,7 @@ def test_an_older_output_is_replaced(run, model, out, tmp_path):
 
 def test_the_table_names_tensors_and_figures(run, model, out, matrices):
     lines = run("solve", model, out, "--pattern", "2:4").out.splitlines()
-    assert lines[0].strip() == f"2:4 by exact: {out}"
+    assert lines[0].startswith("2:4 by exact: ")
     for name, weights in matrices.items():
         line = next(line for line in lines if name in line)
         assert f"{ms.solve(weights, '2:4').objective:.6g}" in line
@@ -172,7 +171,6 @@ def test_the_table_names_tensors_and_figures(run, model, out, matrices):
         assert "optimal" in line
 
 
-@known("for_each_box: a pool of no threads for arrays without a box")
 @pytest.mark.parametrize("shape", [(0, 8), (8, 0), (0, 0)], ids=str)
 def test_empty_tensors_get_empty_masks(run, tmp_path, out, shape):
     model = write_file(tmp_path / "model", {"w": np.zeros(shape, np.float32)})
@@ -203,20 +201,18 @@ def test_names_of_any_kind_are_chosen_in_full_and_shown_as_they_are(run, tmp_pat
 @pytest.mark.parametrize("program", [SCRIPT, MODULE], ids=["masksolve", "python -m masksolve"])
 def test_in_a_pipe_there_is_neither_bar_nor_colour(model, out, program):
     command = [*program, "solve", model, out, "--pattern", "2:4"]
-    done = subprocess.run(command, capture_output=True, env=PLAIN, check=True)
+    done = subprocess.run(command, capture_output=True, check=True)
     assert done.stderr == b""
     assert "optimal" in done.stdout.decode()
     assert b"\x1b" not in done.stdout
 
 
-def test_on_a_terminal_there_is_a_bar(model, out):
+def test_on_a_terminal_there_is_a_bar(model, out, monkeypatch):
     """Else the test above would see nothing."""
+    monkeypatch.setenv("TERM", "xterm")
     ours, theirs = os.openpty()
-    environment = PLAIN | {"TERM": "xterm"}
     command = [*MODULE, "solve", model, out, "--pattern", "2:4", "--json"]
-    subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment, check=True
-    )
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
     os.close(theirs)
     assert b"\x1b" in os.read(ours, 1 << 16)
     os.close(ours)

@@ -1,0 +1,262 @@
+"""Mask files: what is saved comes back, in the documented layout, or is refused."""
+
+import json
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import masksolve as ms
+from tests.storage.files import known, read_file, read_metadata, refused, write_file
+
+FIELDS = ("axes", "method", "objective", "upper_bound", "status", "pattern")
+SOME = ms.solve(np.arange(60.0).reshape(6, 10), "2:4")
+
+
+@st.composite
+def results(draw):
+    """Draw any mask with any claims: a file stores, it does not judge."""
+    shape = draw(st.lists(st.integers(0, 7), min_size=2, max_size=4).map(tuple))
+    m = draw(st.integers(1, 64))
+    pattern = ms.Pattern(draw(st.integers(1, m)), m, draw(st.booleans()), draw(st.booleans()))
+    finite = st.floats(allow_nan=False, allow_infinity=False)
+    return replace(
+        SOME,
+        mask=draw(arrays(np.bool_, shape)),
+        pattern=pattern,
+        axes=tuple(draw(st.permutations(range(len(shape))))[:2]),
+        method=draw(st.sampled_from([*ms.METHODS, "repair"])),
+        objective=draw(finite),
+        upper_bound=draw(st.none() | finite),
+        status=draw(st.sampled_from(ms.Status)),
+    )
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp("masks") / "masks.safetensors"
+
+
+def documented_bits(packed, shape):
+    """Unpack by the documentation: C order, eight to a byte, the first in the lowest bit."""
+    mask = np.zeros(shape, dtype=bool)
+    for k, index in enumerate(np.ndindex(*shape)):
+        mask[index] = packed[k // 8] >> (k % 8) & 1
+    return mask
+
+
+def agree(stored, result):
+    return np.array_equal(stored.mask, result.mask) and all(
+        getattr(stored, field) == getattr(result, field) for field in FIELDS
+    )
+
+
+@given(st.dictionaries(st.text().filter(lambda name: name != "__metadata__"), results()))
+def test_round_trip_in_the_documented_layout(path, masks):
+    ms.save_masks(path, masks)
+    stored = ms.load_masks(path)
+    assert list(stored) == list(masks)
+    raw = read_file(path)
+    records = json.loads(read_metadata(path)["masksolve"])
+    assert (records["version"], records["kind"]) == (1, "masks")
+    for name, result in masks.items():
+        assert agree(stored[name], result)
+        assert stored[name].mask.dtype == np.bool_
+        packed = raw[name]
+        assert (packed.dtype, packed.shape) == (np.uint8, (-(-result.mask.size // 8),))
+        assert np.array_equal(documented_bits(packed, result.mask.shape), result.mask)
+        assert records["tensors"][name] == {
+            "shape": list(result.mask.shape),
+            "pattern": str(result.pattern),
+            "axes": list(result.axes),
+            "method": result.method,
+            "objective": result.objective,
+            "upper_bound": result.upper_bound,
+            "status": result.status.value,
+        }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"mask": ~SOME.mask}, {"mask": SOME.mask.T}, {"axes": (1, 0)}, {"objective": 0.0}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_difference_would_be_seen(path, change):
+    ms.save_masks(path, {"w": replace(SOME, **change)})
+    assert not agree(ms.load_masks(path)["w"], SOME)
+
+
+def test_highest_bit_first_would_be_seen():
+    mask = np.array([[True, False, False, True, True]])
+    assert np.array_equal(documented_bits(np.packbits(mask, bitorder="little"), (1, 5)), mask)
+    assert not np.array_equal(documented_bits(np.packbits(mask), (1, 5)), mask)
+
+
+@pytest.mark.parametrize("view", [np.asfortranarray, lambda mask: mask[::-1, ::2]])
+def test_masks_in_any_memory_order(path, view):
+    mask = view(SOME.mask)
+    ms.save_masks(path, {"w": replace(SOME, mask=mask)})
+    assert np.array_equal(ms.load_masks(path)["w"].mask, mask)
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "1:8,at-most", "2:4,plain", "3:5,plain,at-most"])
+@pytest.mark.parametrize("axes", [(0, 1), (2, 0)])
+def test_solved_masks_come_back(path, pattern, axes):
+    weights = np.random.default_rng(0).normal(size=(9, 7, 13))
+    result = ms.solve(weights, pattern, axes=axes)
+    ms.save_masks(str(path), {"w": result})  # a path as text will do
+    stored = ms.load_masks(str(path))["w"]
+    assert agree(stored, result)
+    found = ms.certify(weights, stored.mask, stored.pattern, axes=stored.axes)
+    assert found.objective == pytest.approx(stored.objective)
+    assert found.status is stored.status is ms.Status.OPTIMAL
+
+
+def test_the_same_result_gives_the_same_bytes(path):
+    files = []
+    for _ in range(2):
+        result = ms.solve(np.arange(60.0).reshape(6, 10), "2:4")
+        ms.save_masks(path, {"b": result, "a": result})
+        files.append(path.read_bytes())
+    assert files[0] == files[1]
+
+
+# Damage
+
+RECORD = {
+    "shape": [6, 10],
+    "pattern": "2:4",
+    "axes": [0, 1],
+    "method": "exact",
+    "objective": 1.0,
+    "upper_bound": None,
+    "status": "optimal",
+}
+PACKED = np.zeros(-(-prod(RECORD["shape"]) // 8), np.uint8)
+
+
+def write_masks(path, record=RECORD, packed=PACKED, **content):
+    content = {"version": 1, "kind": "masks", "tensors": {"layer.w": record}} | content
+    write_file(path, {"layer.w": packed}, {"masksolve": json.dumps(content)})
+
+
+def test_the_file_to_be_damaged_is_whole(path):
+    write_masks(path)
+    assert not ms.load_masks(path)["layer.w"].mask.any()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "7", "null", "[]", "{}", '{"version":1,"kind":"masks"}', "\x00"]
+)
+def test_damaged_metadata_is_refused(path, text):
+    write_file(path, {"layer.w": PACKED}, {"masksolve": text})
+    with refused(path, "metadata is damaged"):
+        ms.load_masks(path)
+
+
+@known("read_records lets RecursionError through")
+def test_deeply_nested_metadata_is_refused(path):
+    write_file(path, {"layer.w": PACKED}, {"masksolve": "[" * 100_000})
+    with refused(path, "metadata is damaged"):
+        ms.load_masks(path)
+
+
+@pytest.mark.parametrize(
+    "content", [{"tensors": 7}, {"tensors": [1]}, {"tensors": None}], ids=str
+)
+def test_damaged_contents_are_refused(path, content):
+    write_masks(path, **content)
+    with refused(path, "metadata is damaged"):
+        ms.load_masks(path)
+
+
+def test_another_version_is_refused(path):
+    write_masks(path, version=2)
+    with refused(path, "format 2", "reads 1"):
+        ms.load_masks(path)
+
+
+@pytest.mark.parametrize("key", RECORD)
+def test_a_record_without_a_key_is_refused(path, key):
+    write_masks(path, {k: v for k, v in RECORD.items() if k != key})
+    with refused(path, "'layer.w'", "damaged"):
+        ms.load_masks(path)
+
+
+INFINITE = known("int(inf) raises OverflowError, which is let through")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"shape": 60},
+        {"shape": None},
+        {"shape": [-6, -10]},
+        {"shape": ["six", 10]},
+        pytest.param({"shape": [float("inf"), 10]}, marks=INFINITE),
+        {"pattern": "5:4"},
+        {"pattern": 24},
+        {"axes": [0]},
+        {"axes": [0, 1, 2]},
+        {"axes": None},
+        pytest.param({"axes": [0, float("inf")]}, marks=INFINITE),
+        {"objective": "much"},
+        {"objective": None},
+        {"upper_bound": []},
+        {"status": "great"},
+    ],
+    ids=str,
+)
+def test_a_record_that_makes_no_sense_is_refused(path, damage):
+    write_masks(path, RECORD | damage)
+    with refused(path, "'layer.w'", "damaged"):
+        ms.load_masks(path)
+
+
+@pytest.mark.parametrize("record", [None, 7, "text", []], ids=str)
+def test_a_record_that_is_none_is_refused(path, record):
+    write_masks(path, record)
+    with refused(path, "'layer.w'", "damaged"):
+        ms.load_masks(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "packed"),
+    [
+        ([6, 10], np.zeros(7, np.uint8)),
+        ([6, 10], np.zeros(9, np.uint8)),
+        ([6, 10], np.zeros((2, 4), np.uint8)),
+        ([6, 10], np.zeros(8, np.int8)),
+        ([6, 10], np.zeros(8, np.bool_)),
+        ([6, 10], np.zeros((6, 10), np.bool_)),
+        ([6, 11], PACKED),
+        ([0, 10], PACKED),
+    ],
+    ids=lambda value: str(value) if isinstance(value, list) else f"{value.dtype}{value.shape}",
+)
+def test_bits_of_another_shape_or_dtype_are_refused(path, shape, packed):
+    write_masks(path, RECORD | {"shape": shape}, packed)
+    with refused(path, "'layer.w'", "packed form"):
+        ms.load_masks(path)
+
+
+def test_a_record_of_no_tensor_is_refused(path):
+    write_masks(path, tensors={"other.w": RECORD})
+    with refused(path, "'other.w'"):
+        ms.load_masks(path)
+
+
+def test_foreign_files_are_refused(path):
+    write_file(path, {"w": np.ones((4, 4))}, {"format": "pt"})
+    with refused(path, "no masksolve masks"):
+        ms.load_masks(path)
+    write_masks(path, kind="weights")
+    with refused(path, "no masksolve masks"):
+        ms.load_masks(path)
+    path.unlink()
+    with refused(path, "No such file"):
+        ms.load_masks(path)
