@@ -81,6 +81,15 @@ def test_short_masks_are_judged_against_those_that_fill_the_lines(problem, data)
     assert (found.status is Status.UNDERFILLED) == short
 
 
+@pytest.mark.parametrize(
+    ("short_by", "status"), [(1e-13, Status.OPTIMAL), (1e-11, Status.FEASIBLE)]
+)
+def test_optimal_means_to_1e_12_of_the_score(short_by, status):
+    found = certify([[1.0, 1.0 - short_by], [1.0, 1.0]], [[0, 1], [1, 0]], "1:2")
+    assert found.status is status
+    assert 0.0 < found.gap == pytest.approx(short_by, rel=1e-2)
+
+
 def test_short_lines_can_score_more_than_the_bound():
     found = certify([[5.0, -9.0], [-9.0, -9.0]], [[1, 0], [0, 0]], "1:2")
     assert (found.objective, found.upper_bound, found.gap) == (5.0, -4.0, -9.0)

@@ -83,6 +83,13 @@ def test_tiles_without_short_lines_stay_as_they_are():
     assert (result.stats["steps"], result.stats["lowered_tiles"]) == (0, 0)
 
 
+def test_takes_the_best_exchange_where_nothing_can_be_added():
+    scores = [[5.0, 10.0, 10.0], [10.0, 9.0, 9.0], [10.0, 9.0, 0.0]]
+    full = repair(scores, [[1, 0, 0], [0, 1, 1], [0, 1, 1]], "2:3")
+    assert full.mask.astype(int).tolist() == [[1, 0, 1], [0, 1, 1], [1, 1, 0]]
+    assert (full.objective, full.stats["steps"], full.stats["lowered_tiles"]) == (52.0, 1, 0)
+
+
 @pytest.mark.parametrize("text", ["2:4,at-most", "2:4,plain,at-most"])
 def test_at_most_patterns_are_never_short(text):
     empty = np.zeros((8, 8), dtype=bool)
