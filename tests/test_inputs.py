@@ -61,6 +61,14 @@ def test_weights(weights, words):
         refused(InvalidInput, words, ms.repair, weights, HALF, "2:4")
 
 
+@pytest.mark.parametrize("name", ["complex32", "bcomplex32"])
+def test_complex_dtypes_of_ml_dtypes(name):
+    if not hasattr(ml_dtypes, name):
+        pytest.skip(f"this ml_dtypes has no {name}")
+    weights = W.astype(getattr(ml_dtypes, name))
+    refused(InvalidInput, f"weights has dtype {name}: expected ", ms.solve, weights, "2:4")
+
+
 @pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="longdouble is float64 here")
 def test_longdouble():
     refused(InvalidInput, "weights has dtype ", ms.solve, W.astype(np.longdouble), "2:4")

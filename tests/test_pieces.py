@@ -86,6 +86,10 @@ def test_threads_default_to_the_cores_of_this_process():
     assert ms.solve(np.ones((4, 4)), "2:4").stats["threads"] == pieces.as_threads(None)
 
 
+def test_threads_may_be_any_kind_of_integer():
+    assert type(pieces.as_threads(np.int64(3))) is int
+
+
 def test_a_bar_is_no_part_of_the_answer(capsys):
     with_bar = ms.solve(np.eye(4), "1:4", progress=True)
     np.testing.assert_array_equal(with_bar.mask, np.eye(4, dtype=bool))

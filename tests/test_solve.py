@@ -101,6 +101,16 @@ def test_axes_name_the_matrix(axes):
     ms.check_mask(found.mask, "2:4", axes=axes[::-1])
 
 
+def test_axes_that_look_like_a_kernel_are_warned_of():
+    kernels = np.ones((8, 12, 3, 3))
+    words = r"axes \(2, 3\) of shape \(8, 12, 3, 3\) are smaller than one 4 x 4 tile; for a"
+    with pytest.warns(UserWarning, match=words) as caught:
+        ms.solve(kernels, "2:4")
+    assert caught[0].filename == __file__
+    ms.solve(kernels, "2:4", axes=(0, 1))  # a warning is an error in this suite
+    ms.solve(kernels[0, 0], "2:4")  # not a batch
+
+
 @pytest.mark.parametrize("method", ms.METHODS)
 @pytest.mark.parametrize("pattern", ["2:4", "1:3", "3:4,at-most"])
 def test_masks_serve_the_transpose_too(method, pattern):
@@ -130,9 +140,10 @@ def test_ragged_plain_groups_hold_at_most_n():
 
 
 @pytest.mark.parametrize("call", [ms.solve, lambda w, p, **k: ms.certify(w, w, p, **k)])
+@pytest.mark.parametrize("threads", [None, 1, 2])
 @pytest.mark.parametrize("shape", [(0, 0), (0, 4), (4, 0), (0, 8, 8), (3, 0, 4)])
-def test_empty_arrays_are_solved_at_once(shape, call):
-    result = call(np.zeros(shape), "2:4", threads=1)
+def test_empty_arrays_are_solved_at_once(shape, threads, call):
+    result = call(np.zeros(shape), "2:4", threads=threads)
     assert (result.objective, result.upper_bound, result.gap) == (0.0, 0.0, 0.0)
     assert result.status is Status.OPTIMAL
     assert result.tiles.objective.size == 0
@@ -180,9 +191,9 @@ def test_stats(method, counted):
 
 def test_result_fields_and_text():
     result = ms.solve(np.eye(4), Pattern(1, 4))
-    assert repr(result) == (
-        "MaskResult(1:4, exact, shape=(4, 4), objective=4, upper_bound=4, OPTIMAL)"
-    )
+    judged = ms.certify(np.eye(4), result.mask, "1:4")
+    assert repr(result) == "MaskResult(1:4, objective=4, upper_bound=4, OPTIMAL)"
+    assert repr(judged) == "Certificate(1:4, objective=4, upper_bound=4, OPTIMAL)"
     assert "upper_bound=None, FEASIBLE" in repr(ms.solve(np.eye(4), "1:4", method="greedy"))
     assert result.mask.dtype == bool
     assert (result.pattern, result.axes, result.method) == (Pattern(1, 4), (0, 1), "exact")
