@@ -107,6 +107,7 @@ FILES = {
     "vectors out": "vectors holds no float tensor bias",
     "nothing out": "nothing holds no float tensor",
     "missing out": "missing: No such file",
+    "'two\nlines' out": "two lines: No such file",
     "truncated out": "truncated not a whole safetensors",
     "text out": "text not a whole safetensors",
     "empty out": "empty not a whole safetensors",

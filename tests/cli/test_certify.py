@@ -47,6 +47,19 @@ def test_greedy_masks_are_not_and_their_gap_is_right(run, model, out, matrices):
     assert "underfilled" in table
 
 
+def test_short_lines_can_beat_the_bound(run, tmp_path):
+    """Then the gap is below zero, and shown as it is: 6 kept, 5 where lines are filled."""
+    mask = np.array([[1, 0, 1, 0], [1, 0, 0, 1], [0, 0, 1, 1], [0, 0, 0, 0]])
+    scores = np.array([[1, 0, 1, 0], [1, 0, 0, 1], [1, 0, 1, 1], [0, 0, 0, 0]])
+    weights = write_file(tmp_path / "weights", {"w": scores.astype(float)})
+    masks = write_file(tmp_path / "masks", {"w": mask})
+    command = ("certify", weights, masks, "--pattern", "2:4")
+    row = run(*command, "--json", code=1).json["tensors"][0]
+    assert (row["objective"], row["upper_bound"], row["gap"]) == (6, 5, -1)
+    assert row["status"] == "underfilled"
+    assert "│ -1 │" in " ".join(run(*command, code=1).out.split())
+
+
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.float32, np.int64])
 def test_dense_masks_of_any_dtype(run, model, tmp_path, matrices, dtype):
     """Only the tensors of the mask file count, whatever else the model holds."""

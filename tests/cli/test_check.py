@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from tests.storage.files import write_file
+from tests.storage.files import known, write_file
 
 
 @pytest.fixture
@@ -98,6 +98,13 @@ def test_masked_weights_of_ours_need_no_pattern(run, model, out):
     run("solve", model, out, "--pattern", "2:4", "--apply", "--tensors", *names)
     assert run("check", out, "--json").json == {"valid": True, "tensors": 2}
     run("check", out, "--pattern", "1:4", code=1)
+
+
+@known("a tensor without a record is said to have a damaged one")
+def test_masked_weights_without_a_record_need_a_pattern(run, model, out):
+    run("solve", model, out, "--pattern", "2:4", "--apply", "--tensors", "head.weight")
+    assert "--pattern" in run("check", out, "--tensors", "steps", code=2).err
+    run("check", out, "--tensors", "steps", "--pattern", "4:4")
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int64, np.float16])
