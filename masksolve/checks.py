@@ -52,15 +52,31 @@ def check_mask(
     pattern = Pattern.parse(pattern)
     found = as_mask(mask)
     layout = TileLayout(found.shape, as_axes(axes, found.ndim, "mask"), pattern.tile_shape)
+    refuse_violation(found, layout, pattern)
+
+
+def refuse_violation(
+    mask: NDArray[np.bool_], layout: TileLayout, pattern: Pattern, *, short: bool = True
+) -> None:
+    """Raise for the first line that breaks the pattern; `short`: or holds too few."""
     for box in layout.boxes():
-        tiles = layout.gather(found, box, np.bool_)
-        exactly = not (pattern.at_most or box.partial)
+        tiles = layout.gather(mask, box, np.bool_)
+        exactly = short and not (pattern.at_most or box.partial)
         for axis, name in ((2, "row"), (1, "column"))[: 2 if pattern.transposable else 1]:
             kept = tiles.sum(axis=axis)
             bad = (kept != pattern.n) if exactly else (kept > pattern.n)
             if bad.any():
                 tile, line = (int(i) for i in np.argwhere(bad)[0])
-                raise _violation(layout, box, pattern, name, tile, line, int(kept[tile, line]))
+                limit = f"exactly {pattern.n}" if exactly else f"at most {pattern.n}"
+                raise _violation(
+                    layout,
+                    box,
+                    f"{pattern} takes {limit}",
+                    name,
+                    tile,
+                    line,
+                    int(kept[tile, line]),
+                )
 
 
 def is_valid(
@@ -89,7 +105,7 @@ def lines_short(tiles: NDArray[Any], n: int) -> NDArray[np.bool_]:
 
 
 def _violation(
-    layout: TileLayout, box: Box, pattern: Pattern, axis: str, tile: int, line: int, kept: int
+    layout: TileLayout, box: Box, limit: str, axis: str, tile: int, line: int, kept: int
 ) -> MaskViolation:
     h, w = layout.tile
     b, r, c = (int(i) for i in np.unravel_index(tile, box.shape))
@@ -103,12 +119,10 @@ def _violation(
         number, across, span = row + line, "columns", (column, min(column + w, columns))
     else:
         number, across, span = column + line, "rows", (row, min(row + h, rows))
-    limit = "at most" if pattern.at_most or box.partial else "exactly"
     where = f"matrix {matrix}, " if matrix else ""
     return MaskViolation(
         f"{where}{axis} {number}, {across} {span[0]} to {span[1] - 1}, keeps {kept} "
-        f"of {span[1] - span[0]}: {pattern} takes {limit} {pattern.n}"
-        + (" in a partial tile" if box.partial else ""),
+        f"of {span[1] - span[0]}: {limit}" + (" in a partial tile" if box.partial else ""),
         matrix=matrix,
         axis=axis,
         line=number,

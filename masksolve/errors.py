@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 __all__ = [
     "FileFormatError",
     "InvalidInput",
@@ -65,3 +68,8 @@ class MaskViolation(MasksolveError):
         self.line = line
         self.span = span
         self.kept = kept
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions are unpickled by position; ours takes names.
+        details = {k: getattr(self, k) for k in ("matrix", "axis", "line", "span", "kept")}
+        return partial(MaskViolation, **details), (str(self),)

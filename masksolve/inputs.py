@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["LARGEST_SCORE", "ScoreFunction", "as_axes", "as_mask", "as_scores", "finite_scores"]
+__all__ = ["LARGEST_SCORE", "ScoreFunction", "as_axes", "as_mask", "as_real"]
 
 LARGEST_SCORE = 2.0**960
 """Scores beyond this would overflow float64 in sums over tiles."""
@@ -26,8 +26,8 @@ def as_real(array: ArrayLike, name: str) -> NDArray[Any]:
     """Return `array` as an ndarray of a dtype that float64 holds exactly."""
     try:
         found = np.asarray(array)
-    except ValueError as error:  # ragged nested lists
-        raise InvalidInput(f"{name} is not a rectangular array: {error}") from None
+    except ValueError:  # ragged nested lists
+        raise InvalidInput(f"{name} is not a rectangular array of numbers") from None
     dtype = found.dtype
     # bfloat16, float8, int4 and the like are real; ml_dtypes has complex ones as well.
     extended = dtype.type.__module__ == "ml_dtypes" and "complex" not in dtype.name
@@ -65,26 +65,6 @@ def as_axes(axes: Any, ndim: int, name: str) -> tuple[int, int]:
     return pair
 
 
-def as_scores(weights: ArrayLike, score: ScoreFunction | None) -> tuple[NDArray[Any], bool]:
-    """Return the array to read scores from, and whether to take its magnitude.
-
-    The default, ``np.abs``, is applied piece by piece while reading (in float64, where
-    the smallest integer has a magnitude too); any other function is called once on
-    the whole array.
-    """
-    array = as_real(weights, "weights")
-    if score is None or score is np.abs:
-        return array, score is np.abs
-    if not callable(score):
-        raise InvalidInput(f"score must be a function or None, got {type(score).__name__}")
-    scores = as_real(score(array), "score(weights)")
-    if scores.shape != array.shape:
-        raise InvalidInput(
-            f"score(weights) has shape {scores.shape}: expected that of weights, {array.shape}"
-        )
-    return scores, False
-
-
 def as_mask(mask: ArrayLike, name: str = "mask") -> NDArray[np.bool_]:
     """Return `mask` as bool; numbers must be 0 or 1."""
     found = as_real(mask, name)
@@ -99,23 +79,3 @@ def as_mask(mask: ArrayLike, name: str = "mask") -> NDArray[np.bool_]:
         )
     flags: NDArray[np.bool_] = ones
     return flags
-
-
-def finite_scores(scores: NDArray[np.float64]) -> bool:
-    """Tell whether every score is finite and small enough to be summed."""
-    # A comparison with NaN is false, so one reduction finds all three.
-    return not scores.size or bool(np.abs(scores).max() <= LARGEST_SCORE)
-
-
-def refuse_scores(array: NDArray[Any], name: str) -> InvalidInput:
-    """Make the error that says where the first bad score is."""
-    for k, part in enumerate(array):  # by slices of the first axis: little memory
-        good = np.abs(np.asarray(part, dtype=np.float64)) <= LARGEST_SCORE
-        if not good.all():
-            index = (k, *(int(i) for i in np.argwhere(~good)[0]))
-            value = float(array[index])
-            what = f"{name}[{', '.join(map(str, index))}] is {value}"
-            if np.isfinite(value):
-                return InvalidInput(f"{what}: scores beyond 2**960 overflow when summed")
-            return InvalidInput(f"{what}: scores must be finite")
-    return InvalidInput(f"{name} changed while it was read")

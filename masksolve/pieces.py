@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeAlias
 
 from masksolve.errors import InvalidInput
-from masksolve.tiles import Box, TileLayout
+from masksolve.tiles import Box
 
 __all__ = ["Progress", "as_threads", "for_each_box"]
 
@@ -34,7 +35,7 @@ def as_threads(threads: int | None) -> int:
 
 
 def for_each_box(
-    layout: TileLayout,
+    boxes: Sequence[Box],
     work: Callable[[Box], None],
     *,
     threads: int,
@@ -43,42 +44,99 @@ def for_each_box(
     """Call `work` once for every box, `threads` at a time.
 
     Boxes are independent and write to places of their own, so nothing depends on the
-    order. The first failure stops the rest and is raised.
+    order. The calling thread takes its share of them and reports progress; the first
+    failure stops the rest and is raised.
     """
-    boxes = layout.boxes()
-    with _reporting(progress, layout.tiles) as report:
-        if threads == 1 or len(boxes) <= 1:
-            for box in boxes:
-                work(box)
-                report(box.tiles)
-            return
-        pool = ThreadPoolExecutor(min(threads, len(boxes)))
+    queue = _Queue(boxes)
+    helpers = min(threads, len(boxes)) - 1
+    with _reporting(progress, queue.total) as report:
+        futures = [_pool(helpers).submit(queue.drain, work) for _ in range(helpers)]
         try:
-            futures = {pool.submit(work, box): box.tiles for box in boxes}
-            for future in as_completed(futures):
-                future.result()
-                report(futures[future])
+            queue.drain(work, report)
+        except BaseException:
+            queue.stop()
+            raise
         finally:
-            pool.shutdown(cancel_futures=True)
+            # Helpers that never got their turn are not needed any more.
+            waiting = [future for future in futures if not future.cancel()]
+            for future in waiting:
+                future.exception()
+        for future in waiting:
+            future.result()
+        report(queue.done)
+
+
+class _Queue:
+    """Boxes to be taken by several threads, and how many tiles are done."""
+
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        self.total = sum(box.tiles for box in boxes)
+        self.done = 0
+        self._left = iter(boxes)
+        self._lock = threading.Lock()
+
+    def drain(
+        self, work: Callable[[Box], None], report: Callable[[int], None] | None = None
+    ) -> None:
+        """Work on boxes until none is left."""
+        while True:
+            with self._lock:
+                box = next(self._left, None)
+            if box is None:
+                return
+            try:
+                work(box)
+            except BaseException:
+                self.stop()
+                raise
+            with self._lock:
+                self.done += box.tiles
+            if report is not None:
+                report(self.done)
+
+    def stop(self) -> None:
+        """Let nobody take another box."""
+        with self._lock:
+            self._left = iter(())
+
+
+_POOLS: dict[int, ThreadPoolExecutor] = {}
+_POOLS_LOCK = threading.Lock()
+
+
+def _pool(helpers: int) -> ThreadPoolExecutor:
+    """Return threads to work with; they stay, since starting them takes longer than a box."""
+    with _POOLS_LOCK:
+        if helpers not in _POOLS:
+            _POOLS[helpers] = ThreadPoolExecutor(helpers, thread_name_prefix="masksolve")
+        return _POOLS[helpers]
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has none of its parent's threads.
+    os.register_at_fork(after_in_child=_POOLS.clear)
 
 
 @contextmanager
 def _reporting(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
     if progress is False:
-        yield lambda tiles: None
+        yield lambda done: None
     elif progress is True:
+        from rich.console import Console
         from rich.progress import Progress as Bar
 
-        with Bar(transient=True) as bar:
+        console = Console(stderr=True)
+        with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("tiles", total=total)
-            yield lambda tiles: bar.advance(task, tiles)
+            yield lambda done: bar.update(task, completed=done)
     elif callable(progress):
-        done = 0
+        last = -1
 
-        def report(tiles: int) -> None:
-            nonlocal done
-            done += tiles
-            progress(done, total)
+        def report(done: int) -> None:
+            nonlocal last
+            if done > last:
+                last = done
+                progress(done, total)
 
         yield report
     else:

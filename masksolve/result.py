@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.certificate import kept_scores
+from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
+from masksolve.scores import Scores
+from masksolve.tiles import TileLayout
 
 __all__ = ["Certificate", "MaskResult", "Status", "TileResults"]
 
@@ -26,28 +31,74 @@ class Status(Enum):
     """Some line of a full tile keeps fewer than the exactly-n pattern asks for."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TileResults:
     """Figures per tile, in the order of the matrix.
 
     With batch axes of shape ``B`` and a grid of ``R x C`` tiles, `objective` and
     `upper_bound` have shape ``(*B, R, C)``, the potentials one axis more. Plain
     N:M has a tile per line and group, with no column potentials to speak of (0).
+    The two are worked out from the weights when first asked for, so that the result
+    of a large matrix takes little memory; the weights must not have changed by then.
 
     Attributes
     ----------
-    objective : ndarray of float64
-        Kept score of each tile.
-    upper_bound : ndarray of float64 or None
-        Proven bound on the score of any mask of the tile.
     row_potentials, column_potentials : ndarray of float64 or None
         Dual variables that prove `upper_bound`; kept only on request.
     """
 
-    objective: NDArray[np.float64]
-    upper_bound: NDArray[np.float64] | None
+    _layout: TileLayout
+    _scores: Scores
+    _mask: NDArray[np.bool_]
+    _total: float
+    _gaps: SparseGaps | None
     row_potentials: NDArray[np.float64] | None = None
     column_potentials: NDArray[np.float64] | None = None
+
+    @cached_property
+    def objective(self) -> NDArray[np.float64]:
+        """Kept score of each tile.
+
+        Raises
+        ------
+        InvalidInput
+            If the weights are no longer what they were when they were solved.
+        """
+        layout = self._layout
+        found = np.zeros(layout.stack_shape)
+        size = 0.0
+        for box in layout.boxes():
+            scores = self._scores.tiles(layout, box)
+            mask = layout.gather(self._mask, box, np.bool_)
+            found[box.index] = kept_scores(scores, mask).reshape(box.shape)
+            size += float(np.abs(scores).sum())
+        if not abs(found.sum() - self._total) <= 1e-10 * size:
+            raise InvalidInput(
+                "the weights have changed since they were solved: no figures per tile are left"
+            )
+        return layout.per_tile(found)
+
+    @cached_property
+    def gap(self) -> NDArray[np.float64] | None:
+        """Upper bound less objective of each tile, or None without a bound."""
+        if self._gaps is None:
+            return None
+        found = np.zeros(self._layout.tiles)
+        found[self._gaps.tile] = self._gaps.value
+        return self._layout.per_tile(found.reshape(self._layout.stack_shape))
+
+    @cached_property
+    def upper_bound(self) -> NDArray[np.float64] | None:
+        """Proven bound on the score of any mask of each tile, or None."""
+        gap = self.gap
+        return None if gap is None else self.objective + gap
+
+
+class SparseGaps(NamedTuple):
+    """The gaps that are not zero: few, for exact masks."""
+
+    tile: NDArray[np.int64]
+    value: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +131,7 @@ class Certificate:
     def __repr__(self) -> str:
         bound = "None" if self.upper_bound is None else f"{self.upper_bound:.10g}"
         return (
-            f"{type(self).__name__}({self.pattern}, objective={self.objective:.10g}, "
+            f"Certificate({self.pattern}, objective={self.objective:.10g}, "
             f"upper_bound={bound}, {self.status.name})"
         )
 
@@ -91,8 +142,8 @@ class Certificate:
         Negative only for an `UNDERFILLED` mask: short lines can score more than
         any mask that fills them.
         """
-        bounds = self.tiles.upper_bound
-        return None if bounds is None else float((bounds - self.tiles.objective).sum())
+        gaps = self.tiles._gaps
+        return None if gaps is None else float(gaps.value.sum())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,3 +166,10 @@ class MaskResult(Certificate):
     mask: NDArray[np.bool_]
     method: str
     stats: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        bound = "None" if self.upper_bound is None else f"{self.upper_bound:.10g}"
+        return (
+            f"MaskResult({self.pattern}, {self.method}, shape={self.mask.shape}, "
+            f"objective={self.objective:.10g}, upper_bound={bound}, {self.status.name})"
+        )

@@ -2,149 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-import time
-import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from masksolve.certificate import kept_scores, proven, tile_gaps
-from masksolve.checks import check_mask, lines_short
+from masksolve.certificate import kept_scores
+from masksolve.checks import lines_short, refuse_violation
 from masksolve.errors import InvalidInput
-from masksolve.inputs import (
-    ScoreFunction,
-    as_axes,
-    as_mask,
-    as_scores,
-    finite_scores,
-    refuse_scores,
-)
+from masksolve.inputs import ScoreFunction, as_mask
 from masksolve.pattern import Pattern
-from masksolve.pieces import Progress, as_threads, for_each_box
-from masksolve.result import Certificate, MaskResult, Status, TileResults
-from masksolve.solvers import METHODS, TileSolution, find_method
-from masksolve.tiles import Box, TileLayout
+from masksolve.pieces import Progress
+from masksolve.problem import Problem
+from masksolve.result import Certificate, MaskResult
+from masksolve.solvers import METHODS, Method, TileSolution, find_method
+from masksolve.tiles import Box
 
 __all__ = ["certify", "repair", "solve"]
-
-Scores = NDArray[np.float64]
-
-
-class _Problem:
-    """Weights under a pattern: reads scores box by box and collects what comes of them."""
-
-    def __init__(
-        self,
-        weights: ArrayLike,
-        pattern: Pattern | str,
-        score: ScoreFunction | None,
-        axes: tuple[int, int],
-        threads: int | None,
-    ) -> None:
-        self.started = time.perf_counter()
-        self.pattern = Pattern.parse(pattern)
-        self.threads = as_threads(threads)
-        self.array, self.magnitude = as_scores(weights, score)
-        self.score_name = "weights" if score is None or self.magnitude else "score(weights)"
-        self.axes = as_axes(axes, self.array.ndim, "weights")
-        self.layout = TileLayout(self.array.shape, self.axes, self.pattern.tile_shape)
-        _warn_of_kernels(self.layout)
-        stack = self.layout.stack_shape
-        self.mask = np.zeros(self.array.shape, dtype=np.bool_)
-        self.objective = np.zeros(stack)
-        self.gaps = np.zeros(stack)
-        self.tight = np.ones(stack, dtype=np.bool_)
-        self.short = np.zeros(stack, dtype=np.bool_)
-        self.bounded = True
-        self.potentials: tuple[Scores, Scores] | None = None
-        self.counts: Counter[str] = Counter()
-        self.lock = threading.Lock()
-
-    def keep_potentials(self) -> None:
-        h, w = self.layout.tile
-        stack = self.layout.stack_shape
-        self.potentials = np.zeros((*stack, h)), np.zeros((*stack, w))
-
-    def count(self, numbers: Mapping[str, float]) -> None:
-        """Add to the statistics; the boxes of one problem are solved by several threads."""
-        with self.lock:
-            self.counts.update(numbers)
-
-    def at_most(self, box: Box) -> bool:
-        return self.pattern.at_most or box.partial
-
-    def scores(self, box: Box) -> Scores:
-        """Read a box as float64 scores ``(t, h, w)``; raise if one is not finite."""
-        tiles = self.layout.gather(self.array, box, np.float64)
-        if self.magnitude:
-            np.abs(tiles, out=tiles)
-        if not finite_scores(tiles):
-            raise refuse_scores(self.array, self.score_name)
-        return tiles
-
-    def record(self, box: Box, scores: Scores, found: TileSolution) -> None:
-        """Keep what a method found for a box, with the gap that its proof leaves."""
-        n, at_most, index = self.pattern.n, self.at_most(box), box.index
-        mask, u, v = found.mask, found.row_potentials, found.column_potentials
-        self.layout.scatter(self.mask, box, mask)
-        self.objective[index] = kept_scores(scores, mask).reshape(box.shape)
-        if not at_most:
-            self.short[index] = lines_short(mask, n).reshape(box.shape)
-        if u is not None and v is not None:
-            gaps = tile_gaps(scores, mask, u, v, n, at_most)
-            if self.potentials is not None:
-                self.potentials[0][index] = u.reshape(*box.shape, -1)
-                self.potentials[1][index] = v.reshape(*box.shape, -1)
-        elif found.loss_bound is not None:
-            gaps = found.loss_bound
-        else:
-            self.bounded = False
-            return
-        self.gaps[index] = gaps.reshape(box.shape)
-        self.tight[index] = proven(scores, mask, gaps).reshape(box.shape)
-
-    def run(self, work: Callable[[Box], None], progress: Progress) -> None:
-        for_each_box(self.layout, work, threads=self.threads, progress=progress)
-
-    def verdict(self) -> dict[str, Any]:
-        """Give the fields of `Certificate`."""
-        if self.short.any():
-            status = Status.UNDERFILLED
-        elif self.bounded and self.tight.all():
-            status = Status.OPTIMAL
-        else:
-            status = Status.FEASIBLE
-        objective = float(self.objective.sum())
-        per_tile = self.layout.per_tile
-        u, v = self.potentials or (None, None)
-        bounds = self.objective + self.gaps if self.bounded else None
-        return {
-            "objective": objective,
-            "upper_bound": objective + float(self.gaps.sum()) if self.bounded else None,
-            "status": status,
-            "tiles": TileResults(
-                per_tile(self.objective),
-                None if bounds is None else per_tile(bounds),
-                None if u is None else per_tile(u),
-                None if v is None else per_tile(v),
-            ),
-            "pattern": self.pattern,
-            "axes": self.axes,
-        }
-
-    def result(self, method: str) -> MaskResult:
-        stats = {
-            "seconds": time.perf_counter() - self.started,
-            "threads": self.threads,
-            "tiles": self.layout.tiles,
-            "short_tiles": int(self.short.sum()),
-            **self.counts,
-        }
-        return MaskResult(**self.verdict(), mask=self.mask, method=method, stats=stats)
 
 
 def solve(
@@ -231,28 +103,54 @@ def solve(
     >>> r.objective, r.upper_bound, r.status
     (22.0, 22.0, <Status.OPTIMAL: 'optimal'>)
     """
-    problem = _Problem(weights, pattern, score, axes, threads)
+    problem = Problem(weights, pattern, score, axes, threads, potentials)
     chosen = find_method(method, problem.pattern)
     start = None if warm_start is None else _start_of(warm_start, problem)
     if not (chosen.warm or warm_start is None):
         raise InvalidInput(f"method {method!r} makes no use of warm_start")
-    if potentials:
-        if not (certify or method == "exact"):
-            raise InvalidInput(f"method {method!r} has no potentials: ask for certify=True too")
-        problem.keep_potentials()
+    if potentials and not (certify or method == "exact"):
+        raise InvalidInput(f"method {method!r} has no potentials: ask for certify=True too")
+    matrix = _takes_matrices(chosen, problem.pattern)
 
     def work(box: Box) -> None:
-        scores = problem.scores(box)
+        begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
+        if matrix and not box.partial:
+            _solve_matrix(problem, chosen, box, begin)
+            return
+        scores = problem.tiles(box)
         n, at_most = problem.pattern.n, problem.at_most(box)
-        begin = None if start is None else start[box.index].reshape(len(scores), -1)
         found = chosen.solve_tiles(scores, n, at_most, begin)
-        problem.count(found.counts)
         if certify and found.row_potentials is None:
-            found = _with_proof(scores, found.mask, n, at_most)
+            found = _with_proof(scores, found, n, at_most)
         problem.record(box, scores, found)
 
-    problem.run(work, progress)
+    if matrix:
+        problem.run(work, progress, problem.matrix_entries())
+    else:
+        problem.run(work, progress)
     return problem.result(method)
+
+
+def _takes_matrices(method: Method, pattern: Pattern) -> bool:
+    return method.solve_matrix is not None and pattern.transposable and pattern.n < pattern.m
+
+
+def _solve_matrix(
+    problem: Problem, method: Method, box: Box, start: NDArray[np.float64] | None
+) -> None:
+    """Solve a box of full tiles where it lies, its mask written in place if it can be."""
+    assert method.solve_matrix is not None
+    matrix = problem.scores.matrix(problem.layout, box)
+    window = problem.layout.window(problem.mask, box)
+    in_place = window.ndim == 2 and window.strides[1] == 1
+    mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
+    found = method.solve_matrix(
+        matrix, problem.scores.magnitude, problem.pattern.n, problem.pattern.m,
+        problem.pattern.at_most, mask, start, problem.potentials is not None,
+    )  # fmt: skip
+    if found is None:
+        raise problem.scores.refusal()
+    problem.record_matrix(box, None if in_place else mask.reshape(window.shape), found)
 
 
 def certify(
@@ -299,14 +197,12 @@ def certify(
     >>> c.objective, c.upper_bound, c.gap, c.status
     (2.0, 5.0, 3.0, <Status.FEASIBLE: 'feasible'>)
     """
-    problem = _Problem(weights, pattern, score, axes, threads)
+    problem = Problem(weights, pattern, score, axes, threads, potentials)
     given = _mask_of(mask, problem)
-    if potentials:
-        problem.keep_potentials()
 
     def work(box: Box) -> None:
-        scores = problem.scores(box)
-        tiles = problem.layout.gather(given, box, np.bool_)
+        scores = problem.tiles(box)
+        tiles = TileSolution(problem.layout.gather(given, box, np.bool_))
         found = _with_proof(scores, tiles, problem.pattern.n, problem.at_most(box))
         problem.record(box, scores, found)
 
@@ -363,7 +259,7 @@ def repair(
     array([[0, 1],
            [1, 0]])
     """
-    problem = _Problem(weights, pattern, score, axes, threads)
+    problem = Problem(weights, pattern, score, axes, threads)
     given = _mask_of(mask, problem)
     exact = METHODS["exact"].solve_tiles
     n = problem.pattern.n
@@ -371,8 +267,9 @@ def repair(
     def work(box: Box) -> None:
         from masksolve.kernels.repair import fill_lines
 
-        scores = problem.scores(box)
+        scores = problem.tiles(box)
         tiles = problem.layout.gather(given, box, np.bool_)
+        counts = {"steps": 0.0, "lowered_tiles": 0, "lowered_score": 0.0}
         if not problem.at_most(box):
             before, steps = kept_scores(scores, tiles), 0
             if problem.pattern.transposable:
@@ -383,53 +280,43 @@ def repair(
             if again.any():
                 tiles[again] = exact(scores[again], n, False).mask
             lost = np.maximum(before - kept_scores(scores, tiles), 0.0)
-            problem.count(
-                {
-                    "steps": steps,
-                    "lowered_tiles": int(np.count_nonzero(lost)),
-                    "lowered_score": float(lost.sum()),
-                }
-            )
-        problem.record(box, scores, TileSolution(tiles))
+            counts = {
+                "steps": steps,
+                "lowered_tiles": int(np.count_nonzero(lost)),
+                "lowered_score": float(lost.sum()),
+            }
+        problem.record(box, scores, TileSolution(tiles, counts=counts))
 
     problem.run(work, progress)
     return problem.result("repair")
 
 
-def _warn_of_kernels(layout: TileLayout) -> None:
-    """Say so where the axes look like a convolution's kernel: nothing would be pruned."""
-    (h, w), (rows, columns) = layout.tile, layout.matrix_shape
-    if len(layout.shape) > 2 and 0 < rows < w and 0 < columns < w and h > 1:
-        warnings.warn(
-            f"matrices along axes {layout.axes} of shape {layout.shape} are smaller than one "
-            f"{h} x {w} tile; for a convolution (out, in, ...) pass axes=(0, 1)",
-            stacklevel=4,
-        )
-
-
-def _with_proof(scores: Scores, mask: NDArray[np.bool_], n: int, at_most: bool) -> TileSolution:
+def _with_proof(
+    scores: NDArray[np.float64], found: TileSolution, n: int, at_most: bool
+) -> TileSolution:
+    """Put the exact method's potentials, which prove a bound on any mask, to a mask."""
     best = METHODS["exact"].solve_tiles(scores, n, at_most)
-    return TileSolution(mask, best.row_potentials, best.column_potentials)
+    return TileSolution(
+        found.mask, best.row_potentials, best.column_potentials, counts=found.counts
+    )
 
 
-def _mask_of(mask: ArrayLike, problem: _Problem) -> NDArray[np.bool_]:
+def _mask_of(mask: ArrayLike, problem: Problem) -> NDArray[np.bool_]:
     """Validate a mask from outside: same shape as the weights, no line over-full."""
     found = as_mask(mask)
-    if found.shape != problem.array.shape:
+    if found.shape != problem.shape:
         raise InvalidInput(
-            f"mask has shape {found.shape}: expected that of weights, {problem.array.shape}"
+            f"mask has shape {found.shape}: expected that of weights, {problem.shape}"
         )
-    pattern = problem.pattern
-    most = Pattern(pattern.n, pattern.m, transposable=pattern.transposable, at_most=True)
-    check_mask(found, most, axes=problem.axes)
+    refuse_violation(found, problem.layout, problem.pattern, short=False)
     return found
 
 
-def _start_of(earlier: MaskResult, problem: _Problem) -> Scores:
+def _start_of(earlier: MaskResult, problem: Problem) -> NDArray[np.float64]:
     """Column potentials of an earlier result, in the layout of the stack."""
     if not isinstance(earlier, MaskResult):
         raise InvalidInput(f"warm_start must be a MaskResult, got {type(earlier).__name__}")
-    mine = (problem.pattern, problem.array.shape, problem.axes)
+    mine = (problem.pattern, problem.shape, problem.axes)
     theirs = (earlier.pattern, earlier.mask.shape, earlier.axes)
     for name, a, b in zip(("pattern", "shape", "axes"), theirs, mine, strict=True):
         if a != b:
@@ -437,4 +324,6 @@ def _start_of(earlier: MaskResult, problem: _Problem) -> Scores:
     v = earlier.tiles.column_potentials
     if v is None:
         raise InvalidInput("warm_start holds no potentials: solve it with potentials=True")
-    return v.reshape(*problem.layout.stack_shape, -1)
+    if not np.isfinite(v).all():
+        raise InvalidInput("warm_start holds potentials that are not finite")
+    return v.reshape(*problem.layout.stack_shape, problem.pattern.m)

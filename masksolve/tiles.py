@@ -87,12 +87,12 @@ class TileLayout:
         """Give an array ``(matrices, tile rows, tile columns, ...)`` its batch axes back."""
         return flat.reshape(*self.batch_shape, *flat.shape[1:])
 
-    def boxes(self) -> list[Box]:
-        """Cut the stack into boxes of about `BOX_ENTRIES` entries."""
+    def boxes(self, entries: int = BOX_ENTRIES) -> list[Box]:
+        """Cut the stack into boxes of about that many entries."""
         (rows, columns), (h, w) = self.matrix_shape, self.tile
         full_rows, full_columns = rows // h, columns // w
         tile_rows, tile_columns = self.grid
-        most = max(1, BOX_ENTRIES // (h * w))
+        most = max(1, entries // (h * w))
         boxes: list[Box] = []
         for r, r_partial in ((slice(0, full_rows), False), (slice(full_rows, tile_rows), True)):
             for c, c_partial in (
@@ -114,7 +114,7 @@ class TileLayout:
                 for c in _steps(columns, c_step):
                     yield Box(b, r, c, partial)
 
-    def _window(self, array: NDArray[Any], box: Box) -> tuple[Any, ...]:
+    def _index(self, box: Box) -> tuple[Any, ...]:
         """Index of the box's entries in the array with its matrix axes last."""
         (rows, columns), (h, w) = self.matrix_shape, self.tile
         first, last = box.matrices.start, box.matrices.stop
@@ -131,31 +131,38 @@ class TileLayout:
             slice(box.columns.start * w, min(box.columns.stop * w, columns)),
         )
 
+    def window(self, array: NDArray[Any], box: Box) -> NDArray[Any]:
+        """Cut a box out: rows x columns, a view; or matrices x rows x columns, a copy."""
+        found: NDArray[Any] = np.moveaxis(array, self.axes, (-2, -1))[self._index(box)]
+        return found
+
+    def put(self, array: NDArray[Any], box: Box, values: NDArray[Any]) -> None:
+        """Write what `window` cuts out."""
+        np.moveaxis(array, self.axes, (-2, -1))[self._index(box)] = values
+
     def gather(self, array: NDArray[Any], box: Box, dtype: DTypeLike) -> NDArray[Any]:
         """Copy a box to a contiguous array ``(tiles, h, w)``, zeros in the padding."""
         h, w = self.tile
         b, r, c = box.shape
-        window = np.moveaxis(array, self.axes, (-2, -1))[self._window(array, box)]
+        window = self.window(array, box)
         out = np.empty((b, r, c, h, w), dtype=dtype)
-        grid = out.transpose(0, 1, 3, 2, 4)
         if box.partial:
             flat = np.zeros((b, r * h, c * w), dtype=dtype)
             flat[:, : window.shape[-2], : window.shape[-1]] = window
             window = flat
-        grid[...] = window.reshape(b, r, h, c, w)
+        out.transpose(0, 1, 3, 2, 4)[...] = window.reshape(b, r, h, c, w)
         return out.reshape(-1, h, w)
 
     def scatter(self, array: NDArray[Any], box: Box, tiles: NDArray[Any]) -> None:
         """Write ``(tiles, h, w)`` to where `gather` read it; the padding falls away."""
         h, w = self.tile
         b, r, c = box.shape
-        matrix = np.moveaxis(array, self.axes, (-2, -1))
-        index = self._window(array, box)
         flat = tiles.reshape(b, r, c, h, w).transpose(0, 1, 3, 2, 4).reshape(b, r * h, c * w)
-        high, wide = index[-2].stop - index[-2].start, index[-1].stop - index[-1].start
+        rows, columns = self.matrix_shape
+        high = min(box.rows.stop * h, rows) - box.rows.start * h
+        wide = min(box.columns.stop * w, columns) - box.columns.start * w
         flat = flat[:, :high, :wide]
-        single = not (self.batch_shape and isinstance(index[0], np.ndarray))
-        matrix[index] = flat[0] if single else flat
+        self.put(array, box, flat[0] if b == 1 else flat)
 
 
 def _steps(whole: slice, step: int) -> Iterator[slice]:

@@ -89,3 +89,12 @@ def test_proven_is_relative_to_the_magnitudes(scores, kept, scale):
 
 def test_nothing_is_proven_by_a_gap_that_is_not_a_number():
     assert not proven(np.ones((1, 2, 2)), np.ones((1, 2, 2), bool), np.array([np.nan])).any()
+
+
+@pytest.mark.parametrize("size", [1e9, 1e20, 1e200])
+def test_large_potentials_do_not_hide_the_scores(size):
+    """u + v = 0 exactly, so the true bound is D(0, 0) = 7 and the true gap 5."""
+    scores = np.array([[[3.0, 1.0], [1.0, 2.0]]])
+    mask = ~np.eye(2, dtype=bool)[None]
+    u = np.full((1, 2), size)
+    assert tile_gaps(scores, mask, u, -u, 1, False)[0] >= 3.0

@@ -33,8 +33,9 @@ def test_every_mask_of_a_2_4_tile(at_most):
 
 def halves_the_gap(scores, mask, pattern):
     found = certify(scores, mask, pattern)
-    bound = (found.tiles.objective + found.tiles.upper_bound) / 2
-    return replace(found, tiles=replace(found.tiles, upper_bound=bound))
+    gaps = found.tiles._gaps
+    halved = replace(found.tiles, _gaps=gaps._replace(value=gaps.value / 2))
+    return replace(found, tiles=halved)
 
 
 def always_says_optimal(scores, mask, pattern):

@@ -1,5 +1,7 @@
 """`check_mask` and `is_valid`: which masks pass, and what is said of the others."""
 
+import pickle
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -124,3 +126,10 @@ def test_lines_short_counts_rows_and_columns(m, n, data):
 def test_pattern_objects_and_texts_are_the_same():
     mask = np.eye(4)
     assert ms.is_valid(mask, Pattern(1, 4)) == ms.is_valid(mask, "1:4")
+
+
+def test_violations_travel_between_processes():
+    with pytest.raises(ms.MaskViolation) as caught:
+        ms.check_mask(np.ones((4, 4)), "2:4")
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), copy.line) == (str(caught.value), caught.value.line)

@@ -47,8 +47,8 @@ def test_a_second_process_finds_the_kernels_compiled(tmp_path):
 import json
 import masksolve as ms
 ms.solve([[1.0, 2.0], [3.0, 4.0]], "1:2", threads=1)
-from masksolve.kernels.augment import augment_tiles
-stats = augment_tiles.stats
+from masksolve.kernels import engine
+stats = engine._compiled(double=False).stats
 print(json.dumps([sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
 """
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1]

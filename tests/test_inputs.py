@@ -124,7 +124,7 @@ def test_options(options, error, words):
         (
             FULL,
             MaskViolation,
-            "row 0, columns 0 to 3, keeps 4 of 4: 2:4,at-most takes at most 2",
+            "row 0, columns 0 to 3, keeps 4 of 4: 2:4 takes at most 2",
         ),
         (HALF[:, :3], InvalidInput, "mask has shape (4, 3): expected that of weights, (4, 4)"),
         (
@@ -192,3 +192,9 @@ START = ms.solve(W, "2:4", potentials=True, threads=1)
 )  # fmt: skip
 def test_warm_starts(weights, options, words):
     refused(InvalidInput, words, ms.solve, weights, **({"pattern": "2:4"} | options))
+
+
+def test_ragged_lists_are_refused_in_one_sentence():
+    with pytest.raises(InvalidInput, match="not a rectangular array") as caught:
+        ms.solve([[1, 2], [3]], "2:4")
+    assert ". " not in str(caught.value)

@@ -63,7 +63,7 @@ PLANTED = [
     (properties.transposition, broken.swaps_two_entries, (SCORES, TWO)),
     (properties.permutation, broken.ignores_scores, (SCORES, TWO, ORDER, ORDER)),
     (properties.permutation, broken.swaps_two_entries, (SCORES, TWO, ORDER, ORDER)),
-    (properties.scaling, broken.forgets_the_scale, (SCORES, TWO, 3)),
+    (properties.scaling, broken.forgets_the_scale, (SCORES, TWO, -3)),
     (properties.row_shift, broken.ignores_negative_scores, (SCORES, TWO, 0, -20.0)),
     (properties.row_shift, broken.forgets_the_scale, (SCORES, TWO, 0, 20.0)),
 ]

@@ -116,3 +116,9 @@ def test_what_a_result_says():
     assert (result.method, result.objective, result.upper_bound) == ("repair", 8.0, None)
     assert result.status is Status.FEASIBLE
     assert result.stats["steps"] == 8
+
+
+@pytest.mark.parametrize("text", ["2:4,at-most", "2:8"])
+def test_lowered_is_counted_where_nothing_can_be_short(text):
+    stats = ms.repair(np.ones((4, 4)), np.zeros((4, 4)), text).stats
+    assert (stats["lowered_tiles"], stats["lowered_score"], stats["steps"]) == (0, 0.0, 0)

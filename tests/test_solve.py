@@ -192,7 +192,10 @@ def test_stats(method, counted):
 def test_result_fields_and_text():
     result = ms.solve(np.eye(4), Pattern(1, 4))
     judged = ms.certify(np.eye(4), result.mask, "1:4")
-    assert repr(result) == "MaskResult(1:4, objective=4, upper_bound=4, OPTIMAL)"
+    assert (
+        repr(result)
+        == "MaskResult(1:4, exact, shape=(4, 4), objective=4, upper_bound=4, OPTIMAL)"
+    )
     assert repr(judged) == "Certificate(1:4, objective=4, upper_bound=4, OPTIMAL)"
     assert "upper_bound=None, FEASIBLE" in repr(ms.solve(np.eye(4), "1:4", method="greedy"))
     assert result.mask.dtype == bool

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from masksolve.checks import check_mask
 from masksolve.cli.common import (
     about,
+    check_names,
     choose,
     matches,
     print_json,
@@ -21,6 +22,7 @@ from masksolve.cli.common import (
     tensor_options,
 )
 from masksolve.errors import InvalidInput, MaskViolation
+from masksolve.inputs import as_mask
 from masksolve.pattern import Pattern
 from masksolve.result import Status
 from masksolve.solve import certify
@@ -76,6 +78,7 @@ class _Masks:
         """Names of the chosen tensors, and the axes of each one's matrix."""
         if not self.records or (self.options.tensors and not self.packed):
             return choose(self.file, self.options, integers=True)
+        check_names(self.file, self.records, self.options)
         found = {
             name: self.options.axes or read_layout(self.file, name, self.records)[1]
             for name in self.records
@@ -91,13 +94,18 @@ class _Masks:
 
     def pattern(self, name: str) -> Pattern:
         """Return the pattern that was asked for, else the one on record."""
+        if self.given is None and name not in self.records:
+            raise InvalidInput(
+                f"{self.file.path} names no pattern for tensor {name!r}: say which by --pattern"
+            )
         return self.given or read_layout(self.file, name, self.records)[0]
 
     def read(self, name: str) -> NDArray[Any]:
         """Read a mask, or whatever dense tensor stands for one."""
         if self.packed:
             return read_mask(self.file, name, self.records).mask
-        return self.file.read(name)
+        array = self.file.read(name)
+        return array != 0 if name in self.records else array
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -107,7 +115,8 @@ def _check(options: argparse.Namespace) -> int:
         for name, axes in names.items():
             array, pattern = masks.read(name), masks.pattern(name)
             with about(masks.file, name), bar.tensor(name, array.shape):
-                if not masks.packed:  # weights: what is not zero
+                if array.dtype != np.bool_ or (name in masks.records and not masks.packed):
+                    # Weights: what is not zero, and kept weights may be zero.
                     array = array != 0
                     pattern = Pattern(pattern.n, pattern.m, pattern.transposable, at_most=True)
                 try:
@@ -136,7 +145,8 @@ def _print_verdict(
             }
         print_json(content)
     elif violation is None:
-        print(f"{options.file}: all {count} tensors are valid")
+        valid = f"all {count} tensors are" if count > 1 else "the tensor is"
+        print(f"{options.file}: {valid} valid")
     else:
         print(f"{options.file}: tensor {name!r}: {violation}")
 
@@ -150,7 +160,13 @@ def _certify(options: argparse.Namespace) -> int:
         [weights.tensors[name] for name in names if name in weights.tensors]
     ) as bar:
         for name, axes in names.items():
-            array, mask, pattern = weights.read(name), masks.read(name), masks.pattern(name)
+            array, pattern = weights.read(name), masks.pattern(name)
+            with about(masks.file, name):
+                mask = as_mask(masks.read(name))
+                if mask.shape != array.shape:
+                    raise InvalidInput(
+                        f"mask has shape {mask.shape}: expected that of weights, {array.shape}"
+                    )
             with about(weights, name), bar.tensor(name, array.shape) as report:
                 try:
                     found = certify(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from math import prod
@@ -14,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from masksolve.errors import InvalidInput
 from masksolve.storage.tensors import TensorFile, TensorSpec
@@ -21,6 +23,7 @@ from masksolve.storage.tensors import TensorFile, TensorSpec
 __all__ = [
     "Bar",
     "about",
+    "check_names",
     "choose",
     "matches",
     "print_json",
@@ -47,10 +50,16 @@ def tensor_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axes", type=_axes, metavar="OUT,IN",
         help="the two axes of the matrix, for tensors with more than two dimensions "
-        "(a PyTorch convolution: 0,1)",
+        "(a PyTorch convolution: 0,1; from the end: --axes=-2,-1)",
     )  # fmt: skip
-    parser.add_argument("--threads", type=int, metavar="N", help="default: every core")
+    parser.add_argument("--threads", type=_threads, metavar="N", help="default: every core")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def _threads(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return int(text)
 
 
 def _axes(text: str) -> tuple[int, int]:
@@ -63,9 +72,28 @@ def _axes(text: str) -> tuple[int, int]:
 
 def matches(name: str, options: argparse.Namespace) -> bool:
     """Tell whether --tensors and --exclude choose the name."""
-    return any(fnmatchcase(name, pattern) for pattern in options.tensors or ["*"]) and not any(
-        fnmatchcase(name, pattern) for pattern in options.exclude
+    return _matches_any(name, options.tensors or ["*"]) and not _matches_any(
+        name, options.exclude
     )
+
+
+def _matches_any(name: str, patterns: Sequence[str]) -> bool:
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def check_names(file: TensorFile, names: Iterable[str], options: argparse.Namespace) -> None:
+    """Make sure that each name or pattern that was given means something."""
+    known = list(names)
+    for pattern in options.tensors or []:
+        if not any(_matches_any(name, [pattern]) for name in known):
+            raise InvalidInput(
+                f"{file.path} holds no tensor {pattern!r}; it holds {_some(known)}"
+            )
+
+
+def _some(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(known[:3] + ["..."] * (len(known) > 3)) or "nothing"
 
 
 def choose(
@@ -77,6 +105,7 @@ def choose(
     dtype); a name in full chooses any tensor. By default it is every 2-D one, with
     --axes every one of more dimensions too.
     """
+    check_names(file, file.tensors, options)
     axes: tuple[int, int] | None = options.axes
     named = options.tensors or []
     chosen = {}
@@ -87,11 +116,11 @@ def choose(
         if matches(name, options) and (fit or name in named):
             chosen[name] = axes or _default_axes(file, spec)
     if not chosen:
-        asked = f"of {' '.join(named)} " if named else ""
         kind = "" if integers else "float "
-        some = ", ".join([*list(file.tensors)[:3], "..."]) if file.tensors else "nothing"
+        asked = f" among {' '.join(named)}" if named else ""
+        some = _some(file.tensors)
         raise InvalidInput(
-            f"{file.path} holds no {kind}tensor {asked}with a matrix in it; it holds {some}"
+            f"{file.path} holds no {kind}tensor to solve{asked}; it holds {some}"
         )
     return chosen
 
@@ -138,7 +167,7 @@ class Bar:
 def progress_bar(specs: Sequence[TensorSpec]) -> Iterator[Bar]:
     """Show a bar on stderr while the block runs, if that is a terminal."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeRemainingColumn(),
@@ -152,13 +181,21 @@ def progress_bar(specs: Sequence[TensorSpec]) -> Iterator[Bar]:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table to stdout; the first column is text, the others are right-aligned."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     for k, column in enumerate(columns):
         table.add_column(column, justify="right" if k else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
-    # In a pipe there is no width to keep to.
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+        table.add_row(*map(Text, row))  # names are no markup
+    # rich leaves the process when a pipe breaks, so it draws and we print. In a pipe
+    # there is no width to keep to.
+    terminal = sys.stdout.isatty()
+    drawn = io.StringIO()
+    console = Console(
+        file=drawn, force_terminal=terminal, width=None if terminal else 200, highlight=False
+    )
+    console.print(table)
+    print(title)
+    print(drawn.getvalue(), end="")
 
 
 def print_json(content: Any) -> None:

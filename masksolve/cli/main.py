@@ -9,9 +9,12 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from masksolve.cli import check, methods, solve
 from masksolve.errors import MasksolveError
@@ -48,12 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in (solve, check, methods):
         module.add_commands(commands)
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if hasattr(sys.stdout, "reconfigure"):  # names in any script, on any terminal
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = parser.parse_args(arguments)
-    # Unwind on a polite kill too, so that nothing is left half-written.
-    signal.signal(signal.SIGTERM, _stop)
     try:
-        code: int = options.run(options)
-        sys.stdout.flush()
+        with _polite_kills(), warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = _warn  # type: ignore[assignment]
+            code: int = options.run(options)
+            sys.stdout.flush()
     except MasksolveError as error:
         print(f"masksolve: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -67,6 +75,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"masksolve: cannot print: {error.strerror or error}", file=sys.stderr)
         return 2
     return code
+
+
+def _warn(message: Warning | str, *context: Any) -> None:
+    print(f"masksolve: {message}", file=sys.stderr)
+
+
+@contextmanager
+def _polite_kills() -> Iterator[None]:
+    """Unwind when asked to stop, so that nothing is left half-written."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    names = ("SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = [signal.signal(number, _stop) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

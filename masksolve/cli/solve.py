@@ -22,7 +22,7 @@ from masksolve.cli.common import (
 )
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
-from masksolve.result import MaskResult
+from masksolve.result import MaskResult, Status
 from masksolve.solve import repair, solve
 from masksolve.solvers import METHODS, find_method
 from masksolve.storage.masks import describe, longest_record, pack, record
@@ -110,6 +110,8 @@ def _check_paths(source: Path, target: Path) -> None:
             raise InvalidInput(f"output {target} lies in a folder that does not exist")
         if target.exists() and source.exists() and os.path.samefile(source, target):
             raise InvalidInput(f"output {target} is the input: expected another file")
+        if target.exists() and not target.is_file():
+            raise InvalidInput(f"output {target} is not a regular file")
     except OSError as error:  # a name that is too long, say
         raise InvalidInput(f"cannot write {target}: {error.strerror or error}") from None
 
@@ -125,7 +127,7 @@ def _solve(
     started = time.perf_counter()
     common: dict[str, Any] = {"axes": axes, "threads": options.threads}
     result = solve(weights, pattern, method=options.method, progress=report, **common)
-    if options.repair:
+    if options.repair and result.status is Status.UNDERFILLED:
         result = repair(weights, result.mask, pattern, **common)
     row = record(result) | {
         "name": name,

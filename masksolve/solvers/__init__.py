@@ -9,9 +9,9 @@ from masksolve.errors import UnknownMethod
 from masksolve.pattern import Pattern
 from masksolve.solvers import enumerate as enumerate_
 from masksolve.solvers import exact, greedy, min_cost_flow, two_approx
-from masksolve.solvers.base import Method, TileSolution
+from masksolve.solvers.base import MatrixSolution, Method, TileSolution
 
-__all__ = ["METHODS", "Method", "TileSolution", "find_method"]
+__all__ = ["METHODS", "MatrixSolution", "Method", "TileSolution", "find_method"]
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {

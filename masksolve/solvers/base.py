@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Method", "TileSolution", "TileSolver"]
+__all__ = ["MatrixSolution", "MatrixSolver", "Method", "TileSolution", "TileSolver"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,76 @@ class TileSolution:
     column_potentials: NDArray[np.float64] | None = None
     loss_bound: NDArray[np.float64] | None = None
     counts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixSolution:
+    """What a `MatrixSolver` knows of the masks that it wrote.
+
+    Attributes
+    ----------
+    objective : float
+        Kept score of all tiles.
+    open_tiles : ndarray of int64
+        Tiles whose gap is not zero, counted along one tile row after the other.
+    open_gaps : ndarray of float64
+        Dual bound less the kept score there, by the method's own float64 certificate.
+    row_potentials, column_potentials : ndarray of float64, shape (t, m), or None
+        If they were asked for.
+    optimal : bool
+        Whether every gap is within 1e-12 of its tile's score.
+    counts : Mapping
+        Numbers for `MaskResult.stats`, added up over all pieces.
+    """
+
+    objective: float
+    open_tiles: NDArray[np.int64]
+    open_gaps: NDArray[np.float64]
+    row_potentials: NDArray[np.float64] | None
+    column_potentials: NDArray[np.float64] | None
+    optimal: bool
+    counts: Mapping[str, float]
+
+
+class MatrixSolver(Protocol):
+    """Solve the tiles of a matrix where it lies, certificate included."""
+
+    def __call__(
+        self,
+        matrix: NDArray[Any],
+        magnitude: bool,
+        n: int,
+        m: int,
+        at_most: bool,
+        mask: NDArray[np.bool_],
+        start: NDArray[np.float64] | None = None,
+        potentials: bool = False,
+    ) -> MatrixSolution | None:
+        """Maximise the kept score of each tile.
+
+        Parameters
+        ----------
+        matrix : ndarray of float32 or float64, 2-D
+            Sides are multiples of m, entries of a row adjacent in memory. Read only.
+        magnitude : bool
+            Whether the scores are the entries' magnitudes.
+        n, m : int
+            ``1 <= n < m``.
+        at_most : bool
+            Whether lines may hold fewer.
+        mask : ndarray of bool
+            Shape of the matrix, entries of a row adjacent; written.
+        start : ndarray of float64, shape (t, m), optional
+            Column potentials of an earlier solution.
+        potentials : bool
+            Whether to return the potentials.
+
+        Returns
+        -------
+        MatrixSolution or None
+            None if some score is not finite or beyond 2**960.
+        """
+        ...
 
 
 class TileSolver(Protocol):
@@ -75,6 +145,8 @@ class Method:
     reference : str
         Where the method comes from.
     solve_tiles : TileSolver
+    solve_matrix : MatrixSolver, optional
+        A faster way for full tiles of a transposable pattern with n < m.
     max_m : int
         Largest tile side it takes.
     plain : bool
@@ -88,6 +160,7 @@ class Method:
     guarantee: str
     reference: str
     solve_tiles: TileSolver = field(repr=False)
+    solve_matrix: MatrixSolver | None = field(default=None, repr=False)
     max_m: int = 64
     plain: bool = False
     warm: bool = False

@@ -1,13 +1,71 @@
-"""Proven optima of any tile: shortest augmenting paths with potentials."""
+"""Proven optima: over-relaxed thresholds in SIMD lanes, augmenting paths for the rest."""
 
 from __future__ import annotations
+
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.solvers.base import Method, TileSolution
+from masksolve.solvers.base import MatrixSolution, Method, TileSolution
 
-__all__ = ["METHOD", "solve_tiles"]
+__all__ = ["METHOD", "solve_matrix", "solve_tiles", "tie_noise"]
+
+STAGES = ("rounds", "more_rounds", "ties", "paths")
+
+
+def solve_matrix(
+    matrix: NDArray[Any],
+    magnitude: bool,
+    n: int,
+    m: int,
+    at_most: bool,
+    mask: NDArray[np.bool_],
+    start: NDArray[np.float64] | None = None,
+    potentials: bool = False,
+) -> MatrixSolution | None:
+    """Solve every m x m tile of a matrix in place; see `MatrixSolver`.
+
+    Equal scores: a tile that the rounds prove with every comparison strict has one
+    optimum only. In the others each score is raised by `tie_noise` times the spread of
+    the tile's scores, which decides between equal ones by position alone; the optimum so
+    found is proven for the scores as they are. Where even that fails (fewer than one tile
+    in twenty on int8 grids) the order of the path search decides. In every case the mask
+    depends on the tile alone, and on `start`.
+    """
+    # numba takes longer to import than all else together: only when solving.
+    from masksolve.kernels.engine import box_solver, workspace
+
+    rows, columns = matrix.shape
+    tiles = (rows // m) * (columns // m)
+    double = matrix.dtype == np.float64
+    kept = (tiles, m) if potentials else (0, m)
+    u, v = np.empty(kept), np.empty(kept)
+    counts = np.zeros(len(STAGES) + 3, dtype=np.int64)
+    space = workspace(m, tiles, double)
+    objective = box_solver(n, m, double)(
+        matrix, matrix.strides[0] // matrix.itemsize, magnitude, at_most,
+        np.empty((0, m)) if start is None else start, tie_noise(m),
+        space, mask.view(np.int8), mask.strides[0], u, v, counts,
+    )  # fmt: skip
+    if np.isnan(objective):
+        return None
+    *by_stage, paths, unproven, opens = counts.tolist()
+    first = "warm_start" if start is not None else STAGES[0]
+    tally = {
+        f"tiles_by_{stage}": number
+        for stage, number in zip((first, *STAGES[1:]), by_stage, strict=True)
+    }
+    return MatrixSolution(
+        objective,
+        space.open_tiles[:opens].copy(),
+        space.open_gaps[:opens].copy(),
+        u if potentials else None,
+        v if potentials else None,
+        optimal=unproven == 0,
+        counts=tally | {"augmentations": paths},
+    )
 
 
 def solve_tiles(
@@ -18,34 +76,78 @@ def solve_tiles(
 ) -> TileSolution:
     """Find an optimal mask of each tile, and potentials that prove it.
 
-    Among masks of equal score the choice follows from the order of the search: each
-    row prefers the lower column, each augmentation the nearest path, of equally near
-    ones the first found. It depends on the tile alone (and on `start`).
+    The tie rule is that of `solve_matrix`; a line of plain N:M prefers the entry that
+    comes first, and so does a row of n = m.
     """
-    # numba takes longer to import than all else together: only when solving.
+    tiles, h, w = scores.shape
+    mask = np.empty(scores.shape, dtype=np.bool_)
+    if h > 1 and n < w:
+        return _stacked(scores, n, at_most, mask, start)
     from masksolve.kernels.augment import augment_tiles
     from masksolve.kernels.select import select_lines
 
-    tiles, h, w = scores.shape
-    mask = np.empty(scores.shape, dtype=np.bool_)
-    u = np.empty((tiles, h))
-    v = np.zeros((tiles, w))
+    u, v = np.empty((tiles, h)), np.zeros((tiles, w))
     if h == 1:  # plain N:M: every line for itself
         select_lines(scores[:, 0], n, at_most, mask[:, 0], u[:, 0])
         return TileSolution(mask, u, v)
-    if start is not None:
-        v[...] = np.maximum(start, 0.0) if at_most else start
     paths = augment_tiles(scores, n, at_most, mask, u, v)
     return TileSolution(mask, u, v, counts={"augmentations": paths})
+
+
+def _stacked(
+    scores: NDArray[np.float64],
+    n: int,
+    at_most: bool,
+    mask: NDArray[np.bool_],
+    start: NDArray[np.float64] | None,
+) -> TileSolution:
+    """Solve tiles one above the other as a matrix, in single precision if that is exact."""
+    m = scores.shape[-1]
+    with np.errstate(over="ignore"):
+        single = scores.astype(np.float32)
+    entries = single if np.array_equal(single, scores) else scores
+    found = solve_matrix(
+        entries.reshape(-1, m), False, n, m, at_most, mask.reshape(-1, m), start, True
+    )
+    assert found is not None, "scores are finite here"
+    return TileSolution(mask, found.row_potentials, found.column_potentials, None, found.counts)
+
+
+@cache
+def tie_noise(m: int) -> NDArray[np.float32]:
+    """Return the fixed noise by which equal scores are settled, one number a position.
+
+    Position k = i m + j of every tile gets splitmix64(k + 1), scaled to [0, 8e-5): small
+    against the grids of bfloat16, float8 and int8, large against float32's.
+
+    Returns
+    -------
+    ndarray of float32, shape (m * m,)
+
+    Examples
+    --------
+    >>> noise = tie_noise(4)
+    >>> len(set(noise.tolist())), bool((noise < 8e-5).all())
+    (16, True)
+    """
+    with np.errstate(over="ignore"):
+        z = (np.arange(m * m, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    noise: NDArray[np.float32] = ((z >> np.uint64(11)) * (2.0**-53 * 8e-5)).astype(np.float32)
+    noise.setflags(write=False)
+    return noise
 
 
 METHOD = Method(
     name="exact",
     exact=True,
     guarantee="kept score is the optimum, proven by a dual bound for every tile",
-    reference="successive shortest paths (Edmonds & Karp 1972) for the b-matching of "
-    "Hubara et al. 2021, arXiv:2102.08124",
+    reference="ours: over-relaxed dual coordinate descent, then shortest augmenting paths; "
+    "the problem is the b-matching of Hubara et al. 2021, arXiv:2102.08124",
     solve_tiles=solve_tiles,
+    solve_matrix=solve_matrix,
     plain=True,
     warm=True,
 )

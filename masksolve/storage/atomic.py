@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,16 @@ from typing import IO
 from masksolve.errors import FileFormatError
 
 __all__ = ["whole_file"]
+
+
+def _reserve(file: IO[bytes], size: int) -> None:
+    if not (size and hasattr(os, "posix_fallocate")):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # not every system can
+            raise
 
 
 @contextmanager
@@ -34,14 +45,15 @@ def whole_file(path: Path, size: int) -> Iterator[IO[bytes]]:
         If it cannot be created, or the disk fills up.
     """
     try:
+        with suppress(FileNotFoundError):
+            path.lstat()  # a name that is too long should not show at the end only
         umask = os.umask(0)
         os.umask(umask)
         with tempfile.NamedTemporaryFile(
-            prefix=f".{path.name}.", suffix=".partial", dir=path.parent, delete=False
+            prefix=".masksolve-", suffix=".partial", dir=path.parent, delete=False
         ) as file:
             try:
-                if size and hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(file.fileno(), 0, size)
+                _reserve(file, size)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

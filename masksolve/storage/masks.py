@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def save_masks(path: str | Path, masks: Mapping[str, MaskResult]) -> None:
     Raises
     ------
     FileFormatError
-        If the file cannot be written.
+        If the file cannot be written, or a name is safetensors' own, ``__metadata__``.
 
     Examples
     --------
@@ -84,6 +84,8 @@ def save_masks(path: str | Path, masks: Mapping[str, MaskResult]) -> None:
     >>> stored.pattern, stored.objective, bool((stored.mask == result.mask).all())
     (Pattern(n=2, m=4, transposable=True, at_most=False), 60.0, True)
     """
+    if "__metadata__" in masks:
+        raise FileFormatError("no tensor can be named '__metadata__' in a safetensors file")
     specs = [TensorSpec.packed(name, r.mask.shape) for name, r in masks.items()]
     metadata = describe("masks", {name: record(r) for name, r in masks.items()})
     with write_tensors(path, specs, metadata) as writer:
@@ -124,7 +126,7 @@ def read_records(file: TensorFile) -> tuple[str | None, dict[str, Any]]:
         content = json.loads(file.metadata[KEY])
         kind, version = content["kind"], content["version"]
         records: dict[str, Any] = dict(content["tensors"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise FileFormatError(f"{file.path}: its masksolve metadata is damaged") from None
     if version != VERSION:
         raise FileFormatError(
@@ -138,8 +140,10 @@ def read_mask(file: TensorFile, name: str, records: Mapping[str, Any]) -> Stored
     pattern, axes = read_layout(file, name, records)
     try:
         entry = records[name]
-        shape = tuple(int(n) for n in entry["shape"])
+        shape = tuple(_integer(n) for n in _list(entry["shape"]))
         bound = entry["upper_bound"]
+        if len(shape) < 2 or min(shape) < 0 or max(axes) >= len(shape):
+            raise _damaged(file, name)
         packed = file.read(name)
         if packed.dtype != np.uint8 or packed.shape != (-(-prod(shape) // 8),):
             raise FileFormatError(
@@ -150,9 +154,9 @@ def read_mask(file: TensorFile, name: str, records: Mapping[str, Any]) -> Stored
             unpack(packed, shape),
             pattern,
             axes,
-            str(entry["method"]),
-            float(entry["objective"]),
-            None if bound is None else float(bound),
+            _text(entry["method"]),
+            _number(entry["objective"]),
+            None if bound is None else _number(bound),
             Status(entry["status"]),
         )
     except MasksolveError:
@@ -166,10 +170,36 @@ def read_layout(
 ) -> tuple[Pattern, tuple[int, int]]:
     """Return the pattern and the matrix axes that a record names."""
     try:
-        first, second = records[name]["axes"]
-        return Pattern.parse(records[name]["pattern"]), (int(first), int(second))
+        first, second = (_integer(axis) for axis in _list(records[name]["axes"]))
+        if first == second or min(first, second) < 0:
+            raise ValueError
+        return Pattern.parse(records[name]["pattern"]), (first, second)
     except (KeyError, TypeError, ValueError):
         raise _damaged(file, name) from None
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float) or not isfinite(value):  # type: ignore[arg-type]
+        raise TypeError
+    return float(value)  # type: ignore[arg-type]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
 
 
 def _damaged(file: TensorFile, name: str) -> FileFormatError:

@@ -97,7 +97,7 @@ class TensorFile:
         except SafetensorError as error:
             raise FileFormatError(f"{path} is not a whole safetensors file: {error}") from None
         except OSError as error:
-            raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
+            raise self._unreadable(error) from None
         self.metadata: dict[str, str] = header.pop("__metadata__", None) or {}
         self.tensors: dict[str, TensorSpec] = {}
         self._offsets: dict[str, int] = {}
@@ -127,26 +127,43 @@ class TensorFile:
         try:
             array = np.fromfile(self.path, dtype=dtype, count=count, offset=offset)
         except OSError as error:
-            raise FileFormatError(
-                f"cannot read {self.path}: {error.strerror or error}"
-            ) from None
+            raise self._unreadable(error) from None
         if array.size != count:
             raise FileFormatError(f"{self.path} was cut short while tensor {name!r} was read")
-        return array.reshape(spec.shape)
+        if dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+            raise FileFormatError(
+                f"{self.path}: tensor {name!r} of dtype BOOL holds bytes other than 0 and 1"
+            )
+        try:
+            return array.reshape(spec.shape)
+        except ValueError:  # empty, with sides beyond what an index can hold
+            raise FileFormatError(
+                f"{self.path}: tensor {name!r} has an impossible shape, {spec.shape}"
+            ) from None
+
+    def _unreadable(self, error: OSError) -> FileFormatError:
+        return FileFormatError(f"cannot read {self.path}: {error.strerror or error}")
 
     def copy(self, name: str, target: IO[bytes]) -> None:
         """Copy one tensor's bytes as they are."""
+        for part in self._parts(name):
+            target.write(part)
+
+    def _parts(self, name: str) -> Iterator[bytes]:
         left = self.tensors[name].nbytes
-        with self.path.open("rb") as file:
-            file.seek(self._offsets[name])
-            while left:
-                part = file.read(min(left, COPY_BYTES))
-                if not part:
-                    raise FileFormatError(
-                        f"{self.path} was cut short while tensor {name!r} was copied"
-                    )
-                target.write(part)
-                left -= len(part)
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offsets[name])
+                while left:
+                    part = file.read(min(left, COPY_BYTES))
+                    if not part:
+                        raise FileFormatError(
+                            f"{self.path} was cut short while tensor {name!r} was copied"
+                        )
+                    yield part
+                    left -= len(part)
+        except OSError as error:
+            raise self._unreadable(error) from None
 
 
 class TensorWriter:

@@ -88,8 +88,3 @@ def refused(*words):
     message = str(caught.value)
     assert "\n" not in message
     assert [word for word in map(str, words) if word not in message] == [], message
-
-
-def known(reason):
-    """Mark a fault of the library that is known; the test says so once it is mended."""
-    return pytest.mark.xfail(reason=reason, strict=True)

@@ -1,0 +1,275 @@
+"""The exact engine against one pass over memory: `make bench-core`.
+
+Every time is a median, taken in turn with a parallel numba pass ``mask = |w| > t`` over
+the same matrix in the same process, and given as a multiple of that pass; solving is
+`masksolve.solve` as users call it, certificate included. Prints tables as it goes and
+leaves all figures in bench-output/core.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # its idle threads sleep
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+import masksolve as ms
+from bench.encoder import encoder_layers
+
+FOLDER = Path("bench-output")
+SIDE = 4096
+TARGETS = {"2:4": (6, 2), "4:8": (10, 5), "8:16": (20, 12), "16:32": (40, 25)}
+NEIGHBOURS = {
+    "1:4": "2:4", "3:8": "4:8", "2:16": "8:16", "6:12": "8:16", "5:7": "4:8", "24:48": "16:32",
+    "2:4,at-most": "2:4", "4:8,at-most": "4:8", "8:16,at-most": "8:16",
+    "16:32,at-most": "16:32",
+}  # fmt: skip
+console = Console(width=110, highlight=False)
+
+Matrix = NDArray[Any]
+
+
+@numba.njit(parallel=True, cache=True)  # type: ignore[misc]
+def one_pass(w: Matrix, t: np.float32, mask: NDArray[np.bool_]) -> None:
+    """Read a matrix once and write a mask."""
+    for i in numba.prange(w.shape[0]):
+        for j in range(w.shape[1]):
+            mask[i, j] = abs(w[i, j]) > t
+
+
+def seconds(*functions: Callable[[], object], repeats: int = 9) -> list[float]:
+    """Return median times of functions that take turns, each warmed up once."""
+    times: list[list[float]] = [[] for _ in functions]
+    for k in range(repeats + 1):
+        for function, found in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            if k:
+                found.append(time.perf_counter() - start)
+    return [statistics.median(found) for found in times]
+
+
+def passer(w: Matrix) -> Callable[[], None]:
+    """Make the pass over a matrix to measure by."""
+    mask = np.empty(w.shape, dtype=np.bool_)
+    return lambda: one_pass(w, np.float32(1.0), mask)
+
+
+def normal(side: int, seed: int = 0) -> Matrix:
+    """Make a square matrix of standard normal float32."""
+    return np.random.default_rng(seed).standard_normal((side, side), dtype=np.float32)
+
+
+def grids(w: Matrix) -> dict[str, Matrix]:
+    """Round a matrix to the grids of narrow types; all stay float32."""
+    import ml_dtypes
+
+    scale = np.float32(127) / np.abs(w).max()
+    return {
+        "float32": w,
+        "bf16 grid": w.astype(ml_dtypes.bfloat16).astype(np.float32),
+        "int8 grid": np.round(w * scale),
+    }
+
+
+def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
+    """Solve in turn with the pass."""
+    solved, passed = seconds(lambda: ms.solve(w, pattern, **options), passer(w))
+    result = ms.solve(w, pattern, **options)
+    return {
+        "pattern": pattern,
+        "ms": 1e3 * solved,
+        "pass_ms": 1e3 * passed,
+        "passes": solved / passed,
+        "ns_per_tile": 1e9 * solved / result.stats["tiles"],
+        "proven": result.status is ms.Status.OPTIMAL,
+        "gap": result.gap,
+        "stages": {k[9:]: v for k, v in result.stats.items() if k.startswith("tiles_by_")},
+    }
+
+
+def speed() -> list[dict[str, Any]]:
+    """Each pattern on float32 and on grids with ties."""
+    table = _table("4096 x 4096, as multiples of one pass", "pattern", "scores", "ms", "passes",
+                   "must", "hope", "ns/tile", "proven", "left after stage 1, 2, 3")  # fmt: skip
+    found = []
+    for name, w in grids(normal(SIDE)).items():
+        for pattern, (must, hope) in TARGETS.items():
+            row = measure(w, pattern) | {"scores": name}
+            ties = 1 if name == "float32" else 3
+            tiles = sum(row["stages"].values())
+            left = tiles - np.cumsum(list(row["stages"].values()))[:3]
+            table.add_row(
+                pattern, name, f"{row['ms']:.1f}", f"{row['passes']:.1f}", str(ties * must),
+                str(ties * hope), f"{row['ns_per_tile']:.0f}", "all" if row["proven"] else "NO",
+                "  ".join(f"{100 * x / tiles:.2f} %" for x in left),
+            )  # fmt: skip
+            found.append(row)
+    console.print(table)
+    return found
+
+
+def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Other patterns and at-most-n, against the pattern next to them."""
+    table = _table("other patterns, 4096 x 4096 float32", "pattern", "ms", "passes",
+                   "neighbour", "times as long", "proven")  # fmt: skip
+    ms_of = {row["pattern"]: row["ms"] for row in base if row["scores"] == "float32"}
+    found = []
+    for pattern, neighbour in NEIGHBOURS.items():
+        side = SIDE // ms.Pattern.parse(pattern).m * ms.Pattern.parse(pattern).m
+        row = measure(normal(side), pattern)
+        row["times_neighbour"] = row["ms"] / ms_of[neighbour] * (SIDE / side) ** 2
+        table.add_row(
+            pattern, f"{row['ms']:.1f}", f"{row['passes']:.1f}", neighbour,
+            f"{row['times_neighbour']:.2f}", "all" if row["proven"] else "NO",
+        )  # fmt: skip
+        found.append(row)
+    console.print(table)
+    return found
+
+
+def warm() -> list[dict[str, Any]]:
+    """Solve again after a small relative change, from the earlier potentials."""
+    table = _table("warm start, 4096 x 4096 float32", "pattern", "change", "ms", "passes",
+                   "proven at once")  # fmt: skip
+    found = []
+    w = normal(SIDE)
+    for pattern in TARGETS:
+        earlier = ms.solve(w, pattern, potentials=True)
+        for change in (1e-3, 1e-4):
+            moved = w * (1 + np.float32(change) * normal(SIDE, seed=1))
+            row = measure(moved, pattern, warm_start=earlier) | {"change": change}
+            at_once = row["stages"]["warm_start"] / sum(row["stages"].values())
+            table.add_row(
+                pattern, f"{change:g}", f"{row['ms']:.1f}", f"{row['passes']:.1f}",
+                f"{100 * at_once:.2f} %",
+            )  # fmt: skip
+            found.append(row)
+    console.print(table)
+    return found
+
+
+def growth(largest: int) -> list[dict[str, Any]]:
+    """Time per tile against size, and the speed-up of two threads."""
+    table = _table("growth, 8:16", "side", "ms", "ns/tile", "one thread / all")
+    found = []
+    side = 512
+    while side <= largest:
+        w = normal(side)
+        every, one = seconds(
+            lambda w=w: ms.solve(w, "8:16"),  # type: ignore[misc]
+            lambda w=w: ms.solve(w, "8:16", threads=1),  # type: ignore[misc]
+            repeats=9 if side < 8192 else 3,
+        )
+        row = {"side": side, "ms": 1e3 * every, "ns_per_tile": 1e9 * every / (side // 16) ** 2,
+               "speed_up": one / every}  # fmt: skip
+        table.add_row(
+            str(side), f"{row['ms']:.2f}", f"{row['ns_per_tile']:.0f}", f"{one / every:.2f}"
+        )
+        found.append(row)
+        side *= 2
+    console.print(table)
+    return found
+
+
+def encoder() -> dict[str, float]:
+    """All linear layers of the demo's encoder."""
+    layers = encoder_layers()
+    found = {}
+    for pattern in TARGETS:
+        (total,) = seconds(lambda p=pattern: [ms.solve(w, p) for w in layers.values()])  # type: ignore[misc]
+        found[pattern] = total
+    console.print(
+        "encoder, 36 layers: " + ", ".join(f"{p} {s:.3f} s" for p, s in found.items())
+    )
+    return found
+
+
+def rivals(base: list[dict[str, Any]]) -> dict[str, float]:
+    """Time per 8:16 tile of other ways, in the same process."""
+    ours = next(r for r in base if (r["pattern"], r["scores"]) == ("8:16", "float32"))
+    tiles = np.abs(np.random.default_rng(0).standard_normal((4096, 16, 16), dtype=np.float32))
+    found = {"exact (ours)": ours["ns_per_tile"]}
+    few = tiles[:200]
+    (t,) = seconds(
+        lambda: [ms.solve(x, "8:16", method="min_cost_flow") for x in few], repeats=3
+    )
+    found["OR-Tools, one tile at a time"] = 1e9 * t / len(few)
+    try:
+        import torch
+    except ImportError:
+        console.print("torch is not installed: the two torch rivals are missing")
+    else:
+        from bench.rivals.torch_entropic import entropic
+        from bench.rivals.torch_two_approx import two_approx
+
+        given = torch.from_numpy(tiles)
+        (t,) = seconds(lambda: entropic(given, 8), repeats=3)
+        found["entropic, 300 rounds of Dykstra, torch"] = 1e9 * t / len(tiles)
+        (t,) = seconds(lambda: two_approx(given, 8), repeats=3)
+        found["2-approximation, vectorised, torch"] = 1e9 * t / len(tiles)
+    table = _table("8:16, all on this machine's cores", "method", "us/tile", "times ours")
+    for name, ns in found.items():
+        table.add_row(name, f"{ns / 1e3:.2f}", f"{ns / found['exact (ours)']:.0f}")
+    console.print(table)
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Name what was measured on."""
+    cpu = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), cpu)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return {
+        "cpu": cpu, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(),
+        "numpy": np.__version__, "numba": numba.__version__, "masksolve": ms.__version__,
+        "commit": commit,
+    }  # fmt: skip
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for k, column in enumerate(columns):
+        table.add_column(column, justify="right" if k else "left")
+    return table
+
+
+def main() -> None:
+    """Run everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--largest", type=int, default=16384, help="largest side for growth")
+    options = parser.parse_args()
+    found: dict[str, Any] = {"machine": machine()}
+    console.print(", ".join(f"{k} {v}" for k, v in found["machine"].items()))
+    found["speed"] = speed()
+    found["neighbours"] = neighbours(found["speed"])
+    found["warm"] = warm()
+    found["growth"] = growth(options.largest)
+    found["encoder"] = encoder()
+    found["rivals"] = rivals(found["speed"])
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / "core.json"
+    path.write_text(json.dumps(found, indent=1))
+    console.print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

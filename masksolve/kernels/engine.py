@@ -1,0 +1,395 @@
+"""The exact engine: all full tiles of a matrix, proven, in four stages.
+
+1. Sixteen tiles at a time: some over-relaxed rounds, then the float64 certificate.
+   With potentials to start from, the certificate comes first, without rounds.
+2. What is left, again sixteen at a time: more rounds from where they stand.
+3. What is left now mostly has ties: rounds on scores with a small fixed noise, then
+   potentials for the true scores from the mask.
+4. The last few: shortest augmenting paths from the potentials, in float64.
+
+Each stage sees a tile's entries and potentials only, so a result does not depend on
+how tiles are grouped or on the number of threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import typeof, types
+from numpy.typing import NDArray
+
+from masksolve.kernels.augment import augment_tile
+from masksolve.kernels.jit import kernel, kernel_for
+from masksolve.kernels.lanes import (
+    LANES,
+    mask_above,
+    measure,
+    perturb,
+    prove,
+    rescale,
+    settle_shift,
+)
+from masksolve.kernels.select import select_rows
+from masksolve.kernels.simd import ask, fill, run, span, store
+from masksolve.kernels.special import certifier, loader, relaxer, storer
+
+__all__ = ["Workspace", "box_solver", "workspace"]
+
+MORE_ROUNDS = 2
+"""Stage 2 takes this many times the rounds of stage 1, stage 3 as many again."""
+SWEEPS = 24
+TOLERANCE = 1e-12
+LIMIT = 2.0**960
+
+
+class Workspace(NamedTuple):
+    """Scratch of one thread: lanes are flat, potentials of tiles left over in rows."""
+
+    E: NDArray[Any]  # entries, in the precision in which they are exact
+    S: NDArray[np.float32]  # the same in single precision; E itself if that is exact
+    P: NDArray[np.float32]
+    U: NDArray[np.float32]
+    V: NDArray[np.float32]
+    left_V: NDArray[np.float32]
+    UU: NDArray[np.float64]
+    VV: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    kept: NDArray[np.float64]
+    gaps: NDArray[np.float64]
+    total: NDArray[np.float64]
+    open_tiles: NDArray[np.int64]  # of tiles whose gap is not zero
+    open_gaps: NDArray[np.float64]
+    X: NDArray[np.int8]
+    rows: NDArray[np.int8]
+    columns: NDArray[np.int8]
+    tiles: NDArray[np.int64]
+    left: NDArray[np.int64]
+    s: NDArray[np.float64]  # from here on one tile, for the last stage
+    x: NDArray[np.bool_]
+    uv: NDArray[np.float64]
+    floats: NDArray[np.float64]
+    integers: NDArray[np.int64]
+    done: NDArray[np.bool_]
+
+
+def workspace(m: int, tiles: int, double: bool) -> Workspace:
+    """Allocate scratch for boxes of up to `tiles` tiles; `double`: of float64 entries."""
+    entries, lines = m * m * LANES, m * LANES
+    single = np.empty(entries, dtype=np.float32)
+    return Workspace(
+        E=np.empty(entries) if double else single,
+        S=single,
+        P=np.empty(entries, dtype=np.float32),
+        U=np.empty(lines, dtype=np.float32),
+        V=np.empty(lines, dtype=np.float32),
+        left_V=np.empty((tiles, m), dtype=np.float32),
+        UU=np.empty(lines),
+        VV=np.empty(lines),
+        scale=np.empty(LANES),
+        inverse=np.empty(LANES),
+        sizes=np.empty(LANES),
+        kept=np.empty(LANES),
+        gaps=np.empty(LANES),
+        total=np.empty(LANES),
+        open_tiles=np.empty(tiles, dtype=np.int64),
+        open_gaps=np.empty(tiles),
+        X=np.empty(entries, dtype=np.int8),
+        rows=np.empty(lines, dtype=np.int8),
+        columns=np.empty(lines, dtype=np.int8),
+        tiles=np.empty(LANES, dtype=np.int64),
+        left=np.empty(tiles, dtype=np.int64),
+        s=np.empty((m, m)),
+        x=np.empty((m, m), dtype=np.bool_),
+        uv=np.empty((2, m)),
+        floats=np.empty((3, m)),
+        integers=np.empty((5, m), dtype=np.int64),
+        done=np.empty(2 * m, dtype=np.bool_),
+    )
+
+
+def schedule(n: int, m: int) -> tuple[int, float]:
+    """Choose rounds of stage 1 and the relaxation, as measured (docs: the engine)."""
+    size = (m - 1).bit_length()  # log2, rounded up
+    times = {1: 2, 2: 4, 3: 6, 4: 8, 5: 12}.get(size, 18)
+    omega = {1: 1.0, 2: 1.12, 3: 1.27, 4: 1.4, 5: 1.5}.get(size, 1.6)
+    return times, omega
+
+
+@kernel
+def finish_tile(w, t, n, at_most):
+    """Stage 4 for lane t: solve it by augmenting paths.
+
+    Returns the number of paths, kept score, gap, and whether that is a proof.
+    """
+    s, x, u, v = w.s, w.x, w.uv[0], w.uv[1]
+    m = s.shape[0]
+    for i in range(m):
+        v[i] = w.V[i * LANES + t]
+        if at_most:
+            v[i] = max(v[i], 0.0)
+        for j in range(m):
+            s[i, j] = w.E[(i * m + j) * LANES + t]
+    select_rows(s, n, at_most, v, u, x, w.floats[0], w.integers[0])
+    row_count, col_count = w.integers[1], w.integers[2]
+    paths = augment_tile(
+        s, n, at_most, x, u, v, row_count, col_count,
+        w.floats[1], w.floats[2], w.integers[3], w.integers[4], w.done,
+    )  # fmt: skip
+    kept = 0.0
+    size = 0.0
+    most = 0.0
+    gap = 0.0
+    for i in range(m):
+        for j in range(m):
+            r = s[i, j] - u[i] - v[j]
+            most = max(most, abs(s[i, j]))
+            if x[i, j]:
+                kept += s[i, j]
+                size += abs(s[i, j])
+                gap += max(-r, 0.0)
+            else:
+                gap += max(r, 0.0)
+        if at_most:
+            gap += u[i] * (n - row_count[i]) + v[i] * (n - col_count[i])
+    return paths, kept, gap, gap <= TOLERANCE * max(size, most)
+
+
+@kernel
+def take_lane(w, t, X, U, V):
+    """Copy lane t's mask and potentials to the single tile."""
+    m = w.s.shape[0]
+    for i in range(m):
+        w.uv[0, i] = U[i * LANES + t]
+        w.uv[1, i] = V[i * LANES + t]
+        for j in range(m):
+            w.x[i, j] = X[(i * m + j) * LANES + t] != 0
+
+
+@kernel
+def put_tile(w, tile, across, mask):
+    """Write the single tile's mask to its place."""
+    m = w.s.shape[0]
+    top, left = (tile // across) * m, (tile % across) * m
+    for i in range(m):
+        for j in range(m):
+            mask[top + i, left + j] = w.x[i, j]
+
+
+@kernel
+def put_potentials(w, tile, scale, row_out, col_out):
+    """Write the single tile's potentials, if they are asked for."""
+    if row_out.shape[0] > 0:
+        for i in range(w.s.shape[0]):
+            row_out[tile, i] = w.uv[0, i] / scale
+            col_out[tile, i] = w.uv[1, i] / scale
+
+
+@kernel
+def count_bits(word):
+    """Count the bits of a small integer."""
+    total = 0
+    while word:
+        word &= word - 1
+        total += 1
+    return total
+
+
+@kernel
+def gather(W, tiles, across, E, m):
+    """Copy any 16 tiles into lanes."""
+    for t in range(LANES):
+        top, left = (tiles[t] // across) * m, (tiles[t] % across) * m
+        for i in range(m):
+            for j in range(m):
+                E[(i * m + j) * LANES + t] = W[top + i, left + j]
+
+
+@kernel
+def begin(start, tiles, scale, sizes, V, at_most, m):
+    """Take over column potentials, brought to the size of the scores.
+
+    Much larger ones would swallow the scores, in the rounds and in the certificate.
+    For exactly-n they are as good after a shift.
+    """
+    for t in range(LANES):
+        shift = 0.0
+        if not at_most:
+            low = high = start[tiles[t], 0]
+            for j in range(1, m):
+                low = min(low, start[tiles[t], j])
+                high = max(high, start[tiles[t], j])
+            shift = 0.5 * low + 0.5 * high
+        most = 2.0 * sizes[t]
+        for j in range(m):
+            v = (start[tiles[t], j] - shift) * scale[t]
+            V[j * LANES + t] = max(-most, min(most, v))
+
+
+def signature(double: bool) -> tuple[Any, ...]:
+    """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
+    entry = types.float64 if double else types.float32
+
+    def array(dtype: Any, dimensions: int, readonly: bool = False) -> Any:
+        return types.Array(dtype, dimensions, "A" if dimensions > 1 else "C", readonly)
+
+    return (
+        types.intp, types.intp, types.intp, types.float32, types.boolean,
+        types.intp, types.intp, types.intp, types.intp,
+        array(entry, 2, readonly=True), types.intp, types.boolean, types.boolean,
+        array(types.float64, 2, readonly=True), array(types.float32, 1, readonly=True),
+        typeof(workspace(4, 1, double)), array(types.int8, 2), types.intp,
+        array(types.float64, 2), array(types.float64, 2), array(types.int64, 1),
+    )  # fmt: skip
+
+
+def solve_box(
+    n, m, times, omega, by_rows, relax, certify, load_rows, store_rows,
+    W, stride, take_magnitude, at_most, start, noise,
+    w, mask, mask_stride, row_out, col_out, counts,
+):  # fmt: skip
+    """Solve all tiles of a matrix; return the kept score, NaN if a score is not finite.
+
+    counts get the tiles proven in each stage, the augmenting paths, the tiles that
+    remain unproven, and how many gaps are not zero: ``w.open_tiles``, ``w.open_gaps``.
+    """
+    across = W.shape[1] // m
+    tiles = (W.shape[0] // m) * across
+    warm = start.shape[0] > 0
+    keep = row_out.shape[0] > 0
+    E, S, P, U, V = span(w.E), span(w.S), span(w.P), span(w.U), span(w.V)
+    X, row_counts, col_counts = span(w.X), span(w.rows), span(w.columns)
+    scale, inverse, sizes = span(w.scale), span(w.inverse), span(w.sizes)
+    kept, gaps, total, chosen = span(w.kept), span(w.gaps), span(w.total), span(w.tiles)
+    entries, out = span(W), span(mask)
+    magnitude = 1 if take_magnitude else 0
+    slack_lines = 1 if at_most else 0
+    lefts = 0
+    opens = 0
+    rest = 0.0
+    store(total, 0, fill(0.0))
+    for stage in range(2):
+        number = tiles if stage == 0 else lefts
+        for first in range(0, number, LANES):
+            size = min(LANES, number - first)
+            row, column = (first // across) * m, (first % across) * m
+            whole = by_rows and stage == 0 and size == LANES
+            whole = whole and column + LANES * m <= across * m
+            for t in range(LANES):
+                k = first + min(t, size - 1)
+                chosen[t] = k if stage == 0 else w.left[k]
+            if whole:
+                place = row * stride + column
+                run(load_rows, (entries, stride, place, magnitude, E, S, sizes))
+            else:
+                gather(W, chosen, across, E, m)
+                measure(E, S, take_magnitude, sizes, m)
+            if not rescale(E, S, sizes, scale, inverse, LIMIT, m):
+                return np.nan
+            clamp = 1 if at_most and (stage == 1 or warm) else 0
+            if stage == 1:
+                for t in range(LANES):
+                    for j in range(m):
+                        V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
+                run(relax, (S, U, V, MORE_ROUNDS * times, 0, omega, clamp))
+            elif warm:
+                begin(start, chosen, scale, sizes, V, at_most, m)
+                run(relax, (S, U, V, 0, 0, omega, clamp))
+            else:
+                for k in range(0, m * LANES, LANES):
+                    store(V, k, fill(np.float32(0.0)))
+                run(relax, (S, U, V, times, 1, omega, clamp))
+            if at_most and clamp == 0:
+                settle_shift(U, V, m)
+            for t in range(size, LANES):
+                inverse[t] = 0.0  # the rest of a last group repeats its last tile
+            wanted = (1 << size) - 1
+            proven = wanted & ask(
+                certify, (E, U, V, X, col_counts, kept, inverse, total, slack_lines)
+            )
+            counts[stage] += count_bits(proven)
+            if whole:
+                run(store_rows, (X, out, mask_stride, row * mask_stride + column))
+            if keep or not whole:
+                for t in range(size):
+                    if proven >> t & 1:
+                        take_lane(w, t, w.X, w.U, w.V)
+                        put_tile(w, chosen[t], across, mask)
+                        put_potentials(w, chosen[t], scale[t], row_out, col_out)
+            unproven = wanted & ~proven
+            if unproven == 0:
+                continue
+            if stage == 0:
+                for t in range(size):
+                    if unproven >> t & 1:
+                        w.left[lefts] = chosen[t]
+                        for j in range(m):
+                            w.left_V[lefts, j] = V[j * LANES + t]
+                        lefts += 1
+                continue
+
+            # Stage 3, ties: the same on scores with a little noise.
+            perturb(S, noise, P, m)
+            run(relax, (P, U, V, MORE_ROUNDS * times, 0, omega, slack_lines))
+            proven = unproven & mask_above(P, U, V, X, row_counts, col_counts, at_most, n, m)
+            if proven:
+                proven &= prove(
+                    E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
+                    SWEEPS, TOLERANCE, at_most, n, m,
+                )  # fmt: skip
+            counts[2] += count_bits(proven)
+            for t in range(size):
+                if not unproven >> t & 1:
+                    continue
+                if proven >> t & 1:
+                    take_lane(w, t, w.X, w.UU, w.VV)
+                    score, slack = kept[t], gaps[t]
+                else:  # stage 4: the last few
+                    paths, score, slack, fine = finish_tile(w, t, n, at_most)
+                    counts[3] += 1
+                    counts[4] += paths
+                    counts[5] += not fine
+                tile = chosen[t]
+                rest += score * inverse[t]
+                if slack != 0.0:
+                    w.open_tiles[opens] = tile
+                    w.open_gaps[opens] = slack * inverse[t]
+                    opens += 1
+                put_tile(w, tile, across, mask)
+                put_potentials(w, tile, scale[t], row_out, col_out)
+    counts[6] = opens
+    for t in range(LANES):
+        rest += total[t]
+    return rest
+
+
+def box_solver(n: int, m: int, double: bool) -> Any:
+    """Compile what the pattern needs, once; numba caches it on disk.
+
+    Returns `solve_box` with the first nine arguments filled in.
+    """
+    with _COMPILING:  # threads that ask at the same time must share one result
+        return _box_solver(n, m, double)
+
+
+_COMPILING = threading.Lock()
+
+
+@cache
+def _box_solver(n: int, m: int, double: bool) -> Any:
+    by_rows = m & (m - 1) == 0
+    # Without whole rows the functions are never called, but must be of their type.
+    some = m if by_rows else 2
+    return partial(
+        _compiled(double=double), n, m, *schedule(n, m), by_rows,
+        relaxer(n, m), certifier(n, m, double), loader(some, double), storer(some),
+    )  # fmt: skip
+
+
+@cache
+def _compiled(double: bool) -> Any:
+    return kernel_for(signature(double))(solve_box)

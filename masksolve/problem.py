@@ -1,0 +1,201 @@
+"""Weights under a pattern: read box by box, solved by somebody else, put together."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from masksolve.certificate import kept_scores, proven, tile_gaps
+from masksolve.checks import lines_short
+from masksolve.inputs import ScoreFunction, as_axes
+from masksolve.pattern import Pattern
+from masksolve.pieces import Progress, as_threads, for_each_box
+from masksolve.result import MaskResult, SparseGaps, Status, TileResults
+from masksolve.scores import as_scores
+from masksolve.solvers import MatrixSolution, TileSolution
+from masksolve.tiles import BOX_ENTRIES, Box, TileLayout
+
+__all__ = ["Problem"]
+
+MATRIX_ENTRIES = 1 << 20
+"""Largest piece that a matrix solver gets at once: it needs no cache-sized ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is kept of a solved box."""
+
+    box: Box
+    objective: float
+    open_tiles: NDArray[np.int64]
+    open_gaps: NDArray[np.float64]
+    bounded: bool
+    optimal: bool
+    short: int
+    counts: Mapping[str, float]
+
+
+class Problem:
+    """Weights under a pattern, and the mask that takes shape for them.
+
+    `work` functions given to `run` are called for boxes in any order, by several
+    threads; they read scores and `record` what they find.
+    """
+
+    def __init__(
+        self,
+        weights: ArrayLike,
+        pattern: Pattern | str,
+        score: ScoreFunction | None,
+        axes: tuple[int, int],
+        threads: int | None,
+        potentials: bool = False,
+    ) -> None:
+        self.started = time.perf_counter()
+        self.pattern = Pattern.parse(pattern)
+        self.threads = as_threads(threads)
+        self.scores = as_scores(weights, score)
+        self.shape = self.scores.array.shape
+        self.axes = as_axes(axes, len(self.shape), "weights")
+        self.layout = TileLayout(self.shape, self.axes, self.pattern.tile_shape)
+        _warn_of_kernels(self.layout)
+        self.mask = np.zeros(self.shape, dtype=np.bool_)
+        stack, (h, w) = self.layout.stack_shape, self.layout.tile
+        self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
+        self._pieces: list[_Piece] = []
+
+    def at_most(self, box: Box) -> bool:
+        """Whether lines in the box may hold fewer than n."""
+        return self.pattern.at_most or box.partial
+
+    def tiles(self, box: Box) -> NDArray[np.float64]:
+        """Read a box as scores ``(t, h, w)``."""
+        return self.scores.tiles(self.layout, box)
+
+    def run(
+        self, work: Callable[[Box], None], progress: Progress, entries: int = BOX_ENTRIES
+    ) -> None:
+        """Do `work` for every box."""
+        boxes = self.layout.boxes(entries)
+        for_each_box(boxes, work, threads=self.threads, progress=progress)
+
+    def matrix_entries(self) -> int:
+        """Entries of a box for matrix solvers: some boxes a thread, however many threads."""
+        return min(MATRIX_ENTRIES, max(2 * BOX_ENTRIES, self.mask.size // 32))
+
+    def record(self, box: Box, scores: NDArray[np.float64], found: TileSolution) -> None:
+        """Keep what a method found for a box, with the gap that its proof leaves."""
+        n, at_most, mask = self.pattern.n, self.at_most(box), found.mask
+        u, v = found.row_potentials, found.column_potentials
+        gaps = found.loss_bound
+        self.layout.scatter(self.mask, box, mask)
+        if u is not None and v is not None:
+            gaps = tile_gaps(scores, mask, u, v, n, at_most)
+            self._keep_potentials(box, u, v)
+        open_ = np.flatnonzero(gaps) if gaps is not None else np.empty(0, dtype=np.int64)
+        self._pieces.append(
+            _Piece(
+                box,
+                objective=float(kept_scores(scores, mask).sum()),
+                open_tiles=self._numbers(box, open_),
+                open_gaps=np.empty(0) if gaps is None else gaps[open_],
+                bounded=gaps is not None,
+                optimal=gaps is not None and bool(proven(scores, mask, gaps).all()),
+                short=0 if at_most else int(lines_short(mask, n).sum()),
+                counts=found.counts,
+            )
+        )
+
+    def record_matrix(
+        self, box: Box, mask: NDArray[np.bool_] | None, found: MatrixSolution
+    ) -> None:
+        """Keep what a matrix solver found; `mask`: where it did not write in place."""
+        if mask is not None:
+            self.layout.put(self.mask, box, mask)
+        if found.row_potentials is not None and found.column_potentials is not None:
+            self._keep_potentials(box, found.row_potentials, found.column_potentials)
+        open_tiles = self._numbers(box, found.open_tiles)
+        self._pieces.append(
+            _Piece(
+                box, found.objective, open_tiles, found.open_gaps, bounded=True,
+                optimal=found.optimal, short=0, counts=found.counts,
+            )
+        )  # fmt: skip
+
+    def _keep_potentials(self, box: Box, u: NDArray[Any], v: NDArray[Any]) -> None:
+        if self.potentials is not None:
+            self.potentials[0][box.index] = u.reshape(*box.shape, -1)
+            self.potentials[1][box.index] = v.reshape(*box.shape, -1)
+
+    def _numbers(self, box: Box, tiles: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Translate numbers of tiles in a box to numbers in the whole stack."""
+        if not tiles.size:
+            return tiles
+        local = np.unravel_index(tiles, box.shape)
+        shifted = tuple(k + s.start for k, s in zip(local, box.index, strict=True))
+        numbers: NDArray[np.int64] = np.ravel_multi_index(shifted, self.layout.stack_shape)
+        return numbers
+
+    def verdict(self) -> dict[str, Any]:
+        """Give the fields of `Certificate`."""
+        pieces = self._in_order()
+        objective = float(sum(p.objective for p in pieces))
+        bounded = all(p.bounded for p in pieces)
+        gaps = None
+        if bounded:
+            gaps = SparseGaps(
+                np.concatenate([np.empty(0, dtype=np.int64), *(p.open_tiles for p in pieces)]),
+                np.concatenate([np.empty(0), *(p.open_gaps for p in pieces)]),
+            )
+        if any(p.short for p in pieces):
+            status = Status.UNDERFILLED
+        elif all(p.optimal for p in pieces):
+            status = Status.OPTIMAL
+        else:
+            status = Status.FEASIBLE
+        u, v = map(self.layout.per_tile, self.potentials) if self.potentials else (None, None)
+        return {
+            "objective": objective,
+            "upper_bound": None if gaps is None else objective + float(gaps.value.sum()),
+            "status": status,
+            "tiles": TileResults(self.layout, self.scores, self.mask, objective, gaps, u, v),
+            "pattern": self.pattern,
+            "axes": self.axes,
+        }
+
+    def _in_order(self) -> list[_Piece]:
+        """Give the pieces in the order of the matrix: no sum may depend on the threads."""
+        return sorted(self._pieces, key=lambda p: tuple(s.start for s in p.box.index))
+
+    def result(self, method: str) -> MaskResult:
+        """Put the result together."""
+        verdict = self.verdict()
+        counts: Counter[str] = Counter()
+        for piece in self._in_order():
+            counts.update(piece.counts)
+        stats = {
+            "seconds": time.perf_counter() - self.started,
+            "threads": self.threads,
+            "tiles": self.layout.tiles,
+            "short_tiles": sum(p.short for p in self._pieces),
+            **counts,
+        }
+        return MaskResult(**verdict, mask=self.mask, method=method, stats=stats)
+
+
+def _warn_of_kernels(layout: TileLayout) -> None:
+    """Say so where the axes look like a convolution's kernel: nothing would be pruned."""
+    (h, w), (rows, columns) = layout.tile, layout.matrix_shape
+    if len(layout.shape) > 2 and 0 < rows < w and 0 < columns < w and h > 1:
+        warnings.warn(
+            f"matrices along axes {layout.axes} of shape {layout.shape} are smaller than one "
+            f"{h} x {w} tile; for a convolution (out, in, ...) pass axes=(0, 1)",
+            stacklevel=4,
+        )

@@ -1,0 +1,95 @@
+"""Scores read piece by piece from weights of any layout and dtype."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from masksolve.errors import InvalidInput
+from masksolve.inputs import LARGEST_SCORE, ScoreFunction, as_real
+from masksolve.tiles import Box, TileLayout
+
+__all__ = ["Scores", "as_scores"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """An array of scores, or of weights whose magnitudes are the scores."""
+
+    array: NDArray[Any]
+    magnitude: bool
+    name: str
+
+    def tiles(self, layout: TileLayout, box: Box) -> NDArray[np.float64]:
+        """Copy a box as float64 scores ``(t, h, w)``, zeros in the padding.
+
+        Raises
+        ------
+        InvalidInput
+            Naming the first score that is not finite, or too large to be summed.
+        """
+        tiles = layout.gather(self.array, box, np.float64)
+        if self.magnitude:
+            np.abs(tiles, out=tiles)
+        # A comparison with NaN is false, so one reduction finds every kind of bad score.
+        if tiles.size and not np.abs(tiles).max() <= LARGEST_SCORE:
+            raise self.refusal()
+        return tiles
+
+    def matrix(self, layout: TileLayout, box: Box) -> NDArray[Any]:
+        """Show a box of full tiles as a matrix of float32 or float64, its matrices stacked.
+
+        The precision is one that holds the entries exactly, rows are contiguous; a view
+        where the array is like that already. Magnitudes are not taken.
+        """
+        window = layout.window(self.array, box)
+        dtype = np.dtype(np.float32 if _fits_single(window.dtype) else np.float64)
+        fit = window.dtype == dtype and window.flags.aligned
+        if not (fit and window.ndim == 2 and window.strides[1] == dtype.itemsize):
+            window = np.ascontiguousarray(window, dtype=dtype).reshape(-1, window.shape[-1])
+        elif window.strides[0] % dtype.itemsize:
+            window = window.copy()
+        return window
+
+    def refusal(self) -> InvalidInput:
+        """Make the error that says where the first bad score is."""
+        for k, part in enumerate(self.array):  # by slices of the first axis: little memory
+            good = np.abs(np.asarray(part, dtype=np.float64)) <= LARGEST_SCORE
+            if not good.all():
+                index = (k, *(int(i) for i in np.argwhere(~good)[0]))
+                value = float(self.array[index])
+                what = f"{self.name}[{', '.join(map(str, index))}] is {value}"
+                if np.isfinite(value):
+                    return InvalidInput(f"{what}: scores beyond 2**960 overflow when summed")
+                return InvalidInput(f"{what}: scores must be finite")
+        return InvalidInput(f"{self.name} changed while it was read")
+
+
+def as_scores(weights: ArrayLike, score: ScoreFunction | None) -> Scores:
+    """Validate weights and say how to read scores from them.
+
+    The default, ``np.abs``, is applied piece by piece while reading (in floating point,
+    where the smallest integer has a magnitude too); any other function is called once on
+    the whole array.
+    """
+    array = as_real(weights, "weights")
+    if score is None or score is np.abs:
+        return Scores(array, score is np.abs, "weights")
+    if not callable(score):
+        raise InvalidInput(f"score must be a function or None, got {type(score).__name__}")
+    found = as_real(score(array), "score(weights)")
+    if found.shape != array.shape:
+        raise InvalidInput(
+            f"score(weights) has shape {found.shape}: expected that of weights, {array.shape}"
+        )
+    return Scores(found, False, "score(weights)")
+
+
+def _fits_single(dtype: np.dtype[Any]) -> bool:
+    """Tell whether float32 holds every value of a dtype."""
+    if dtype.kind in "iub":
+        return dtype.itemsize <= 2
+    return dtype.itemsize <= 4  # floats, and all of ml_dtypes' kinds
