@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,18 @@ def check_mask(
 
 
 def refuse_violation(
-    mask: NDArray[np.bool_], layout: TileLayout, pattern: Pattern, *, short: bool = True
+    mask: NDArray[np.bool_],
+    layout: TileLayout,
+    pattern: Pattern,
+    boxes: Sequence[Box] | None = None,
+    *,
+    short: bool = True,
 ) -> None:
-    """Raise for the first line that breaks the pattern; `short`: or holds too few."""
-    for box in layout.boxes():
+    """Raise for the first line of the boxes that breaks the pattern.
+
+    `boxes`: default all; `short`: whether too few in a line break it.
+    """
+    for box in layout.boxes() if boxes is None else boxes:
         tiles = layout.gather(mask, box, np.bool_)
         exactly = short and not (pattern.at_most or box.partial)
         for axis, name in ((2, "row"), (1, "column"))[: 2 if pattern.transposable else 1]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from masksolve.certificate import kept_scores, proven, tile_gaps
+from masksolve.certificate import TOLERANCE, kept_scores, proven, tile_gaps
 from masksolve.checks import lines_short
 from masksolve.inputs import ScoreFunction, as_axes
 from masksolve.pattern import Pattern
@@ -69,7 +69,12 @@ class Problem:
         self.mask = np.zeros(self.shape, dtype=np.bool_)
         stack, (h, w) = self.layout.stack_shape, self.layout.tile
         self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
+        self._given = False
         self._pieces: list[_Piece] = []
+
+    def judge(self, mask: NDArray[np.bool_]) -> None:
+        """Take a mask from outside, to be judged and not written to."""
+        self.mask, self._given = mask, True
 
     def at_most(self, box: Box) -> bool:
         """Whether lines in the box may hold fewer than n."""
@@ -95,7 +100,8 @@ class Problem:
         n, at_most, mask = self.pattern.n, self.at_most(box), found.mask
         u, v = found.row_potentials, found.column_potentials
         gaps = found.loss_bound
-        self.layout.scatter(self.mask, box, mask)
+        if not self._given:
+            self.layout.scatter(self.mask, box, mask)
         if u is not None and v is not None:
             gaps = tile_gaps(scores, mask, u, v, n, at_most)
             self._keep_potentials(box, u, v)
@@ -126,6 +132,26 @@ class Problem:
             _Piece(
                 box, found.objective, open_tiles, found.open_gaps, bounded=True,
                 optimal=found.optimal, short=0, counts=found.counts,
+            )
+        )  # fmt: skip
+
+    def record_judged(
+        self,
+        box: Box,
+        proof: MatrixSolution,
+        kept: NDArray[np.float64],
+        gaps: NDArray[np.float64],
+        scale: NDArray[np.float64],
+        short: int,
+    ) -> None:
+        """Keep the verdict on a mask from outside: kept scores, gaps, tolerance's scale."""
+        if proof.row_potentials is not None and proof.column_potentials is not None:
+            self._keep_potentials(box, proof.row_potentials, proof.column_potentials)
+        open_ = np.flatnonzero(gaps)
+        self._pieces.append(
+            _Piece(
+                box, float(kept.sum()), self._numbers(box, open_), gaps[open_], bounded=True,
+                optimal=bool((gaps <= TOLERANCE * scale).all()), short=short, counts={},
             )
         )  # fmt: skip
 

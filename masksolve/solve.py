@@ -14,7 +14,7 @@ from masksolve.pieces import Progress
 from masksolve.problem import Problem
 from masksolve.result import Certificate, MaskResult
 from masksolve.solvers import METHODS, Method, TileSolution, find_method
-from masksolve.tiles import Box
+from masksolve.tiles import BOX_ENTRIES, Box
 
 __all__ = ["certify", "repair", "solve"]
 
@@ -160,14 +160,17 @@ def certify(
     *,
     score: ScoreFunction | None = np.abs,
     axes: tuple[int, int] = (-2, -1),
+    warm_start: MaskResult | None = None,
+    plain: bool = False,
     potentials: bool = False,
     threads: int | None = None,
     progress: Progress = False,
 ) -> Certificate:
     """Judge any mask, wherever it comes from, against a proven bound.
 
-    Potentials are found by the exact method; the bound that they prove is computed
-    from them by `masksolve.certificate`, which shares no code with any solver.
+    Potentials are found by the exact method; the bound that they prove is computed from
+    them, in float64, by code that shares nothing with any solver: compiled, at about the
+    cost of solving, or with ``plain`` by the NumPy of `masksolve.certificate`.
 
     Parameters
     ----------
@@ -176,7 +179,9 @@ def certify(
     mask : array_like of bool, or of 0 and 1, of the same shape
         No line may keep more than n. Short lines are judged all the same, with status
         UNDERFILLED; the bound then speaks of the masks that fill them.
-    pattern, score, axes, potentials, threads, progress
+    plain : bool
+        Do the sums in plain NumPy instead: slower, and easy to check by reading.
+    pattern, score, axes, warm_start, potentials, threads, progress
         As for `solve`.
 
     Returns
@@ -199,15 +204,53 @@ def certify(
     """
     problem = Problem(weights, pattern, score, axes, threads, potentials)
     given = _mask_of(mask, problem)
+    problem.judge(given)
+    start = None if warm_start is None else _start_of(warm_start, problem)
+    matrix = _takes_matrices(METHODS["exact"], problem.pattern) and not plain
 
     def work(box: Box) -> None:
+        if matrix and not box.partial:
+            begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
+            _judge_matrix(problem, given, box, begin)
+            return
+        refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
         scores = problem.tiles(box)
         tiles = TileSolution(problem.layout.gather(given, box, np.bool_))
         found = _with_proof(scores, tiles, problem.pattern.n, problem.at_most(box))
         problem.record(box, scores, found)
 
-    problem.run(work, progress)
+    problem.run(work, progress, problem.matrix_entries() if matrix else BOX_ENTRIES)
     return Certificate(**problem.verdict())
+
+
+def _judge_matrix(
+    problem: Problem, given: NDArray[np.bool_], box: Box, start: NDArray[np.float64] | None
+) -> None:
+    """Judge a box of full tiles by its potentials, all compiled."""
+    from masksolve.kernels.judge import judge_matrix
+
+    solve_matrix = METHODS["exact"].solve_matrix
+    assert solve_matrix is not None
+    n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
+    magnitude = problem.scores.magnitude
+    matrix = problem.scores.matrix(problem.layout, box)
+    best = solve_matrix(
+        matrix, magnitude, n, m, at_most, np.empty(matrix.shape, dtype=np.bool_), start, True
+    )
+    if best is None:
+        raise problem.scores.refusal()
+    assert best.row_potentials is not None
+    assert best.column_potentials is not None
+    mask = np.ascontiguousarray(problem.layout.window(given, box)).reshape(matrix.shape)
+    kept, gaps, scale = (np.empty(len(best.row_potentials)) for _ in range(3))
+    lines = np.zeros(2, dtype=np.int64)
+    judge_matrix(
+        matrix, magnitude, mask.view(np.int8), best.row_potentials, best.column_potentials,
+        n, at_most, kept, gaps, scale, lines,
+    )  # fmt: skip
+    if lines[0]:
+        refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
+    problem.record_judged(box, best, kept, gaps, scale, 0 if at_most else int(lines[1]))
 
 
 def repair(
@@ -261,6 +304,7 @@ def repair(
     """
     problem = Problem(weights, pattern, score, axes, threads)
     given = _mask_of(mask, problem)
+    refuse_violation(given, problem.layout, problem.pattern, short=False)
     exact = METHODS["exact"].solve_tiles
     n = problem.pattern.n
 
@@ -302,13 +346,12 @@ def _with_proof(
 
 
 def _mask_of(mask: ArrayLike, problem: Problem) -> NDArray[np.bool_]:
-    """Validate a mask from outside: same shape as the weights, no line over-full."""
+    """Validate a mask from outside: 0 and 1 only, in the shape of the weights."""
     found = as_mask(mask)
     if found.shape != problem.shape:
         raise InvalidInput(
             f"mask has shape {found.shape}: expected that of weights, {problem.shape}"
         )
-    refuse_violation(found, problem.layout, problem.pattern, short=False)
     return found
 
 

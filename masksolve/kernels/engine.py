@@ -314,12 +314,17 @@ def solve_box(
             counts[stage] += count_bits(proven)
             if whole:
                 run(store_rows, (X, out, mask_stride, row * mask_stride + column))
-            if keep or not whole:
+            if not whole:
                 for t in range(size):
                     if proven >> t & 1:
                         take_lane(w, t, w.X, w.U, w.V)
                         put_tile(w, chosen[t], across, mask)
                         put_potentials(w, chosen[t], scale[t], row_out, col_out)
+            elif keep:
+                for t in range(LANES):
+                    for i in range(m):  # of tiles left over too: they are written again
+                        row_out[chosen[t], i] = U[i * LANES + t] * inverse[t]
+                        col_out[chosen[t], i] = V[i * LANES + t] * inverse[t]
             unproven = wanted & ~proven
             if unproven == 0:
                 continue

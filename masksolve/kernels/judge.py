@@ -1,0 +1,96 @@
+"""A mask from anywhere against potentials: the certificate's sums, a row at a time.
+
+For every tile of a matrix, with r = s - u_i - v_j,
+
+    gap = sum over kept of max(0, -r) + sum over pruned of max(0, r)
+        + sum u_i (n - x_i.) + sum v_j (n - x_.j),
+
+the dual bound less the kept score, in float64. It shares nothing with the solvers. Rows
+run through all tiles of a tile row, so that the inner loop is long and plain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from masksolve.kernels.jit import kernel
+
+__all__ = ["judge_matrix"]
+
+
+@kernel
+def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, lines):
+    """Judge (R, C) masks of bytes for scores W; u, v are (t, m) potentials.
+
+    Writes kept scores, gaps and the scale of the tolerance to arrays of t tiles, and to
+    lines (2,) how many lines hold too many, and how many too few. Negative potentials
+    count as zero for at_most.
+    """
+    m = u.shape[1]
+    across = W.shape[1] // m
+    width = across * m
+    floor = 0.0 if at_most else -np.inf
+    prices = np.empty(width)
+    values = np.empty(width)
+    excess = np.empty(width)
+    held = np.empty(width)
+    sizes = np.empty(width)
+    most = np.empty(width)
+    counts = np.empty(width, dtype=np.int64)
+    lines[0] = 0
+    lines[1] = 0
+    for r in range(W.shape[0] // m):
+        first = r * across
+        for c in range(across):
+            for j in range(m):
+                values[c * m + j] = max(v[first + c, j], floor)
+            gap[first + c] = 0.0
+        for k in range(width):
+            excess[k] = 0.0
+            held[k] = 0.0
+            sizes[k] = 0.0
+            most[k] = 0.0
+            counts[k] = 0
+        for i in range(m):
+            row = r * m + i
+            for c in range(across):
+                price = max(u[first + c, i], floor)
+                filled = 0
+                for j in range(m):
+                    prices[c * m + j] = price
+                    filled += mask[row, c * m + j]
+                gap[first + c] += price * (n - filled)
+                lines[0] += filled > n
+                lines[1] += filled < n
+            for k in range(width):
+                s = np.float64(W[row, k])
+                size = abs(s)
+                if take_magnitude:
+                    s = size
+                x = mask[row, k]
+                d = s - prices[k] - values[k]
+                excess[k] += max(-d if x else d, 0.0)
+                held[k] += s if x else 0.0
+                sizes[k] += size if x else 0.0
+                most[k] = max(most[k], size)
+                counts[k] += x
+        for c in range(across):
+            t = first + c
+            score, slack, size, top, high, side = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            slack += gap[t]
+            for j in range(m):
+                k = c * m + j
+                score += held[k]
+                slack += excess[k] + values[k] * (n - counts[k])
+                size += sizes[k]
+                top = max(top, most[k])
+                high = max(high, abs(max(u[t, j], floor)))
+                side = max(side, abs(values[k]))
+                lines[0] += counts[k] > n
+                lines[1] += counts[k] < n
+            # What potentials far larger than the scores could swallow.
+            if high + side > 8.0 * top:
+                slack += 2.220446049250313e-16 * m * m * (high + side)
+            kept[t] = score
+            gap[t] = slack
+            scale[t] = max(size, top)
