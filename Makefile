@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs clean
+.PHONY: help demo test check docs bench-core clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -25,8 +25,12 @@ check: $(VENV)/test.done ## style, types and import layers
 docs: $(VENV)/test.done ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
+bench-core: $(VENV)/test.done ## time the exact engine against one pass over memory
+	$(PIP) torch==2.13.0 || echo "no torch: its rivals are left out"
+	$(BIN)/python -m bench.core
+
 clean: ## remove what the commands made
-	rm -rf $(VENV) demo-output docs/_build docs/api/generated
+	rm -rf $(VENV) demo-output bench-output docs/_build docs/api/generated
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/made.done:

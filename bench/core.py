@@ -43,7 +43,7 @@ console = Console(width=110, highlight=False)
 Matrix = NDArray[Any]
 
 
-@numba.njit(parallel=True, cache=True)  # type: ignore[misc]
+@numba.njit(parallel=True, cache=True)
 def one_pass(w: Matrix, t: np.float32, mask: NDArray[np.bool_]) -> None:
     """Read a matrix once and write a mask."""
     for i in numba.prange(w.shape[0]):

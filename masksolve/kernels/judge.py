@@ -76,13 +76,12 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
                 counts[k] += x
         for c in range(across):
             t = first + c
-            score, slack, size, top, high, side = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-            slack += gap[t]
+            score, slack, weight, top, high, side = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
             for j in range(m):
                 k = c * m + j
                 score += held[k]
                 slack += excess[k] + values[k] * (n - counts[k])
-                size += sizes[k]
+                weight += sizes[k]
                 top = max(top, most[k])
                 high = max(high, abs(max(u[t, j], floor)))
                 side = max(side, abs(values[k]))
@@ -92,5 +91,5 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
             if high + side > 8.0 * top:
                 slack += 2.220446049250313e-16 * m * m * (high + side)
             kept[t] = score
-            gap[t] = slack
-            scale[t] = max(size, top)
+            gap[t] += slack
+            scale[t] = max(weight, top)
