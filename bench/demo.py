@@ -56,8 +56,10 @@ def main() -> None:
     console.print(f"{len(layers)} linear layers of all-MiniLM-L6-v2, {weights:,} weights")
 
     started = time.perf_counter()
-    for method in METHODS:
-        ms.repair(np.eye(8), ms.solve(np.eye(8), "4:8", method=method).mask, "4:8")
+    piece = next(iter(layers.values()))[:64, :64]
+    for pattern in PATTERNS:
+        for method in METHODS:
+            ms.repair(piece, ms.solve(piece, pattern, method=method).mask, pattern)
     console.print(f"compiled (or loaded from cache) in {time.perf_counter() - started:.1f} s")
 
     runs = {
