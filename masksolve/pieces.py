@@ -130,7 +130,7 @@ def _reporting(progress: Progress, total: int) -> Iterator[Callable[[int], None]
             task = bar.add_task("tiles", total=total)
             yield lambda done: bar.update(task, completed=done)
     elif callable(progress):
-        last = -1
+        last = 0
 
         def report(done: int) -> None:
             nonlocal last
