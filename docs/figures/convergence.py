@@ -1,6 +1,6 @@
 """Draw docs/figures/convergence.png: how many tiles the rounds prove, round by round.
 
-Computes the figures anew (half a minute), writes them to docs/benchmarks/convergence.json
+Computes the figures anew (some seconds), writes them to docs/benchmarks/convergence.json
 and draws. The rounds are written out here in NumPy, independently of the engine:
 ``python docs/figures/convergence.py``. The line "encoder layer" needs the encoder of
 ``make demo``.

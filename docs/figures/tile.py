@@ -99,15 +99,24 @@ def draw_count(axes: Axes, x: float, y: float, count: int) -> None:
 
 
 def draw_potentials(axes: Axes, scores: NDArray[np.int64], result: ms.MaskResult) -> None:
-    """Write u left of the tile and v above it; frame the entries with s = u + v."""
+    """Write u left of the tile, v above it; frame each row's last kept and first pruned."""
     u, v = result.tiles.row_potentials[0, 0], result.tiles.column_potentials[0, 0]
     style = {"va": "center", "color": DUAL}
     axes.text(-0.75, -0.78, r"$u_i \backslash v_j$", ha="right", **style)
     for k in range(8):
-        axes.text(-0.75, k, f"{u[k]:.0f}", ha="right", **style)
-        axes.text(k, -0.78, f"{v[k]:.0f}", ha="center", **style)
-    for i, j in np.argwhere(scores == u[:, None] + v):
-        add_box(axes, j, i, facecolor="none", edgecolor=DUAL, linewidth=2)
+        axes.text(-0.75, k, minus(u[k]), ha="right", size=10.5, **style)
+        axes.text(k, -0.78, minus(v[k]), ha="center", size=10.5, **style)
+    above = scores - u[:, None] - v
+    last_kept = np.where(result.mask, above, np.inf).argmin(axis=1)
+    first_pruned = np.where(result.mask, -np.inf, above).argmax(axis=1)
+    for columns in (last_kept, first_pruned):
+        for i, j in enumerate(columns):
+            add_box(axes, j, i, facecolor="none", edgecolor=DUAL, linewidth=2)
+
+
+def minus(value: float) -> str:
+    """Write a number to one place, with a proper minus sign."""
+    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def draw_key(axes: Axes) -> None:
@@ -123,17 +132,18 @@ def draw_key(axes: Axes) -> None:
     axes.text(text, 1.8, "how many the row or column keeps", va="center")
     draw_count(axes, left, 2.9, 3)
     axes.text(text, 2.9, "a short line: fewer than 4", va="center")
-    axes.text(left, 4.0, "49", ha="center", va="center", color=DUAL)
+    axes.text(left, 4.0, "51.5", ha="center", va="center", size=10.5, color=DUAL)
     axes.text(text, 4.0, "potentials: $u_i$ of rows, $v_j$ of columns", va="center")
-    add_box(axes, left, 5.1, facecolor="none", edgecolor=DUAL, linewidth=2)
-    axes.text(text, 5.1, "score $= u_i + v_j$, kept or pruned", va="center")
+    add_box(axes, left, 5.2, facecolor="none", edgecolor=DUAL, linewidth=2)
+    frames = "last kept, first pruned of a row:\n$u_i$ is half-way between their $s_{ij} - v_j$"
+    axes.text(text, 5.2, frames, va="center", linespacing=1.4)
     proof = (
         "The proof that no mask keeps more:\n"
-        "every kept score is at least $u_i + v_j$,\n"
-        "every pruned score is at most $u_i + v_j$,\n"
+        "every kept score is above $u_i + v_j$,\n"
+        "every pruned score is below $u_i + v_j$,\n"
         "and every line is full."
     )
-    axes.text(left - 0.44, 7.15, proof, va="center", linespacing=1.5)
+    axes.text(left - 0.44, 7.3, proof, va="center", linespacing=1.5)
 
 
 if __name__ == "__main__":
