@@ -19,7 +19,8 @@ distance to the mask's own score is
 
 which is how `tile_gaps` computes it: for a mask that fills its lines every term is
 non-negative, so nothing large cancels and an optimal mask gives a gap of 0 or a few
-roundings. Nothing here is shared with the solvers; where the potentials come from
+roundings. Potentials far larger than the scores would swallow them when subtracted; the
+most that this can hide is added to the gap. Nothing here is shared with the solvers; where the potentials come from
 does not matter for the proof.
 """
 
@@ -81,7 +82,7 @@ def tile_gaps(
     -------
     ndarray of float64, shape (t,)
         Non-negative for a mask that obeys the pattern. True to 8 m^2 roundings of the
-        largest score.
+        largest score: potentials more than 8 times larger pay for theirs by an addition.
 
     Examples
     --------

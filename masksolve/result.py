@@ -38,8 +38,9 @@ class TileResults:
     With batch axes of shape ``B`` and a grid of ``R x C`` tiles, `objective` and
     `upper_bound` have shape ``(*B, R, C)``, the potentials one axis more. Plain
     N:M has a tile per line and group, with no column potentials to speak of (0).
-    The two are worked out from the weights when first asked for, so that the result
-    of a large matrix takes little memory; the weights must not have changed by then.
+    The objective is worked out from the weights when first asked for, and the bound
+    from it and `gap`, so that the result of a large matrix takes little memory; the
+    weights must not have changed by then.
 
     Attributes
     ----------
@@ -158,9 +159,11 @@ class MaskResult(Certificate):
         Name in `METHODS` of the method that made it, or ``"repair"``.
     stats : Mapping
         ``seconds``, ``threads``, ``tiles``, ``short_tiles`` (tiles of an exactly-n
-        pattern with a short line) and what the method counts: ``augmentations``
-        (exact), ``quantisation_loss`` (min_cost_flow), ``steps``, ``lowered_tiles``,
-        ``lowered_score`` (repair).
+        pattern with a short line) and what the method counts. exact: the tiles proven
+        in each of its stages, ``tiles_by_rounds`` (from a warm start
+        ``tiles_by_warm_start``), ``tiles_by_more_rounds``, ``tiles_by_ties``,
+        ``tiles_by_paths``, and ``augmentations``. min_cost_flow: ``quantisation_loss``.
+        repair: ``steps``, ``lowered_tiles``, ``lowered_score``.
     """
 
     mask: NDArray[np.bool_]

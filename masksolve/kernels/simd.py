@@ -6,8 +6,8 @@ vector to what the machine has: one AVX-512 register, two of AVX2, four of NEON.
 arithmetic is IEEE, lane by lane, so a tile's result never depends on its neighbours.
 
 Arrays are flat, or bare pointers (`span`); positions count entries, and a vector takes
-16 of them in a row. The
-functions that take ``m`` or ``n`` need them as compile-time constants.
+16 of them in a row. The functions that take ``m`` or ``n`` need them as compile-time
+constants.
 """
 
 from __future__ import annotations
@@ -99,16 +99,6 @@ def write(context, builder, array_type, array, position, value):
         value, pointer(context, builder, array_type, array, position, value.type)
     )
     done.align = array_type.dtype.bitwidth // 8
-
-
-def prefetch(context, builder, array_type, array, position, lanes):
-    """Ask for a cache line that will be read soon; any address will do."""
-    place = pointer(context, builder, array_type, array, position, ir.IntType(8))
-    flag = ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [place.type, flag, flag, flag])
-    name = f"llvm.prefetch.{'p0' if getattr(place.type, 'is_opaque', False) else 'p0i8'}"
-    ask = cgutils.get_or_insert_function(builder.module, kind, name)
-    builder.call(ask, [place, flag(0), flag(3), flag(1)])
 
 
 def offset(builder, position, entries):
@@ -412,9 +402,6 @@ def load_tiles(typing, matrix, position, take_magnitude, top, scores, place, m):
             read(context, builder, matrix, matrix_, offset(builder, start, k * LANES), lanes)
             for k in range(size)
         ]
-        for k in range(size):  # the same row of the tiles that come next
-            ahead = offset(builder, start, (size + k) * LANES)
-            prefetch(context, builder, matrix, matrix_, ahead, lanes)
         no_sign = ir.Constant(vector, [ir.Constant(entry, mask)] * LANES)
         all_bits = ir.Constant(vector, [ir.Constant(entry, -1)] * LANES)
         keep = builder.select(take, no_sign, all_bits)
