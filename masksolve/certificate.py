@@ -20,8 +20,8 @@ distance to the mask's own score is
 which is how `tile_gaps` computes it: for a mask that fills its lines every term is
 non-negative, so nothing large cancels and an optimal mask gives a gap of 0 or a few
 roundings. Potentials far larger than the scores would swallow them when subtracted; the
-most that this can hide is added to the gap. Nothing here is shared with the solvers; where the potentials come from
-does not matter for the proof.
+most that this can hide is added to the gap. Nothing here is shared with the solvers; where
+the potentials come from does not matter for the proof.
 """
 
 from __future__ import annotations

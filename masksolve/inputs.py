@@ -24,17 +24,22 @@ ScoreFunction: TypeAlias = Callable[[Any], Any]
 
 def as_real(array: ArrayLike, name: str) -> NDArray[Any]:
     """Return `array` as an ndarray of a dtype that float64 holds exactly."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise InvalidInput(f"{name} is a masked array: fill it first")
     try:
         found = np.asarray(array)
     except ValueError:  # ragged nested lists
         raise InvalidInput(f"{name} is not a rectangular array of numbers") from None
+    except (RuntimeError, TypeError) as error:  # a tensor that NumPy cannot hold, say
+        reason = str(error).split(". ")[0].strip().rstrip(".")
+        raise InvalidInput(f"{name} cannot be read as an array: {reason}") from None
     dtype = found.dtype
     # bfloat16, float8, int4 and the like are real; ml_dtypes has complex ones as well.
     extended = dtype.type.__module__ == "ml_dtypes" and "complex" not in dtype.name
     if not (extended or dtype.kind in "biuf") or dtype.itemsize > 8:
         raise InvalidInput(
             f"{name} has dtype {dtype}: "
-            "expected float16, bfloat16, float32, float64 or integers"
+            "expected float8, float16, bfloat16, float32, float64 or integers"
         )
     if dtype.kind in "iu" and dtype.itemsize == 8 and found.size:
         low, high = int(found.min()), int(found.max())

@@ -13,7 +13,8 @@ __all__ = ["MAX_M", "Pattern"]
 MAX_M = 64
 """Largest tile side that the solvers take."""
 
-_SYNTAX = re.compile(r"\s*([+-]?\d{1,9})\s*:\s*([+-]?\d{1,9})\s*((?:,\s*[a-z-]+\s*)*)")
+BOTH = ["at-most", "plain"]
+_SYNTAX = re.compile(r"\s*([+-]?[0-9]{1,9})\s*:\s*([+-]?[0-9]{1,9})\s*((?:,\s*[a-z-]+\s*)*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Pattern:
             )
         match = _SYNTAX.fullmatch(text)
         flags = [f.strip() for f in match[3].split(",") if f.strip()] if match else []
-        if match is None or not set(flags) <= {"plain", "at-most"}:
+        if match is None or sorted(flags) not in ([], ["plain"], ["at-most"], BOTH):
             raise InvalidPattern(
                 f"pattern {text!r} is not of the form 'n:m', 'n:m,plain' or 'n:m,at-most'"
             )

@@ -113,8 +113,9 @@ def _pool(helpers: int) -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    # A forked child has none of its parent's threads.
+    # A forked child has none of its parent's threads, nor should it wait for them.
     os.register_at_fork(after_in_child=_POOLS.clear)
+    os.register_at_fork(after_in_child=_POOLS_LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from masksolve.pattern import Pattern
 from masksolve.scores import Scores
 from masksolve.tiles import TileLayout
 
-__all__ = ["Certificate", "MaskResult", "Status", "TileResults"]
+__all__ = ["Certificate", "MaskResult", "SparseGaps", "Status", "TileResults"]
 
 
 class Status(Enum):

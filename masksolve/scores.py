@@ -50,8 +50,6 @@ class Scores:
         fit = window.dtype == dtype and window.flags.aligned
         if not (fit and window.ndim == 2 and window.strides[1] == dtype.itemsize):
             window = np.ascontiguousarray(window, dtype=dtype).reshape(-1, window.shape[-1])
-        elif window.strides[0] % dtype.itemsize:
-            window = window.copy()
         return window
 
     def refusal(self) -> InvalidInput:

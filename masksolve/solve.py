@@ -209,14 +209,15 @@ def certify(
     matrix = _takes_matrices(METHODS["exact"], problem.pattern) and not plain
 
     def work(box: Box) -> None:
+        begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
         if matrix and not box.partial:
-            begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
             _judge_matrix(problem, given, box, begin)
             return
         refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
         scores = problem.tiles(box)
         tiles = TileSolution(problem.layout.gather(given, box, np.bool_))
-        found = _with_proof(scores, tiles, problem.pattern.n, problem.at_most(box))
+        n, at_most = problem.pattern.n, problem.at_most(box)
+        found = _with_proof(scores, tiles, n, at_most, begin)
         problem.record(box, scores, found)
 
     problem.run(work, progress, problem.matrix_entries() if matrix else BOX_ENTRIES)
@@ -336,10 +337,14 @@ def repair(
 
 
 def _with_proof(
-    scores: NDArray[np.float64], found: TileSolution, n: int, at_most: bool
+    scores: NDArray[np.float64],
+    found: TileSolution,
+    n: int,
+    at_most: bool,
+    start: NDArray[np.float64] | None = None,
 ) -> TileSolution:
     """Put the exact method's potentials, which prove a bound on any mask, to a mask."""
-    best = METHODS["exact"].solve_tiles(scores, n, at_most)
+    best = METHODS["exact"].solve_tiles(scores, n, at_most, start)
     return TileSolution(
         found.mask, best.row_potentials, best.column_potentials, counts=found.counts
     )
@@ -367,6 +372,9 @@ def _start_of(earlier: MaskResult, problem: Problem) -> NDArray[np.float64]:
     v = earlier.tiles.column_potentials
     if v is None:
         raise InvalidInput("warm_start holds no potentials: solve it with potentials=True")
+    shape = (*problem.layout.batch_shape, *problem.layout.grid, problem.pattern.m)
+    if v.shape != shape:
+        raise InvalidInput(f"warm_start has potentials of shape {v.shape}: expected {shape}")
     if not np.isfinite(v).all():
         raise InvalidInput("warm_start holds potentials that are not finite")
     return v.reshape(*problem.layout.stack_shape, problem.pattern.m)

@@ -30,7 +30,7 @@ import numpy as np
 from masksolve.kernels.jit import kernel
 from masksolve.kernels.select import select_rows
 
-__all__ = ["augment_tiles"]
+__all__ = ["augment_tile", "augment_tiles"]
 
 SOURCE = -1
 EXTRA_ROW = -2

@@ -1,4 +1,4 @@
-"""The exact engine: all full tiles of a matrix, proven, in four stages.
+"""The exact engine: all tiles of a matrix, proven, in four stages.
 
 1. Sixteen tiles at a time: some over-relaxed rounds, then the float64 certificate.
    With potentials to start from, the certificate comes first, without rounds.
@@ -13,6 +13,7 @@ how tiles are grouped or on the number of threads.
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from masksolve.kernels.augment import augment_tile
 from masksolve.kernels.jit import kernel, kernel_for
 from masksolve.kernels.lanes import (
+    GUARD,
     LANES,
     mask_above,
     measure,
@@ -124,16 +126,31 @@ def schedule(n: int, m: int) -> tuple[int, float]:
 def finish_tile(w, t, n, at_most):
     """Stage 4 for lane t: solve it by augmenting paths.
 
-    Returns the number of paths, kept score, gap, and whether that is a proof.
+    From potentials that came from afar roundings may add up to more than a proof allows;
+    then once more from zero. Returns the number of paths, kept score, gap, and whether
+    that is a proof.
     """
+    m = w.s.shape[0]
+    for i in range(m):
+        w.uv[1, i] = w.V[i * LANES + t]
+        for j in range(m):
+            w.s[i, j] = w.E[(i * m + j) * LANES + t]
+    paths, kept, gap, fine = augment_from(w, n, at_most)
+    if not fine:
+        w.uv[1, :] = 0.0
+        more, kept, gap, fine = augment_from(w, n, at_most)
+        paths += more
+    return paths, kept, gap, fine
+
+
+@kernel
+def augment_from(w, n, at_most):
+    """Solve the single tile from its column potentials, and judge the outcome."""
     s, x, u, v = w.s, w.x, w.uv[0], w.uv[1]
     m = s.shape[0]
-    for i in range(m):
-        v[i] = w.V[i * LANES + t]
-        if at_most:
-            v[i] = max(v[i], 0.0)
+    if at_most:
         for j in range(m):
-            s[i, j] = w.E[(i * m + j) * LANES + t]
+            v[j] = max(v[j], 0.0)
     select_rows(s, n, at_most, v, u, x, w.floats[0], w.integers[0])
     row_count, col_count = w.integers[1], w.integers[2]
     paths = augment_tile(
@@ -143,6 +160,8 @@ def finish_tile(w, t, n, at_most):
     kept = 0.0
     size = 0.0
     most = 0.0
+    high = 0.0
+    side = 0.0
     gap = 0.0
     for i in range(m):
         for j in range(m):
@@ -154,9 +173,12 @@ def finish_tile(w, t, n, at_most):
                 gap += max(-r, 0.0)
             else:
                 gap += max(r, 0.0)
+        high = max(high, abs(u[i]))
+        side = max(side, abs(v[i]))
         if at_most:
             gap += u[i] * (n - row_count[i]) + v[i] * (n - col_count[i])
-    return paths, kept, gap, gap <= TOLERANCE * max(size, most)
+    fine = gap <= TOLERANCE * max(size, most) and not high + side > GUARD * most
+    return paths, kept, gap, fine
 
 
 @kernel
@@ -224,10 +246,11 @@ def begin(start, tiles, scale, sizes, V, at_most, m):
                 low = min(low, start[tiles[t], j])
                 high = max(high, start[tiles[t], j])
             shift = 0.5 * low + 0.5 * high
-        most = 2.0 * sizes[t]
+        most = sizes[t]
+        least = 0.0 if at_most else -most
         for j in range(m):
             v = (start[tiles[t], j] - shift) * scale[t]
-            V[j * LANES + t] = max(-most, min(most, v))
+            V[j * LANES + t] = max(least, min(most, v))
 
 
 def signature(double: bool) -> tuple[Any, ...]:
@@ -309,7 +332,7 @@ def solve_box(
                 inverse[t] = 0.0  # the rest of a last group repeats its last tile
             wanted = (1 << size) - 1
             proven = wanted & ask(
-                certify, (E, U, V, X, col_counts, kept, inverse, total, slack_lines)
+                certify, (E, U, V, X, col_counts, sizes, kept, inverse, total, slack_lines)
             )
             counts[stage] += count_bits(proven)
             if whole:
@@ -382,6 +405,9 @@ def box_solver(n: int, m: int, double: bool) -> Any:
 
 
 _COMPILING = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    # A child must not wait for a thread that only its parent has.
+    os.register_at_fork(after_in_child=_COMPILING._at_fork_reinit)
 
 
 @cache

@@ -10,6 +10,10 @@ import numba
 __all__ = ["callback", "kernel", "kernel_for"]
 
 
+NO_CACHE = (RuntimeError, OSError, EOFError)
+"""No folder for the cache, no room in it, or a file in it that was cut short."""
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile on first call, keep the machine code on disk, release the GIL.
 
@@ -21,12 +25,12 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def kernel_for(types: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Do as `kernel`, but compile at once and for these argument types only."""
+    """Do as `kernel`; given argument types, compile at once and for these only."""
 
     def compile_(function: Callable[..., Any]) -> Any:
         try:
             return numba.njit(types, cache=True, nogil=True, error_model="numpy")(function)
-        except RuntimeError:  # numba found no folder for its cache
+        except NO_CACHE:
             return numba.njit(types, nogil=True, error_model="numpy")(function)
 
     return compile_
@@ -50,7 +54,7 @@ def callback(signature: Any, *constants: int) -> Callable[[Callable[..., Any]], 
             function.__qualname__ += f"_{constant}"
         try:
             compiled: Any = numba.cfunc(signature, cache=True, error_model="numpy")(function)
-        except RuntimeError:
+        except NO_CACHE:
             compiled = numba.cfunc(signature, error_model="numpy")(function)
         _ALIVE.append(compiled)
         return int(compiled.address)

@@ -29,6 +29,7 @@ from masksolve.kernels.simd import (
 )
 
 __all__ = [
+    "GUARD",
     "LANES",
     "mask_above",
     "measure",
@@ -38,6 +39,10 @@ __all__ = [
     "settle_shift",
 ]
 
+GUARD = 8.0
+"""Potentials this many times larger than the scores lose them in rounding."""
+MARGIN = 3e-4
+"""Share of the scores' spread by which noise may have raised a potential."""
 BIG, SMALL = 2.0**64, 2.0**-64
 """Sizes between which single precision computes without over- or underflow."""
 
@@ -159,8 +164,10 @@ def prove(
 
         v_j = min of s_ij - u_i over kept i,    u_i >= s_ij - v_j for pruned j.
 
-    A mask is optimal exactly if this settles. Writes UU, VV (float64), kept scores and
-    gaps; a gap within tolerance times the score is a proof.
+    A mask is optimal exactly if this settles in the end; here it gets so many sweeps. It
+    starts a little low, since it only raises u and the noise may have raised it too far.
+    Writes UU, VV (float64), kept scores and gaps; a gap within tolerance times the score
+    is a proof.
     """
     zero = fill(0.0)
     one = fill(np.int8(1))
@@ -171,9 +178,10 @@ def prove(
         low = smaller(low, wide(load(E, k)))
         high = larger(high, wide(load(E, k)))
     for i in range(0, m * LANES, LANES):
-        u = pick(high > low, wide(load(U, i)), low)  # equal scores need no search
+        u = wide(load(U, i)) - fill(MARGIN) * (high - low)
+        u = pick(high > low, u, low)  # equal scores need no search
         if at_most:
-            u = pick(load(row_counts, i) < full, zero, u)
+            u = pick(load(row_counts, i) < full, zero, larger(u, zero))
         store(UU, i, u)
     for _ in range(sweeps):
         for j in range(m):
@@ -216,5 +224,11 @@ def prove(
             size = size + pick(x, magnitude(s), zero)
     store(kept_out, 0, kept)
     store(gap_out, 0, excess)
-    over = excess > fill(tolerance) * size
+    top = larger(magnitude(low), magnitude(high))
+    most = zero
+    side = zero
+    for k in range(0, m * LANES, LANES):
+        most = larger(most, magnitude(load(UU, k)))
+        side = larger(side, magnitude(load(VV, k)))
+    over = (excess > fill(tolerance) * size) | (most + side > fill(GUARD) * top)
     return 0xFFFF ^ bits(over)

@@ -13,6 +13,7 @@ import numpy as np
 from numba import types
 
 from masksolve.kernels.jit import callback
+from masksolve.kernels.lanes import GUARD
 from masksolve.kernels.simd import (
     LANES,
     bits,
@@ -21,6 +22,7 @@ from masksolve.kernels.simd import (
     larger,
     load,
     load_tiles,
+    magnitude,
     middle,
     narrow,
     pick,
@@ -47,7 +49,7 @@ def loader_type(double: bool) -> Any:
 
 def certifier_type(double: bool) -> Any:
     """Return the type of a certifier of float64 or float32 entries."""
-    lines = (SINGLES, SINGLES, BYTES, BYTES, DOUBLES, DOUBLES, DOUBLES)
+    lines = (SINGLES, SINGLES, BYTES, BYTES, DOUBLES, DOUBLES, DOUBLES, DOUBLES)
     return types.intp(DOUBLES if double else SINGLES, *lines, types.intp)
 
 
@@ -96,23 +98,33 @@ def certifier(n: int, m: int, double: bool) -> int:
     """Compile the float64 certificate for n of m."""
 
     @callback(certifier_type(double), n, m)
-    def certify(E, U, V, X, columns, kept_out, inverse, total, at_most):
+    def certify(E, U, V, X, columns, sizes, kept_out, inverse, total, at_most):
         """Mask what is above u + v, in float64; return which tiles this proves optimal.
 
         With x = [s > u + v] the dual bound exceeds the kept score by what short lines
         leave, sum u_i (n - x_i.) + sum v_j (n - x_.j): nothing if all lines hold n, and
-        nothing for at-most-n if a line that is short has potential 0. Writes X (bytes)
-        and the kept scores; adds those of proven tiles, times inverse, to total.
+        nothing for at-most-n if no potential is negative and a line that is short has
+        potential 0. Potentials that dwarf the tile's largest size prove nothing. Writes X
+        (bytes) and the kept scores; adds those of proven tiles, times inverse, to total.
         """
         zero = fill(0.0)
         full = fill(np.int8(n))
         none = zero > zero
         kept = zero
         bad = none
+        high = zero
+        side = zero
         for j in range(m):
+            v = wide(load(V, j * LANES))
+            side = larger(side, magnitude(v))
+            if at_most:
+                bad = bad | (zero > v)
             store(columns, j * LANES, count(none))
         for i in range(m):
             u = wide(load(U, i * LANES))
+            high = larger(high, magnitude(u))
+            if at_most:
+                bad = bad | (zero > u)
             row = count(none)
             for j in range(m):
                 k = (i * m + j) * LANES
@@ -134,6 +146,7 @@ def certifier(n: int, m: int, double: bool) -> int:
                 bad = bad | (full < column) | ((column < full) & (v > zero))
             else:
                 bad = bad | (column < full) | (full < column)
+        bad = bad | (high + side > fill(GUARD) * load(sizes, 0))
         store(kept_out, 0, kept)
         store(total, 0, load(total, 0) + pick(bad, zero, kept * load(inverse, 0)))
         return 0xFFFF ^ bits(bad)
