@@ -32,6 +32,7 @@ from masksolve.kernels.lanes import (
     perturb,
     prove,
     rescale,
+    set_floor,
     settle_shift,
 )
 from masksolve.kernels.select import select_rows
@@ -58,6 +59,7 @@ class Workspace(NamedTuple):
     left_V: NDArray[np.float32]
     UU: NDArray[np.float64]
     VV: NDArray[np.float64]
+    floor: NDArray[np.float32]
     scale: NDArray[np.float64]
     inverse: NDArray[np.float64]
     sizes: NDArray[np.float64]
@@ -92,6 +94,7 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
         left_V=np.empty((tiles, m), dtype=np.float32),
         UU=np.empty(lines),
         VV=np.empty(lines),
+        floor=np.full(LANES, -np.inf, dtype=np.float32),
         scale=np.empty(LANES),
         inverse=np.empty(LANES),
         sizes=np.empty(LANES),
@@ -285,6 +288,7 @@ def solve_box(
     warm = start.shape[0] > 0
     keep = row_out.shape[0] > 0
     E, S, P, U, V = span(w.E), span(w.S), span(w.P), span(w.U), span(w.V)
+    floor = span(w.floor)
     X, row_counts, col_counts = span(w.X), span(w.rows), span(w.columns)
     scale, inverse, sizes = span(w.scale), span(w.inverse), span(w.sizes)
     kept, gaps, total, chosen = span(w.kept), span(w.gaps), span(w.total), span(w.tiles)
@@ -313,21 +317,23 @@ def solve_box(
                 measure(E, S, take_magnitude, sizes, m)
             if not rescale(E, S, sizes, scale, inverse, LIMIT, m):
                 return np.nan
-            clamp = 1 if at_most and (stage == 1 or warm) else 0
+            cold = stage == 0 and not warm
+            if at_most:
+                set_floor(S, cold, take_magnitude, floor, m)
             if stage == 1:
                 for t in range(LANES):
                     for j in range(m):
                         V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
-                run(relax, (S, U, V, MORE_ROUNDS * times, 0, omega, clamp))
+                run(relax, (S, U, V, MORE_ROUNDS * times, 0, omega, floor))
             elif warm:
                 begin(start, chosen, scale, sizes, V, at_most, m)
-                run(relax, (S, U, V, 0, 0, omega, clamp))
+                run(relax, (S, U, V, 0, 0, omega, floor))
             else:
                 for k in range(0, m * LANES, LANES):
                     store(V, k, fill(np.float32(0.0)))
-                run(relax, (S, U, V, times, 1, omega, clamp))
-            if at_most and clamp == 0:
-                settle_shift(U, V, m)
+                run(relax, (S, U, V, times, 1, omega, floor))
+            if at_most and cold:
+                settle_shift(U, V, floor, m)
             for t in range(size, LANES):
                 inverse[t] = 0.0  # the rest of a last group repeats its last tile
             wanted = (1 << size) - 1
@@ -362,7 +368,7 @@ def solve_box(
 
             # Stage 3, ties: the same on scores with a little noise.
             perturb(S, noise, P, m)
-            run(relax, (P, U, V, MORE_ROUNDS * times, 0, omega, slack_lines))
+            run(relax, (P, U, V, MORE_ROUNDS * times, 0, omega, floor))
             proven = unproven & mask_above(P, U, V, X, row_counts, col_counts, at_most, n, m)
             if proven:
                 proven &= prove(

@@ -36,6 +36,7 @@ __all__ = [
     "perturb",
     "prove",
     "rescale",
+    "set_floor",
     "settle_shift",
 ]
 
@@ -90,18 +91,38 @@ def rescale(E, S, sizes, scale, inverse, limit, m):
 
 
 @kernel
-def settle_shift(U, V, m):
+def set_floor(S, cold, take_magnitude, floor, m):
+    """Set each tile's floor for rounds of at-most-n: 0, or none for now.
+
+    From a cold start with scores >= 0, rounds for exactly n come closer sooner, to be
+    shifted afterwards (`settle_shift`).
+    """
+    zero = fill(np.float32(0.0))
+    least = zero
+    if cold:
+        least = fill(np.float32(-np.inf))
+        if not take_magnitude:
+            low = load(S, 0)
+            for k in range(LANES, m * m * LANES, LANES):
+                low = smaller(low, load(S, k))
+            least = pick(zero > low, zero, least)
+    store(floor, 0, least)
+
+
+@kernel
+def settle_shift(U, V, floor, m):
     """Shift u up and v down until their minima agree, then cut off below zero.
 
     For exactly-n potentials (u + c, v - c) are as good for every c; where no minimum
-    is negative after the shift they prove the mask for at-most-n too.
+    is negative after the shift they prove the mask for at-most-n too. Tiles that had a
+    floor of 0 are left alone.
     """
     u, v = load(U, 0), load(V, 0)
     for k in range(LANES, m * LANES, LANES):
         u = smaller(u, load(U, k))
         v = smaller(v, load(V, k))
-    shift = fill(np.float32(0.5)) * (v - u)
     zero = fill(np.float32(0.0))
+    shift = pick(zero > load(floor, 0), fill(np.float32(0.5)) * (v - u), zero)
     for k in range(0, m * LANES, LANES):
         store(U, k, larger(load(U, k) + shift, zero))
         store(V, k, larger(load(V, k) - shift, zero))

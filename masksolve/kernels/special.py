@@ -36,7 +36,7 @@ __all__ = ["certifier", "loader", "relaxer", "storer"]
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
 BYTES = types.CPointer(types.int8)
-RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, types.float32, types.intp)
+RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, types.float32, SINGLES)
 STORE = types.void(BYTES, BYTES, types.intp, types.intp)
 
 
@@ -58,14 +58,15 @@ def relaxer(n: int, m: int) -> int:
     """Compile the rounds for n of m, 1 <= n < m."""
 
     @callback(RELAX, n, m)
-    def relax(S, U, V, times, cold, omega, at_most):
+    def relax(S, U, V, times, cold, omega, floor):
         """Alternate over-relaxed thresholds of rows and columns.
 
         Each half round minimises the dual exactly in one side's potentials, between the
-        n-th and the (n+1)-th largest of every line, and goes omega times as far. A cold
-        start (V = 0) takes its first round unrelaxed. At last U is set exactly.
+        n-th and the (n+1)-th largest of every line, and goes omega times as far, but not
+        below the tile's floor. A cold start (V = 0) takes its first round unrelaxed. At
+        last U is set exactly.
         """
-        zero = fill(np.float32(0.0))
+        least = load(floor, 0)
         for k in range(times):
             w = fill(np.float32(1.0) if k == 0 else omega)
             for i in range(m):
@@ -73,22 +74,16 @@ def relaxer(n: int, m: int) -> int:
                 if k > 0:
                     old = load(U, i * LANES)
                     u = old + w * (u - old)
-                if at_most:
-                    u = larger(u, zero)
-                store(U, i * LANES, u)
+                store(U, i * LANES, larger(u, least))
             if not cold:
                 w = fill(omega)
             for j in range(m):
                 old = load(V, j * LANES)
                 v = old + w * (middle(S, j * LANES, m * LANES, U, n, m) - old)
-                if at_most:
-                    v = larger(v, zero)
-                store(V, j * LANES, v)
+                store(V, j * LANES, larger(v, least))
         for i in range(m):
             u = middle(S, i * m * LANES, LANES, V, n, m)
-            if at_most:
-                u = larger(u, zero)
-            store(U, i * LANES, u)
+            store(U, i * LANES, larger(u, least))
 
     return relax
 
