@@ -115,7 +115,7 @@ def solve(
     def work(box: Box) -> None:
         begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
         if matrix and not box.partial:
-            _solve_matrix(problem, chosen, box, begin)
+            _solve_matrix(problem, chosen, box, begin, _mask_in(warm_start, problem, box))
             return
         scores = problem.tiles(box)
         n, at_most = problem.pattern.n, problem.at_most(box)
@@ -136,7 +136,11 @@ def _takes_matrices(method: Method, pattern: Pattern) -> bool:
 
 
 def _solve_matrix(
-    problem: Problem, method: Method, box: Box, start: NDArray[np.float64] | None
+    problem: Problem,
+    method: Method,
+    box: Box,
+    start: NDArray[np.float64] | None,
+    old: NDArray[np.bool_] | None,
 ) -> None:
     """Solve a box of full tiles where it lies, its mask written in place if it can be."""
     assert method.solve_matrix is not None
@@ -146,7 +150,7 @@ def _solve_matrix(
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
     found = method.solve_matrix(
         matrix, problem.scores.magnitude, problem.pattern.n, problem.pattern.m,
-        problem.pattern.at_most, mask, start, problem.potentials is not None,
+        problem.pattern.at_most, mask, start, old, problem.potentials is not None,
     )  # fmt: skip
     if found is None:
         raise problem.scores.refusal()
@@ -211,7 +215,7 @@ def certify(
     def work(box: Box) -> None:
         begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
         if matrix and not box.partial:
-            _judge_matrix(problem, given, box, begin)
+            _judge_matrix(problem, given, box, begin, _mask_in(warm_start, problem, box))
             return
         refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
         scores = problem.tiles(box)
@@ -225,7 +229,11 @@ def certify(
 
 
 def _judge_matrix(
-    problem: Problem, given: NDArray[np.bool_], box: Box, start: NDArray[np.float64] | None
+    problem: Problem,
+    given: NDArray[np.bool_],
+    box: Box,
+    start: NDArray[np.float64] | None,
+    old: NDArray[np.bool_] | None,
 ) -> None:
     """Judge a box of full tiles by its potentials, all compiled."""
     from masksolve.kernels.judge import judge_matrix
@@ -236,7 +244,15 @@ def _judge_matrix(
     magnitude = problem.scores.magnitude
     matrix = problem.scores.matrix(problem.layout, box)
     best = solve_matrix(
-        matrix, magnitude, n, m, at_most, np.empty(matrix.shape, dtype=np.bool_), start, True
+        matrix,
+        magnitude,
+        n,
+        m,
+        at_most,
+        np.empty(matrix.shape, dtype=np.bool_),
+        start,
+        old,
+        True,
     )
     if best is None:
         raise problem.scores.refusal()
@@ -358,6 +374,16 @@ def _mask_of(mask: ArrayLike, problem: Problem) -> NDArray[np.bool_]:
             f"mask has shape {found.shape}: expected that of weights, {problem.shape}"
         )
     return found
+
+
+def _mask_in(
+    earlier: MaskResult | None, problem: Problem, box: Box
+) -> NDArray[np.bool_] | None:
+    """Cut a box out of an earlier mask, its matrices stacked."""
+    if earlier is None:
+        return None
+    window = problem.layout.window(earlier.mask, box)
+    return window if window.ndim == 2 else window.reshape(-1, window.shape[-1])
 
 
 def _start_of(earlier: MaskResult, problem: Problem) -> NDArray[np.float64]:

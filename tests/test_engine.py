@@ -54,6 +54,13 @@ def test_stages_all_get_their_turn():
         assert sum(stages) == stats["tiles"] == 1024
 
 
+def test_signed_at_most_is_proven_by_rounds():
+    scores = np.random.default_rng(0).normal(size=(512, 512))
+    for array in (scores, np.abs(scores)):
+        stats = ms.solve(array, "8:16,at-most", score=None).stats
+        assert stats["tiles_by_rounds"] > 0.8 * stats["tiles"]
+
+
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_results_are_the_same_bits_for_any_number_of_threads(threads):
     weights = np.round(np.random.default_rng(1).normal(size=(1024, 2048)) * 8)

@@ -198,3 +198,15 @@ def test_ragged_lists_are_refused_in_one_sentence():
     with pytest.raises(InvalidInput, match="not a rectangular array") as caught:
         ms.solve([[1, 2], [3]], "2:4")
     assert ". " not in str(caught.value)
+
+
+def test_masked_arrays_and_unreadable_objects_are_refused():
+    with pytest.raises(InvalidInput, match="masked array: fill it first"):
+        ms.solve(np.ma.masked_less(np.eye(4), 1), "2:4")
+
+    class Tensor:
+        def __array__(self, *args, **kwargs):
+            raise RuntimeError("it requires grad. Use detach(). Then try again.")
+
+    with pytest.raises(InvalidInput, match=r"cannot be read as an array: it requires grad$"):
+        ms.solve(Tensor(), "2:4")

@@ -120,3 +120,42 @@ except ms.InvalidInput:
 def test_empty_arrays_start_warm(shape):
     found = ms.solve(np.zeros(shape), "2:4", potentials=True)
     ms.solve(np.zeros(shape), "2:4", warm_start=found)
+
+
+@pytest.mark.parametrize("value", [-3.0, -0.5, -1e300, 3.0, 1e300])
+@pytest.mark.parametrize("text", ["2:4,at-most", "4:8", "8:16,at-most"])
+def test_potentials_that_were_tampered_with_prove_nothing(text, value):
+    weights = np.random.default_rng(0).normal(size=(64, 64))
+    start = ms.solve(weights, text, score=None, potentials=True)
+    start.tiles.column_potentials[:, ::2] = value
+    same_answer(weights, text, start)
+    judged = ms.certify(weights, start.mask, text, score=None, warm_start=start)
+    assert judged.status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("text", ["4:36", "31:33", "48:60,at-most"])
+def test_a_range_of_24_decades_from_potentials_of_another_world(text):
+    rng = np.random.default_rng(3)
+    weights = rng.normal(size=(120, 132)) * 10.0 ** rng.uniform(-12, 12, (120, 132))
+    start = ms.solve(1e200 * rng.normal(size=weights.shape), text, score=None, potentials=True)
+    warm = ms.solve(weights, text, score=None, warm_start=start)
+    assert warm.status is Status.OPTIMAL
+    for plain in (False, True):
+        judged = ms.certify(weights, warm.mask, text, score=None, warm_start=start, plain=plain)
+        assert judged.status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize("text", ["2:4", "4:8,at-most", "8:16"])
+def test_tied_tiles_are_not_solved_again(text):
+    weights = np.random.default_rng(0).integers(-3, 4, (128, 256))
+    cold = ms.solve(weights, text, potentials=True)
+    warm = ms.solve(weights, text, warm_start=cold)
+    assert cold.stats["tiles_by_ties"] > 0
+    assert warm.stats["tiles_by_warm_start"] == warm.stats["tiles"]
+    np.testing.assert_array_equal(warm.mask, cold.mask)
+
+
+def test_potentials_of_another_shape_are_refused():
+    start = ms.solve(np.eye(8), "2:4", potentials=True)
+    with pytest.raises(ms.InvalidInput, match=r"shape \(3,\): expected \(2, 2, 4\)"):
+        ms.solve(np.eye(8), "2:4", warm_start=with_potentials(start, np.zeros(3)))

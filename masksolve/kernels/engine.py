@@ -27,10 +27,12 @@ from masksolve.kernels.jit import kernel, kernel_for
 from masksolve.kernels.lanes import (
     GUARD,
     LANES,
+    count_lines,
     mask_above,
     measure,
     perturb,
     prove,
+    recall,
     rescale,
     set_floor,
     settle_shift,
@@ -215,6 +217,19 @@ def put_potentials(w, tile, scale, row_out, col_out):
 
 
 @kernel
+def put_settled(w, t, slack, opens, across, mask, row_out, col_out):
+    """Write the single tile, of lane t, and its gap if there is one; count such gaps."""
+    tile = w.tiles[t]
+    if slack != 0.0:
+        w.open_tiles[opens] = tile
+        w.open_gaps[opens] = slack * w.inverse[t]
+        opens += 1
+    put_tile(w, tile, across, mask)
+    put_potentials(w, tile, w.scale[t], row_out, col_out)
+    return opens
+
+
+@kernel
 def count_bits(word):
     """Count the bits of a small integer."""
     total = 0
@@ -267,7 +282,8 @@ def signature(double: bool) -> tuple[Any, ...]:
         types.intp, types.intp, types.intp, types.float32, types.boolean,
         types.intp, types.intp, types.intp, types.intp,
         array(entry, 2, readonly=True), types.intp, types.boolean, types.boolean,
-        array(types.float64, 2, readonly=True), array(types.float32, 1, readonly=True),
+        array(types.float64, 2, readonly=True), array(types.int8, 2, readonly=True),
+        array(types.float32, 1, readonly=True),
         typeof(workspace(4, 1, double)), array(types.int8, 2), types.intp,
         array(types.float64, 2), array(types.float64, 2), array(types.int64, 1),
     )  # fmt: skip
@@ -275,7 +291,7 @@ def signature(double: bool) -> tuple[Any, ...]:
 
 def solve_box(
     n, m, times, omega, by_rows, relax, certify, load_rows, store_rows,
-    W, stride, take_magnitude, at_most, start, noise,
+    W, stride, take_magnitude, at_most, start, old, noise,
     w, mask, mask_stride, row_out, col_out, counts,
 ):  # fmt: skip
     """Solve all tiles of a matrix; return the kept score, NaN if a score is not finite.
@@ -355,6 +371,24 @@ def solve_box(
                         row_out[chosen[t], i] = U[i * LANES + t] * inverse[t]
                         col_out[chosen[t], i] = V[i * LANES + t] * inverse[t]
             unproven = wanted & ~proven
+            if unproven and warm and stage == 0 and old.shape[0] > 0:
+                # Where scores are equal the earlier mask may still be proven.
+                recall(old, chosen, across, X, m)
+                proven = unproven & count_lines(X, row_counts, col_counts, at_most, n, m)
+                if proven:
+                    proven &= prove(
+                        E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
+                        SWEEPS, TOLERANCE, at_most, n, m,
+                    )  # fmt: skip
+                counts[0] += count_bits(proven)
+                for t in range(size):
+                    if proven >> t & 1:
+                        take_lane(w, t, w.X, w.UU, w.VV)
+                        rest += kept[t] * inverse[t]
+                        opens = put_settled(
+                            w, t, gaps[t], opens, across, mask, row_out, col_out
+                        )
+                unproven &= ~proven
             if unproven == 0:
                 continue
             if stage == 0:
@@ -369,7 +403,8 @@ def solve_box(
             # Stage 3, ties: the same on scores with a little noise.
             perturb(S, noise, P, m)
             run(relax, (P, U, V, MORE_ROUNDS * times, 0, omega, floor))
-            proven = unproven & mask_above(P, U, V, X, row_counts, col_counts, at_most, n, m)
+            mask_above(P, U, V, X, m)
+            proven = unproven & count_lines(X, row_counts, col_counts, at_most, n, m)
             if proven:
                 proven &= prove(
                     E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
@@ -387,14 +422,8 @@ def solve_box(
                     counts[3] += 1
                     counts[4] += paths
                     counts[5] += not fine
-                tile = chosen[t]
                 rest += score * inverse[t]
-                if slack != 0.0:
-                    w.open_tiles[opens] = tile
-                    w.open_gaps[opens] = slack * inverse[t]
-                    opens += 1
-                put_tile(w, tile, across, mask)
-                put_potentials(w, tile, scale[t], row_out, col_out)
+                opens = put_settled(w, t, slack, opens, across, mask, row_out, col_out)
     counts[6] = opens
     for t in range(LANES):
         rest += total[t]

@@ -31,10 +31,12 @@ from masksolve.kernels.simd import (
 __all__ = [
     "GUARD",
     "LANES",
+    "count_lines",
     "mask_above",
     "measure",
     "perturb",
     "prove",
+    "recall",
     "rescale",
     "set_floor",
     "settle_shift",
@@ -144,21 +146,27 @@ def perturb(S, noise, P, m):
 
 
 @kernel
-def mask_above(S, U, V, X, row_counts, column_counts, at_most, n, m):
-    """Mask what is above u + v; return the tiles in which the lines hold what they may."""
+def recall(old, tiles, across, X, m):
+    """Copy 16 tiles of an earlier mask into lanes."""
+    for t in range(LANES):
+        top, left = (tiles[t] // across) * m, (tiles[t] % across) * m
+        for i in range(m):
+            for j in range(m):
+                X[(i * m + j) * LANES + t] = old[top + i, left + j]
+
+
+@kernel
+def count_lines(X, row_counts, column_counts, at_most, n, m):
+    """Count what lines hold; return the tiles in which they hold what they may."""
     full = fill(np.int8(n))
-    zero = fill(np.float32(0.0))
-    none = zero > zero
+    none = full < full
     bad = none
     for j in range(0, m * LANES, LANES):
         store(column_counts, j, count(none))
     for i in range(m):
-        u = load(U, i * LANES)
         row = count(none)
         for j in range(m):
-            k = (i * m + j) * LANES
-            one = count(load(S, k) - load(V, j * LANES) > u)
-            store(X, k, one)
+            one = load(X, (i * m + j) * LANES)
             row = row + one
             store(column_counts, j * LANES, load(column_counts, j * LANES) + one)
         store(row_counts, i * LANES, row)
@@ -171,6 +179,16 @@ def mask_above(S, U, V, X, row_counts, column_counts, at_most, n, m):
         if not at_most:
             bad = bad | (column < full)
     return 0xFFFF ^ bits(bad)
+
+
+@kernel
+def mask_above(S, U, V, X, m):
+    """Mask what is above u + v."""
+    for i in range(m):
+        u = load(U, i * LANES)
+        for j in range(m):
+            k = (i * m + j) * LANES
+            store(X, k, count(load(S, k) - load(V, j * LANES) > u))
 
 
 @kernel

@@ -75,6 +75,7 @@ class MatrixSolver(Protocol):
         at_most: bool,
         mask: NDArray[np.bool_],
         start: NDArray[np.float64] | None = None,
+        old: NDArray[np.bool_] | None = None,
         potentials: bool = False,
     ) -> MatrixSolution | None:
         """Maximise the kept score of each tile.
@@ -93,6 +94,8 @@ class MatrixSolver(Protocol):
             Shape of the matrix, entries of a row adjacent; written.
         start : ndarray of float64, shape (t, m), optional
             Column potentials of an earlier solution.
+        old : ndarray of bool, optional
+            Its mask, in the shape of the matrix.
         potentials : bool
             Whether to return the potentials.
 

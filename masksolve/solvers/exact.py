@@ -23,6 +23,7 @@ def solve_matrix(
     at_most: bool,
     mask: NDArray[np.bool_],
     start: NDArray[np.float64] | None = None,
+    old: NDArray[np.bool_] | None = None,
     potentials: bool = False,
 ) -> MatrixSolution | None:
     """Solve every m x m tile of a matrix in place; see `MatrixSolver`.
@@ -46,7 +47,8 @@ def solve_matrix(
     space = workspace(m, tiles, double)
     objective = box_solver(n, m, double)(
         matrix, matrix.strides[0] // matrix.itemsize, magnitude, at_most,
-        np.empty((0, m)) if start is None else start, tie_noise(m),
+        np.empty((0, m)) if start is None else start,
+        np.empty((0, m), dtype=np.int8) if old is None else old.view(np.int8), tie_noise(m),
         space, mask.view(np.int8), mask.strides[0], u, v, counts,
     )  # fmt: skip
     if np.isnan(objective):
@@ -107,7 +109,7 @@ def _stacked(
         single = scores.astype(np.float32)
     entries = single if np.array_equal(single, scores) else scores
     found = solve_matrix(
-        entries.reshape(-1, m), False, n, m, at_most, mask.reshape(-1, m), start, True
+        entries.reshape(-1, m), False, n, m, at_most, mask.reshape(-1, m), start, None, True
     )
     assert found is not None, "scores are finite here"
     return TileSolution(mask, found.row_potentials, found.column_potentials, None, found.counts)
