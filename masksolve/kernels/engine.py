@@ -2,7 +2,8 @@
 
 1. Sixteen tiles at a time: some over-relaxed rounds, then the float64 certificate.
    With potentials to start from, the certificate comes first, without rounds.
-2. What is left, again sixteen at a time: more rounds from where they stand.
+2. What is left, again sixteen at a time: does an earlier mask still do? Else more
+   rounds from where they stand.
 3. What is left now mostly has ties: rounds on scores with a small fixed noise, then
    potentials for the true scores from the mask.
 4. The last few: shortest augmenting paths from the potentials, in float64.
@@ -27,11 +28,13 @@ from masksolve.kernels.jit import kernel, kernel_for
 from masksolve.kernels.lanes import (
     GUARD,
     LANES,
+    MARGIN,
     count_lines,
     mask_above,
     measure,
     perturb,
     prove,
+    raise_rows,
     recall,
     rescale,
     set_floor,
@@ -336,10 +339,32 @@ def solve_box(
             cold = stage == 0 and not warm
             if at_most:
                 set_floor(S, cold, take_magnitude, floor, m)
+            wanted = (1 << size) - 1
             if stage == 1:
                 for t in range(LANES):
                     for j in range(m):
                         V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
+                if old.shape[0] > 0:
+                    # Where scores are equal the earlier mask may still be proven.
+                    recall(old, chosen, across, X, m)
+                    proven = wanted & count_lines(X, row_counts, col_counts, at_most, n, m)
+                    raise_rows(S, X, V, U, m)
+                    proven &= prove(
+                        E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
+                        1, 0.0, TOLERANCE, at_most, n, m,
+                    )  # fmt: skip
+                    counts[0] += count_bits(proven)
+                    for t in range(size):
+                        if proven >> t & 1:
+                            take_lane(w, t, w.X, w.UU, w.VV)
+                            rest += kept[t] * inverse[t]
+                            opens = put_settled(
+                                w, t, gaps[t], opens, across, mask, row_out, col_out
+                            )
+                            inverse[t] = 0.0
+                    wanted &= ~proven
+                    if wanted == 0:
+                        continue
                 run(relax, (S, U, V, MORE_ROUNDS * times, 0, omega, floor))
             elif warm:
                 begin(start, chosen, scale, sizes, V, at_most, m)
@@ -352,7 +377,6 @@ def solve_box(
                 settle_shift(U, V, floor, m)
             for t in range(size, LANES):
                 inverse[t] = 0.0  # the rest of a last group repeats its last tile
-            wanted = (1 << size) - 1
             proven = wanted & ask(
                 certify, (E, U, V, X, col_counts, sizes, kept, inverse, total, slack_lines)
             )
@@ -371,24 +395,6 @@ def solve_box(
                         row_out[chosen[t], i] = U[i * LANES + t] * inverse[t]
                         col_out[chosen[t], i] = V[i * LANES + t] * inverse[t]
             unproven = wanted & ~proven
-            if unproven and warm and stage == 0 and old.shape[0] > 0:
-                # Where scores are equal the earlier mask may still be proven.
-                recall(old, chosen, across, X, m)
-                proven = unproven & count_lines(X, row_counts, col_counts, at_most, n, m)
-                if proven:
-                    proven &= prove(
-                        E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
-                        SWEEPS, TOLERANCE, at_most, n, m,
-                    )  # fmt: skip
-                counts[0] += count_bits(proven)
-                for t in range(size):
-                    if proven >> t & 1:
-                        take_lane(w, t, w.X, w.UU, w.VV)
-                        rest += kept[t] * inverse[t]
-                        opens = put_settled(
-                            w, t, gaps[t], opens, across, mask, row_out, col_out
-                        )
-                unproven &= ~proven
             if unproven == 0:
                 continue
             if stage == 0:
@@ -408,7 +414,7 @@ def solve_box(
             if proven:
                 proven &= prove(
                     E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
-                    SWEEPS, TOLERANCE, at_most, n, m,
+                    SWEEPS, MARGIN, TOLERANCE, at_most, n, m,
                 )  # fmt: skip
             counts[2] += count_bits(proven)
             for t in range(size):

@@ -31,11 +31,13 @@ from masksolve.kernels.simd import (
 __all__ = [
     "GUARD",
     "LANES",
+    "MARGIN",
     "count_lines",
     "mask_above",
     "measure",
     "perturb",
     "prove",
+    "raise_rows",
     "recall",
     "rescale",
     "set_floor",
@@ -46,6 +48,8 @@ GUARD = 8.0
 """Potentials this many times larger than the scores lose them in rounding."""
 MARGIN = 3e-4
 """Share of the scores' spread by which noise may have raised a potential."""
+GRID_BITS = 52 - 20
+"""Adding 1.5 * 2**32 times the spread, and taking it away, leaves 20 bits of it."""
 BIG, SMALL = 2.0**64, 2.0**-64
 """Sizes between which single precision computes without over- or underflow."""
 
@@ -192,8 +196,21 @@ def mask_above(S, U, V, X, m):
 
 
 @kernel
+def raise_rows(S, X, V, U, m):
+    """Set U to the least that a mask allows with V: the largest pruned s - v of a row."""
+    one = fill(np.int8(1))
+    for i in range(m):
+        u = fill(np.float32(-np.inf))
+        for j in range(m):
+            k = (i * m + j) * LANES
+            x = load(X, k) == one
+            u = pick(x, u, larger(u, load(S, k) - load(V, j * LANES)))
+        store(U, i * LANES, u)
+
+
+@kernel
 def prove(
-    E, X, row_counts, column_counts, U, UU, VV, kept_out, gap_out, sweeps, tolerance,
+    E, X, row_counts, column_counts, U, UU, VV, kept_out, gap_out, sweeps, margin, tolerance,
     at_most, n, m,
 ):  # fmt: skip
     """Find potentials that prove masks optimal, if they are; return which are proven.
@@ -204,7 +221,8 @@ def prove(
         v_j = min of s_ij - u_i over kept i,    u_i >= s_ij - v_j for pruned j.
 
     A mask is optimal exactly if this settles in the end; here it gets so many sweeps. It
-    starts a little low, since it only raises u and the noise may have raised it too far.
+    starts lower by a margin, a share of the scores' spread, since it only raises u and
+    noise may have raised it too far.
     Writes UU, VV (float64), kept scores and gaps; a gap within tolerance times the score
     is a proof.
     """
@@ -216,8 +234,15 @@ def prove(
     for k in range(0, m * m * LANES, LANES):
         low = smaller(low, wide(load(E, k)))
         high = larger(high, wide(load(E, k)))
+    # Start from a coarse grid: then the sums of ordinary scores are exact, and so is 0.
+    store(kept_out, 0, high - low)
+    for t in range(LANES):
+        gap_out[t] = ldexp(1.5, GRID_BITS + frexp(kept_out[t])[1])
+    grid = load(gap_out, 0)
     for i in range(0, m * LANES, LANES):
-        u = wide(load(U, i)) - fill(MARGIN) * (high - low)
+        u = wide(load(U, i))
+        if margin > 0.0:
+            u = (u - fill(margin) * (high - low) + grid) - grid
         u = pick(high > low, u, low)  # equal scores need no search
         if at_most:
             u = pick(load(row_counts, i) < full, zero, larger(u, zero))
