@@ -401,6 +401,4 @@ def _start_of(earlier: MaskResult, problem: Problem) -> NDArray[np.float64]:
     shape = (*problem.layout.batch_shape, *problem.layout.grid, problem.pattern.m)
     if v.shape != shape:
         raise InvalidInput(f"warm_start has potentials of shape {v.shape}: expected {shape}")
-    if not np.isfinite(v).all():
-        raise InvalidInput("warm_start holds potentials that are not finite")
     return v.reshape(*problem.layout.stack_shape, problem.pattern.m)

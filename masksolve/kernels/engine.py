@@ -29,6 +29,7 @@ from masksolve.kernels.lanes import (
     GUARD,
     LANES,
     MARGIN,
+    begin,
     count_lines,
     mask_above,
     measure,
@@ -42,7 +43,7 @@ from masksolve.kernels.lanes import (
 )
 from masksolve.kernels.select import select_rows
 from masksolve.kernels.simd import ask, fill, run, span, store
-from masksolve.kernels.special import certifier, loader, relaxer, storer
+from masksolve.kernels.special import certifier, loader, price_loader, relaxer, storer
 
 __all__ = ["Workspace", "box_solver", "workspace"]
 
@@ -253,25 +254,11 @@ def gather(W, tiles, across, E, m):
 
 
 @kernel
-def begin(start, tiles, scale, sizes, V, at_most, m):
-    """Take over column potentials, brought to the size of the scores.
-
-    Much larger ones would swallow the scores, in the rounds and in the certificate.
-    For exactly-n they are as good after a shift.
-    """
+def gather_prices(start, tiles, VV, m):
+    """Copy the column potentials of any 16 tiles into lanes."""
     for t in range(LANES):
-        shift = 0.0
-        if not at_most:
-            low = high = start[tiles[t], 0]
-            for j in range(1, m):
-                low = min(low, start[tiles[t], j])
-                high = max(high, start[tiles[t], j])
-            shift = 0.5 * low + 0.5 * high
-        most = sizes[t]
-        least = 0.0 if at_most else -most
         for j in range(m):
-            v = (start[tiles[t], j] - shift) * scale[t]
-            V[j * LANES + t] = max(least, min(most, v))
+            VV[j * LANES + t] = start[tiles[t], j]
 
 
 def signature(double: bool) -> tuple[Any, ...]:
@@ -283,7 +270,7 @@ def signature(double: bool) -> tuple[Any, ...]:
 
     return (
         types.intp, types.intp, types.intp, types.float32, types.boolean,
-        types.intp, types.intp, types.intp, types.intp,
+        types.intp, types.intp, types.intp, types.intp, types.intp,
         array(entry, 2, readonly=True), types.intp, types.boolean, types.boolean,
         array(types.float64, 2, readonly=True), array(types.int8, 2, readonly=True),
         array(types.float32, 1, readonly=True),
@@ -293,7 +280,7 @@ def signature(double: bool) -> tuple[Any, ...]:
 
 
 def solve_box(
-    n, m, times, omega, by_rows, relax, certify, load_rows, store_rows,
+    n, m, times, omega, by_rows, relax, certify, load_rows, store_rows, load_prices,
     W, stride, take_magnitude, at_most, start, old, noise,
     w, mask, mask_stride, row_out, col_out, counts,
 ):  # fmt: skip
@@ -311,7 +298,7 @@ def solve_box(
     X, row_counts, col_counts = span(w.X), span(w.rows), span(w.columns)
     scale, inverse, sizes = span(w.scale), span(w.inverse), span(w.sizes)
     kept, gaps, total, chosen = span(w.kept), span(w.gaps), span(w.total), span(w.tiles)
-    entries, out = span(W), span(mask)
+    entries, out, prices, VV = span(W), span(mask), span(start), span(w.VV)
     magnitude = 1 if take_magnitude else 0
     slack_lines = 1 if at_most else 0
     lefts = 0
@@ -350,7 +337,7 @@ def solve_box(
                     proven = wanted & count_lines(X, row_counts, col_counts, at_most, n, m)
                     raise_rows(S, X, V, U, m)
                     proven &= prove(
-                        E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
+                        E, X, row_counts, col_counts, U, span(w.UU), VV, kept, gaps,
                         1, 0.0, TOLERANCE, at_most, n, m,
                     )  # fmt: skip
                     counts[0] += count_bits(proven)
@@ -367,7 +354,11 @@ def solve_box(
                         continue
                 run(relax, (S, U, V, MORE_ROUNDS * times, 0, omega, floor))
             elif warm:
-                begin(start, chosen, scale, sizes, V, at_most, m)
+                if whole:
+                    run(load_prices, (prices, first * m, VV))
+                else:
+                    gather_prices(start, chosen, VV, m)
+                begin(VV, scale, sizes, V, at_most, m)
                 run(relax, (S, U, V, 0, 0, omega, floor))
             else:
                 for k in range(0, m * LANES, LANES):
@@ -413,7 +404,7 @@ def solve_box(
             proven = unproven & count_lines(X, row_counts, col_counts, at_most, n, m)
             if proven:
                 proven &= prove(
-                    E, X, row_counts, col_counts, U, span(w.UU), span(w.VV), kept, gaps,
+                    E, X, row_counts, col_counts, U, span(w.UU), VV, kept, gaps,
                     SWEEPS, MARGIN, TOLERANCE, at_most, n, m,
                 )  # fmt: skip
             counts[2] += count_bits(proven)
@@ -439,7 +430,7 @@ def solve_box(
 def box_solver(n: int, m: int, double: bool) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
-    Returns `solve_box` with the first nine arguments filled in.
+    Returns `solve_box` with the first ten arguments filled in.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
         return _box_solver(n, m, double)
@@ -459,6 +450,7 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
     return partial(
         _compiled(double=double), n, m, *schedule(n, m), by_rows,
         relaxer(n, m), certifier(n, m, double), loader(some, double), storer(some),
+        price_loader(some),
     )  # fmt: skip
 
 

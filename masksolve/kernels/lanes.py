@@ -32,6 +32,7 @@ __all__ = [
     "GUARD",
     "LANES",
     "MARGIN",
+    "begin",
     "count_lines",
     "mask_above",
     "measure",
@@ -94,6 +95,30 @@ def rescale(E, S, sizes, scale, inverse, limit, m):
             S[k] = value
         sizes[t] *= scale[t]
     return True
+
+
+@kernel
+def begin(VV, scale, sizes, V, at_most, m):
+    """Take over column potentials, brought to the size of the scores.
+
+    Much larger ones would swallow the scores, in the rounds and in the certificate.
+    For exactly-n they are as good after a shift.
+    """
+    zero = fill(0.0)
+    shift = zero
+    if not at_most:
+        low = high = load(VV, 0)
+        for j in range(LANES, m * LANES, LANES):
+            low = smaller(low, load(VV, j))
+            high = larger(high, load(VV, j))
+        shift = fill(0.5) * low + fill(0.5) * high
+    most = load(sizes, 0)
+    least = zero
+    if not at_most:
+        least = zero - most
+    for j in range(0, m * LANES, LANES):
+        v = (load(VV, j) - shift) * load(scale, 0)
+        store(V, j, narrow(larger(smaller(v, most), least)))  # in this order NaN goes too
 
 
 @kernel

@@ -31,7 +31,7 @@ from masksolve.kernels.simd import (
     wide,
 )
 
-__all__ = ["certifier", "loader", "relaxer", "storer"]
+__all__ = ["certifier", "loader", "price_loader", "relaxer", "storer"]
 
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
@@ -166,6 +166,17 @@ def loader(m: int, double: bool) -> int:
         store(sizes, 0, wide(top))
 
     return read
+
+
+@cache
+def price_loader(m: int) -> int:
+    """Compile the reading of column potentials of 16 adjacent tiles."""
+
+    @callback(types.void(DOUBLES, types.intp, DOUBLES), m)
+    def read_prices(start, first, VV):
+        load_tiles(start, first, False, fill(0.0), VV, 0, m)
+
+    return read_prices
 
 
 @cache
