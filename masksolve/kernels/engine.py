@@ -34,7 +34,6 @@ from masksolve.kernels.lanes import (
     mask_above,
     measure,
     perturb,
-    prove,
     raise_rows,
     recall,
     rescale,
@@ -43,7 +42,7 @@ from masksolve.kernels.lanes import (
 )
 from masksolve.kernels.select import select_rows
 from masksolve.kernels.simd import ask, fill, run, span, store
-from masksolve.kernels.special import certifier, loader, price_loader, relaxer, storer
+from masksolve.kernels.special import certifier, loader, price_loader, prover, relaxer, storer
 
 __all__ = ["Workspace", "box_solver", "workspace"]
 
@@ -270,7 +269,7 @@ def signature(double: bool) -> tuple[Any, ...]:
 
     return (
         types.intp, types.intp, types.intp, types.float32, types.boolean,
-        types.intp, types.intp, types.intp, types.intp, types.intp,
+        types.intp, types.intp, types.intp, types.intp, types.intp, types.intp,
         array(entry, 2, readonly=True), types.intp, types.boolean, types.boolean,
         array(types.float64, 2, readonly=True), array(types.int8, 2, readonly=True),
         array(types.float32, 1, readonly=True),
@@ -280,7 +279,7 @@ def signature(double: bool) -> tuple[Any, ...]:
 
 
 def solve_box(
-    n, m, times, omega, by_rows, relax, certify, load_rows, store_rows, load_prices,
+    n, m, times, omega, by_rows, relax, certify, load_rows, store_rows, load_prices, prove,
     W, stride, take_magnitude, at_most, start, old, noise,
     w, mask, mask_stride, row_out, col_out, counts,
 ):  # fmt: skip
@@ -298,7 +297,8 @@ def solve_box(
     X, row_counts, col_counts = span(w.X), span(w.rows), span(w.columns)
     scale, inverse, sizes = span(w.scale), span(w.inverse), span(w.sizes)
     kept, gaps, total, chosen = span(w.kept), span(w.gaps), span(w.total), span(w.tiles)
-    entries, out, prices, VV = span(W), span(mask), span(start), span(w.VV)
+    entries, out, prices = span(W), span(mask), span(start)
+    UU, VV = span(w.UU), span(w.VV)
     magnitude = 1 if take_magnitude else 0
     slack_lines = 1 if at_most else 0
     lefts = 0
@@ -336,9 +336,10 @@ def solve_box(
                     recall(old, chosen, across, X, m)
                     proven = wanted & count_lines(X, row_counts, col_counts, at_most, n, m)
                     raise_rows(S, X, V, U, m)
-                    proven &= prove(
-                        E, X, row_counts, col_counts, U, span(w.UU), VV, kept, gaps,
-                        1, 0.0, TOLERANCE, at_most, n, m,
+                    proven &= ask(
+                        prove,
+                        (E, X, row_counts, col_counts, U, UU, VV, kept, gaps,
+                         1, 0.0, TOLERANCE, slack_lines, n, m),
                     )  # fmt: skip
                     counts[0] += count_bits(proven)
                     for t in range(size):
@@ -403,9 +404,10 @@ def solve_box(
             mask_above(P, U, V, X, m)
             proven = unproven & count_lines(X, row_counts, col_counts, at_most, n, m)
             if proven:
-                proven &= prove(
-                    E, X, row_counts, col_counts, U, span(w.UU), VV, kept, gaps,
-                    SWEEPS, MARGIN, TOLERANCE, at_most, n, m,
+                proven &= ask(
+                    prove,
+                    (E, X, row_counts, col_counts, U, UU, VV, kept, gaps,
+                     SWEEPS, MARGIN, TOLERANCE, slack_lines, n, m),
                 )  # fmt: skip
             counts[2] += count_bits(proven)
             for t in range(size):
@@ -430,7 +432,7 @@ def solve_box(
 def box_solver(n: int, m: int, double: bool) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
-    Returns `solve_box` with the first ten arguments filled in.
+    Returns `solve_box` with the first eleven arguments filled in.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
         return _box_solver(n, m, double)
@@ -450,7 +452,7 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
     return partial(
         _compiled(double=double), n, m, *schedule(n, m), by_rows,
         relaxer(n, m), certifier(n, m, double), loader(some, double), storer(some),
-        price_loader(some),
+        price_loader(some), prover(double),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numba import types
 
 from masksolve.kernels.jit import callback
-from masksolve.kernels.lanes import GUARD
+from masksolve.kernels.lanes import GUARD, prove
 from masksolve.kernels.simd import (
     LANES,
     bits,
@@ -31,7 +31,7 @@ from masksolve.kernels.simd import (
     wide,
 )
 
-__all__ = ["certifier", "loader", "price_loader", "relaxer", "storer"]
+__all__ = ["certifier", "loader", "price_loader", "prover", "relaxer", "storer"]
 
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
@@ -166,6 +166,25 @@ def loader(m: int, double: bool) -> int:
         store(sizes, 0, wide(top))
 
     return read
+
+
+@cache
+def prover(double: bool) -> int:
+    """Compile `prove`, for any pattern, apart from the engine that calls it twice."""
+    entries = DOUBLES if double else SINGLES
+    lanes = (entries, BYTES, BYTES, BYTES, SINGLES, DOUBLES, DOUBLES, DOUBLES, DOUBLES)
+    limits = (types.intp, types.float64, types.float64, types.intp, types.intp, types.intp)
+
+    @callback(types.intp(*lanes, *limits), int(double))
+    def prove_mask(
+        E, X, rows, columns, U, UU, VV, kept, gaps, sweeps, margin, tolerance, at_most, n, m
+    ):
+        return prove(
+            E, X, rows, columns, U, UU, VV, kept, gaps, sweeps, margin, tolerance,
+            at_most != 0, n, m,
+        )  # fmt: skip
+
+    return prove_mask
 
 
 @cache
