@@ -32,11 +32,14 @@ def main() -> None:
         places = np.arange(len(patterns)) + (k - 1) * (WIDTH + 0.02)
         axes.bar(places, passes, WIDTH, color=colour, label=scores)
         for x, y in zip(places, passes, strict=True):
-            axes.text(x, y + 0.5, f"{y:.1f}", ha="center", va="bottom", color=colour, size=10)
+            axes.text(x, 1.03 * y, f"{y:.1f}", ha="center", va="bottom", color=colour, size=10)
     axes.set_title("Time to solve and prove 4096 x 4096 scores", loc="left", weight="bold",
                    size=13, color=INK, pad=12)  # fmt: skip
-    axes.set_ylim(0, 50)
-    axes.set_ylabel("passes over memory", color=INK)
+    axes.set_yscale("log")
+    axes.set_ylim(1, 200)
+    axes.set_yticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
+    axes.minorticks_off()
+    axes.set_ylabel("passes over memory (log)", color=INK)
     axes.set_xticks(range(len(patterns)), patterns)
     axes.grid(axis="y", color=GRID, linewidth=0.9)
     axes.set_axisbelow(True)
