@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,30 @@ def warm() -> list[dict[str, Any]]:
     return found
 
 
+def verdicts() -> list[dict[str, Any]]:
+    """Judging a foreign mask (greedy's), cold, warm and in plain NumPy, against solving."""
+    table = _table("certify greedy's mask, 4096 x 4096 float32, ms", "pattern", "solve", "certify",
+                   "from a warm start", "plain=True")  # fmt: skip
+    found = []
+    w = normal(SIDE)
+    for pattern in TARGETS:
+        warm = ms.solve(w, pattern, potentials=True)
+        mask = ms.solve(w, pattern, method="greedy").mask
+        judge = partial(ms.certify, w, mask, pattern)
+        times = seconds(
+            partial(ms.solve, w, pattern),
+            judge,
+            partial(judge, warm_start=warm),
+            partial(judge, plain=True),
+            repeats=5,
+        )
+        table.add_row(pattern, *(f"{1e3 * t:.1f}" for t in times))
+        names = ("solve", "certify", "warm", "plain")
+        found.append({"pattern": pattern, **dict(zip(names, times, strict=True))})
+    console.print(table)
+    return found
+
+
 def growth(largest: int) -> list[dict[str, Any]]:
     """Time per tile against size, and the speed-up of two threads."""
     table = _table("growth, 8:16", "side", "ms", "ns/tile", "one thread / all")
@@ -262,6 +287,7 @@ def main() -> None:
     found["speed"] = speed()
     found["neighbours"] = neighbours(found["speed"])
     found["warm"] = warm()
+    found["verdicts"] = verdicts()
     found["growth"] = growth(options.largest)
     found["encoder"] = encoder()
     found["rivals"] = rivals(found["speed"])

@@ -173,8 +173,9 @@ def certify(
     """Judge any mask, wherever it comes from, against a proven bound.
 
     Potentials are found by the exact method; the bound that they prove is computed from
-    them, in float64, by code that shares nothing with any solver: compiled, at about the
-    cost of solving, or with ``plain`` by the NumPy of `masksolve.certificate`.
+    them, in float64, by code that shares nothing with any solver: compiled, so that it
+    costs one to three times what solving does, or with ``plain`` by the NumPy of
+    `masksolve.certificate`.
 
     Parameters
     ----------

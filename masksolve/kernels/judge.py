@@ -19,6 +19,22 @@ __all__ = ["judge_matrix"]
 
 
 @kernel
+def add_row(scores, flags, take_magnitude, prices, values, excess, held, most, counts):
+    """Add a row's share to the sums of each column: one plain loop, no branches."""
+    for k in range(values.size):
+        s = np.float64(scores[k])
+        size = abs(s)
+        s = size if take_magnitude else s
+        x = flags[k] != 0
+        d = s - prices[k] - values[k]
+        e = -d if x else d
+        excess[k] += e if e > 0.0 else 0.0
+        held[k] += s if x else 0.0
+        most[k] = size if size > most[k] else most[k]
+        counts[k] += 1 if x else 0
+
+
+@kernel
 def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, lines):
     """Judge (R, C) masks of bytes for scores W; u, v are (t, m) potentials.
 
@@ -36,7 +52,7 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
     held = np.empty(width)
     sizes = np.empty(width)
     most = np.empty(width)
-    counts = np.empty(width, dtype=np.int64)
+    counts = np.empty(width, dtype=np.int32)
     lines[0] = 0
     lines[1] = 0
     for r in range(W.shape[0] // m):
@@ -62,18 +78,12 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
                 gap[first + c] += price * (n - filled)
                 lines[0] += filled > n
                 lines[1] += filled < n
-            for k in range(width):
-                s = np.float64(W[row, k])
-                size = abs(s)
-                if take_magnitude:
-                    s = size
-                x = mask[row, k]
-                d = s - prices[k] - values[k]
-                excess[k] += max(-d if x else d, 0.0)
-                held[k] += s if x else 0.0
-                sizes[k] += size if x else 0.0
-                most[k] = max(most[k], size)
-                counts[k] += x
+            add_row(
+                W[row], mask[row], take_magnitude, prices, values, excess, held, most, counts
+            )
+            if not take_magnitude:
+                for k in range(width):
+                    sizes[k] += abs(W[row, k]) if mask[row, k] else 0.0
         for c in range(across):
             t = first + c
             score, slack, weight, top, high, side = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -81,7 +91,7 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
                 k = c * m + j
                 score += held[k]
                 slack += excess[k] + values[k] * (n - counts[k])
-                weight += sizes[k]
+                weight += held[k] if take_magnitude else sizes[k]
                 top = max(top, most[k])
                 high = max(high, abs(max(u[t, j], floor)))
                 side = max(side, abs(values[k]))
