@@ -166,8 +166,8 @@ def warm() -> list[dict[str, Any]]:
 
 def verdicts() -> list[dict[str, Any]]:
     """Judging a foreign mask (greedy's), cold, warm and in plain NumPy, against solving."""
-    table = _table("certify greedy's mask, 4096 x 4096 float32, ms", "pattern", "solve", "certify",
-                   "from a warm start", "plain=True")  # fmt: skip
+    title = "certify greedy's mask, 4096 x 4096 float32, ms"
+    table = _table(title, "pattern", "solve", "certify", "from a warm start", "plain=True")
     found = []
     w = normal(SIDE)
     for pattern in TARGETS:
