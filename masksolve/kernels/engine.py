@@ -17,16 +17,13 @@ from __future__ import annotations
 import os
 import threading
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import typeof, types
-from numpy.typing import NDArray
 
-from masksolve.kernels.augment import augment_tile
 from masksolve.kernels.jit import kernel, kernel_for
 from masksolve.kernels.lanes import (
-    GUARD,
     LANES,
     MARGIN,
     begin,
@@ -40,86 +37,24 @@ from masksolve.kernels.lanes import (
     set_floor,
     settle_shift,
 )
-from masksolve.kernels.select import select_rows
 from masksolve.kernels.simd import ask, fill, run, span, store
+from masksolve.kernels.single import (
+    TOLERANCE,
+    finish_tile,
+    put_potentials,
+    put_settled,
+    put_tile,
+    take_lane,
+)
 from masksolve.kernels.special import certifier, loader, price_loader, prover, relaxer, storer
+from masksolve.kernels.workspace import workspace
 
-__all__ = ["Workspace", "box_solver", "workspace"]
+__all__ = ["box_solver"]
 
 MORE_ROUNDS = 2
 """Stage 2 takes this many times the rounds of stage 1, stage 3 as many again."""
 SWEEPS = 24
-TOLERANCE = 1e-12
 LIMIT = 2.0**960
-
-
-class Workspace(NamedTuple):
-    """Scratch of one thread: lanes are flat, potentials of tiles left over in rows."""
-
-    E: NDArray[Any]  # entries, in the precision in which they are exact
-    S: NDArray[np.float32]  # the same in single precision; E itself if that is exact
-    P: NDArray[np.float32]
-    U: NDArray[np.float32]
-    V: NDArray[np.float32]
-    left_V: NDArray[np.float32]
-    UU: NDArray[np.float64]
-    VV: NDArray[np.float64]
-    floor: NDArray[np.float32]
-    scale: NDArray[np.float64]
-    inverse: NDArray[np.float64]
-    sizes: NDArray[np.float64]
-    kept: NDArray[np.float64]
-    gaps: NDArray[np.float64]
-    total: NDArray[np.float64]
-    open_tiles: NDArray[np.int64]  # of tiles whose gap is not zero
-    open_gaps: NDArray[np.float64]
-    X: NDArray[np.int8]
-    rows: NDArray[np.int8]
-    columns: NDArray[np.int8]
-    tiles: NDArray[np.int64]
-    left: NDArray[np.int64]
-    s: NDArray[np.float64]  # from here on one tile, for the last stage
-    x: NDArray[np.bool_]
-    uv: NDArray[np.float64]
-    floats: NDArray[np.float64]
-    integers: NDArray[np.int64]
-    done: NDArray[np.bool_]
-
-
-def workspace(m: int, tiles: int, double: bool) -> Workspace:
-    """Allocate scratch for boxes of up to `tiles` tiles; `double`: of float64 entries."""
-    entries, lines = m * m * LANES, m * LANES
-    single = np.empty(entries, dtype=np.float32)
-    return Workspace(
-        E=np.empty(entries) if double else single,
-        S=single,
-        P=np.empty(entries, dtype=np.float32),
-        U=np.empty(lines, dtype=np.float32),
-        V=np.empty(lines, dtype=np.float32),
-        left_V=np.empty((tiles, m), dtype=np.float32),
-        UU=np.empty(lines),
-        VV=np.empty(lines),
-        floor=np.full(LANES, -np.inf, dtype=np.float32),
-        scale=np.empty(LANES),
-        inverse=np.empty(LANES),
-        sizes=np.empty(LANES),
-        kept=np.empty(LANES),
-        gaps=np.empty(LANES),
-        total=np.empty(LANES),
-        open_tiles=np.empty(tiles, dtype=np.int64),
-        open_gaps=np.empty(tiles),
-        X=np.empty(entries, dtype=np.int8),
-        rows=np.empty(lines, dtype=np.int8),
-        columns=np.empty(lines, dtype=np.int8),
-        tiles=np.empty(LANES, dtype=np.int64),
-        left=np.empty(tiles, dtype=np.int64),
-        s=np.empty((m, m)),
-        x=np.empty((m, m), dtype=np.bool_),
-        uv=np.empty((2, m)),
-        floats=np.empty((3, m)),
-        integers=np.empty((5, m), dtype=np.int64),
-        done=np.empty(2 * m, dtype=np.bool_),
-    )
 
 
 def schedule(n: int, m: int) -> tuple[int, float]:
@@ -128,108 +63,6 @@ def schedule(n: int, m: int) -> tuple[int, float]:
     times = {1: 2, 2: 4, 3: 6, 4: 8, 5: 12}.get(size, 18)
     omega = {1: 1.0, 2: 1.12, 3: 1.27, 4: 1.4, 5: 1.5}.get(size, 1.6)
     return times, omega
-
-
-@kernel
-def finish_tile(w, t, n, at_most):
-    """Stage 4 for lane t: solve it by augmenting paths.
-
-    From potentials that came from afar roundings may add up to more than a proof allows;
-    then once more from zero. Returns the number of paths, kept score, gap, and whether
-    that is a proof.
-    """
-    m = w.s.shape[0]
-    for i in range(m):
-        w.uv[1, i] = w.V[i * LANES + t]
-        for j in range(m):
-            w.s[i, j] = w.E[(i * m + j) * LANES + t]
-    paths, kept, gap, fine = augment_from(w, n, at_most)
-    if not fine:
-        w.uv[1, :] = 0.0
-        more, kept, gap, fine = augment_from(w, n, at_most)
-        paths += more
-    return paths, kept, gap, fine
-
-
-@kernel
-def augment_from(w, n, at_most):
-    """Solve the single tile from its column potentials, and judge the outcome."""
-    s, x, u, v = w.s, w.x, w.uv[0], w.uv[1]
-    m = s.shape[0]
-    if at_most:
-        for j in range(m):
-            v[j] = max(v[j], 0.0)
-    select_rows(s, n, at_most, v, u, x, w.floats[0], w.integers[0])
-    row_count, col_count = w.integers[1], w.integers[2]
-    paths = augment_tile(
-        s, n, at_most, x, u, v, row_count, col_count,
-        w.floats[1], w.floats[2], w.integers[3], w.integers[4], w.done,
-    )  # fmt: skip
-    kept = 0.0
-    size = 0.0
-    most = 0.0
-    high = 0.0
-    side = 0.0
-    gap = 0.0
-    for i in range(m):
-        for j in range(m):
-            r = s[i, j] - u[i] - v[j]
-            most = max(most, abs(s[i, j]))
-            if x[i, j]:
-                kept += s[i, j]
-                size += abs(s[i, j])
-                gap += max(-r, 0.0)
-            else:
-                gap += max(r, 0.0)
-        high = max(high, abs(u[i]))
-        side = max(side, abs(v[i]))
-        if at_most:
-            gap += u[i] * (n - row_count[i]) + v[i] * (n - col_count[i])
-    fine = gap <= TOLERANCE * max(size, most) and not high + side > GUARD * most
-    return paths, kept, gap, fine
-
-
-@kernel
-def take_lane(w, t, X, U, V):
-    """Copy lane t's mask and potentials to the single tile."""
-    m = w.s.shape[0]
-    for i in range(m):
-        w.uv[0, i] = U[i * LANES + t]
-        w.uv[1, i] = V[i * LANES + t]
-        for j in range(m):
-            w.x[i, j] = X[(i * m + j) * LANES + t] != 0
-
-
-@kernel
-def put_tile(w, tile, across, mask):
-    """Write the single tile's mask to its place."""
-    m = w.s.shape[0]
-    top, left = (tile // across) * m, (tile % across) * m
-    for i in range(m):
-        for j in range(m):
-            mask[top + i, left + j] = w.x[i, j]
-
-
-@kernel
-def put_potentials(w, tile, scale, row_out, col_out):
-    """Write the single tile's potentials, if they are asked for."""
-    if row_out.shape[0] > 0:
-        for i in range(w.s.shape[0]):
-            row_out[tile, i] = w.uv[0, i] / scale
-            col_out[tile, i] = w.uv[1, i] / scale
-
-
-@kernel
-def put_settled(w, t, slack, opens, across, mask, row_out, col_out):
-    """Write the single tile, of lane t, and its gap if there is one; count such gaps."""
-    tile = w.tiles[t]
-    if slack != 0.0:
-        w.open_tiles[opens] = tile
-        w.open_gaps[opens] = slack * w.inverse[t]
-        opens += 1
-    put_tile(w, tile, across, mask)
-    put_potentials(w, tile, w.scale[t], row_out, col_out)
-    return opens
 
 
 @kernel

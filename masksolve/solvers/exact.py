@@ -36,7 +36,8 @@ def solve_matrix(
     case the mask depends on the tile alone, and on `start`.
     """
     # numba takes longer to import than all else together: only when solving.
-    from masksolve.kernels.engine import box_solver, workspace
+    from masksolve.kernels.engine import box_solver
+    from masksolve.kernels.workspace import workspace
 
     rows, columns = matrix.shape
     tiles = (rows // m) * (columns // m)
