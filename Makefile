@@ -11,7 +11,7 @@ help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
 
 demo: $(VENV)/demo.done ## solve a real model's layers, print a table, draw a picture
-	$(BIN)/python -m bench.demo
+	$(BIN)/python -m masksolve.bench.demo
 
 test: $(VENV)/test.done check docs ## everything that must hold
 	$(BIN)/python -m pytest -n auto
@@ -27,7 +27,7 @@ docs: $(VENV)/test.done ## build the documentation into docs/_build/html
 
 bench-core: $(VENV)/test.done ## time the exact engine against one pass over memory
 	$(PIP) torch==2.13.0 || echo "no torch: its rivals are left out"
-	$(BIN)/python -m bench.core
+	$(BIN)/python -m masksolve.bench.core
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-output bench-output docs/_build docs/api/generated

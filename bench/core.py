@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 import masksolve as ms
-from bench.encoder import encoder_layers
+from .encoder import encoder_layers
 
 FOLDER = Path("bench-output")
 SIDE = 4096
@@ -239,8 +239,8 @@ def rivals(base: list[dict[str, Any]]) -> dict[str, float]:
     except ImportError:
         console.print("torch is not installed: the two torch rivals are missing")
     else:
-        from bench.rivals.torch_entropic import entropic
-        from bench.rivals.torch_two_approx import two_approx
+        from .rivals.torch_entropic import entropic
+        from .rivals.torch_two_approx import two_approx
 
         given = torch.from_numpy(tiles)
         (t,) = seconds(lambda: entropic(given, 8), repeats=3)

@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 import masksolve as ms
-from bench.encoder import encoder_layers
+from .encoder import encoder_layers
 
 PATTERNS = ("2:4", "4:8", "8:16")
 METHODS = ("exact", "greedy", "two_approx")
@@ -75,7 +75,7 @@ def main() -> None:
         ms.save_masks(path, runs[pattern, "exact"].results)
         console.print(f"wrote {path} ({path.stat().st_size:,} bytes)")
 
-    from bench.demo_picture import draw  # matplotlib: only now, the table comes first
+    from .demo_picture import draw  # matplotlib: only now, the table comes first
 
     path = FOLDER / "encoder.png"
     draw(layers, runs, path)

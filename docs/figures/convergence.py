@@ -24,7 +24,6 @@ from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent / "benchmarks" / "convergence.json"
-sys.path.insert(0, str(HERE.parents[1]))  # for bench.encoder
 
 TILES, ROUNDS = 4096, 24
 PATTERNS = {"2:4": 1.12, "4:8": 1.27, "8:16": 1.4, "16:32": 1.5}
@@ -115,7 +114,7 @@ def kinds() -> dict[str, NDArray[np.float64]]:
     }
     found = {name: tiles.astype(np.float32).astype(np.float64) for name, tiles in found.items()}
     try:
-        from bench.encoder import encoder_layers
+        from masksolve.bench.encoder import encoder_layers
 
         layer = encoder_layers()["encoder.layer.0.intermediate.dense.weight"]
         found["encoder layer"] = cut(layer, 16)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from bench.encoder import encoder_file
+from masksolve.bench.encoder import encoder_file
 from tests.storage.files import write_file
 
 

@@ -1,0 +1,132 @@
+"""The result file: every number of the report, and where it was measured.
+
+One JSON object with the keys of `Results`; lists of flat records, so that pandas reads
+them as they are. Times are seconds, memory is bytes, losses and shares are in [0, 1].
+A record of what did not run has a ``status`` other than "ok" and a ``reason``, and None
+for what was not measured.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+__all__ = [
+    "QUANTILES",
+    "Agreement",
+    "CaseRecord",
+    "ContestantRecord",
+    "Quality",
+    "Results",
+    "Timing",
+    "Training",
+]
+
+QUANTILES = (0.0, *(k / 20 for k in range(1, 20)), 0.99, 1.0)
+"""Where the distribution of a loss over tiles is recorded."""
+
+Status = Literal["ok", "missing", "cut off", "too slow", "failed", "invalid", "does not fit"]
+"""How it went: "missing" lacks a module, "cut off" passed the time limit and was killed,
+"too slow" would have, going by a smaller size, "failed" raised or died, "invalid" kept more
+than n in some line, "does not fit" does not take the pattern."""
+
+
+class Outcome(TypedDict):
+    """What every record says."""
+
+    contestant: str
+    status: Status
+    reason: str  # one sentence; empty if ok
+
+
+class Timing(Outcome):
+    """How long one matrix took."""
+
+    section: Literal["size", "pattern", "cores"]  # which curve it belongs to
+    case: str
+    pattern: str  # "4:8"
+    rows: int
+    columns: int
+    tiles: int
+    cores: int
+    seconds: list[float]  # one a round, each by pyperf, interleaved with the others
+    loops: int | None  # calls per value
+    median: float | None
+    spread: float | None  # half the interquartile range
+    peak_bytes: int | None  # most memory that a call added, input aside
+
+
+class Quality(Outcome):
+    """How good the masks were on a case; every tile against its proven optimum."""
+
+    case: str
+    pattern: str
+    tiles: int  # the first so many of the case, fewer for the slow
+    proven: bool  # whether every optimum was proven
+    optimum: float | None  # kept score of the optima
+    kept: float | None
+    loss_mean: float | None  # of 1 - kept / optimum over tiles
+    loss_worst: float | None
+    loss_quantiles: list[float] | None  # at QUANTILES; 0 for tiles at the optimum
+    at_optimum: float | None  # share of tiles within 1e-6
+    kept_ratio_worst: float | None  # smallest kept / optimum of a tile
+    pruned_ratio_worst: float | None  # largest pruned / optimum's pruned of a tile
+    short_lines: float | None  # share of lines that hold fewer than n
+    rows_valid: bool | None  # no row of a tile holds more than n
+    columns_valid: bool | None
+
+
+class Agreement(Outcome):
+    """Whether an exact method reached the proven optimum of every tile."""
+
+    case: str
+    pattern: str
+    tiles: int
+    agreeing: int | None  # tiles within 1e-6 of the optimum
+    largest_loss: float | None
+
+
+class Training(Outcome):
+    """A small real training loop that renews its masks every so many steps."""
+
+    pattern: str
+    every: int | None  # steps between renewals; None: never
+    steps: int | None  # steps per value
+    seconds: list[float]
+    per_step: float | None  # median seconds of a step
+    spread: float | None
+    overhead: float | None  # of a step, over one that never renews: 0.14 is 14 %
+
+
+class ContestantRecord(Outcome):
+    """Who took part."""
+
+    ours: bool
+    exact: bool
+    takes: str
+    reference: str
+    guarantee: str  # empty for rivals
+    quirks: str
+
+
+class CaseRecord(TypedDict):
+    """What was solved."""
+
+    case: str
+    description: str
+    status: Status
+    reason: str
+
+
+class Results(TypedDict):
+    """The whole file."""
+
+    format: int
+    machine: dict[str, Any]  # cpu, cores, memory, platform, commit, date
+    versions: dict[str, str]  # of Python and of every package that took part
+    settings: dict[str, Any]  # size, seed, limits, rounds
+    contestants: list[ContestantRecord]
+    cases: list[CaseRecord]
+    timings: list[Timing]
+    quality: list[Quality]
+    agreement: list[Agreement]
+    training: list[Training]
