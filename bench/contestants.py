@@ -168,7 +168,9 @@ def _read(file: Path) -> None:
     try:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     except Exception as error:
-        raise ms.InvalidInput(f"{file} does not run: {type(error).__name__}: {error}") from error
+        raise ms.InvalidInput(
+            f"{file} does not run: {type(error).__name__}: {error}"
+        ) from error
     if len(_JOINED) == before:
         raise ms.InvalidInput(f"{file} defines no solver: expected a @contestant function")
     _READ.add(path)

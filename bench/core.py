@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 import masksolve as ms
+
 from .encoder import encoder_layers
 
 FOLDER = Path("bench-output")

@@ -18,6 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 import masksolve as ms
+
 from .encoder import encoder_layers
 
 PATTERNS = ("2:4", "4:8", "8:16")
