@@ -1,0 +1,79 @@
+"""What the encoder's layers see when it reads real sentences: the inputs' norms.
+
+The sentences are plain English from the language reference that every Python brings
+along for its help(). They differ a little between versions of Python.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import cache
+from pydoc_data.topics import topics
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .encoder import encoder_file, encoder_layers
+
+__all__ = ["input_norms", "sentences"]
+
+SENTENCE = re.compile(r"(?:^|(?<=\. ))[A-Z][A-Za-z,;' -]{40,300}\.(?= |$)")
+"""Words and commas only: whatever names code, cites or counts has other signs in it."""
+
+
+def sentences() -> list[str]:
+    """Return some hundred sentences from paragraphs whose lines are indented alike.
+
+    That leaves out lists, tables and definitions, which run on from a heading.
+    """
+    found: dict[str, None] = {}
+    for topic in sorted(topics):
+        for paragraph in re.split(r"\n\s*\n", topics[topic]):
+            lines = paragraph.strip("\n").split("\n")
+            if len({len(line) - len(line.lstrip()) for line in lines}) == 1:
+                text = re.sub(r"(?<=\w-) ", "", " ".join(paragraph.split()))
+                found |= dict.fromkeys(SENTENCE.findall(text))
+    return list(found)
+
+
+@cache
+def input_norms() -> dict[str, NDArray[np.float32]]:
+    """Return the root mean square of every input feature, over all tokens, by layer.
+
+    The keys are those of `encoder_layers`.
+    """
+    import torch
+    from safetensors.torch import load_file
+    from tokenizers import Tokenizer
+    from transformers import BertConfig, BertModel
+
+    folder = encoder_file().parent
+    model = BertModel(BertConfig.from_json_file(folder / "config.json")).eval()
+    weights = load_file(encoder_file())
+    del weights["embeddings.position_ids"]  # a constant that the model makes itself
+    model.load_state_dict(weights)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+
+    squares: dict[str, Any] = {}
+
+    def watch(name: str) -> None:
+        def add(module: Any, inputs: tuple[Any, ...]) -> None:
+            seen = inputs[0].double().square().sum(dim=(0, 1))
+            squares[name] = squares.get(name, 0) + seen
+
+        model.get_submodule(name.removesuffix(".weight")).register_forward_pre_hook(add)
+
+    for name in encoder_layers():
+        watch(name)
+
+    alike = defaultdict(list)  # by length, so that no batch needs padding
+    for encoding in tokenizer.encode_batch(sentences()):
+        alike[len(encoding.ids)].append(encoding.ids)
+    with torch.inference_mode():
+        for batch in alike.values():
+            model(torch.tensor(batch))
+    tokens = sum(length * len(batch) for length, batch in alike.items())
+    return {name: (s / tokens).sqrt().float().numpy() for name, s in squares.items()}
