@@ -21,7 +21,7 @@ from masksolve.errors import (
 from masksolve.pattern import Pattern
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solve import certify, repair, solve
-from masksolve.solvers import METHODS, Method
+from masksolve.solvers import METHODS, Method, Option
 from masksolve.storage.masks import StoredMask, load_masks, save_masks
 
 __version__ = "0.1.0"
@@ -36,6 +36,7 @@ __all__ = [
     "MaskViolation",
     "MasksolveError",
     "Method",
+    "Option",
     "Pattern",
     "Status",
     "StoredMask",

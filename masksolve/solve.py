@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.certificate import kept_scores
 from masksolve.checks import lines_short, refuse_violation
 from masksolve.errors import InvalidInput
-from masksolve.inputs import ScoreFunction, as_mask
+from masksolve.inputs import ScoreFunction
 from masksolve.pattern import Pattern
 from masksolve.pieces import Progress
 from masksolve.problem import Problem
 from masksolve.result import Certificate, MaskResult
-from masksolve.solvers import METHODS, Method, TileSolution, find_method
+from masksolve.solvers import METHODS, Method, TileSolution, as_options, find_method
+from masksolve.starts import PotentialStart, as_start, mask_for
 from masksolve.tiles import BOX_ENTRIES, Box
 
 __all__ = ["certify", "repair", "solve"]
@@ -24,9 +27,10 @@ def solve(
     pattern: Pattern | str,
     *,
     method: str = "exact",
+    options: Mapping[str, float] | None = None,
     score: ScoreFunction | None = np.abs,
     axes: tuple[int, int] = (-2, -1),
-    warm_start: MaskResult | None = None,
+    warm_start: MaskResult | ArrayLike | None = None,
     certify: bool = False,
     potentials: bool = False,
     threads: int | None = None,
@@ -53,15 +57,20 @@ def solve(
         For example ``"2:4"``, ``"4:8,at-most"``, ``"2:4,plain"``.
     method : str
         A name in `METHODS`.
+    options : mapping of str to float, optional
+        Parameters of the method other than their defaults; ``METHODS[method].options``
+        has their names and meanings.
     score : callable or None
         Turns the weights into scores of the same shape; None: they are scores
         already, of any sign.
     axes : tuple of int
         The (output, input) axes of the matrix that is multiplied; the others are a
         batch. A convolution (out, in, kh, kw) takes ``axes=(0, 1)``.
-    warm_start : MaskResult, optional
-        An earlier result for the same shape, axes and pattern, solved with
-        ``potentials=True``: where to start from. The proof does not rest on it.
+    warm_start : MaskResult or array_like of bool, optional
+        Where to start from. For ``exact`` an earlier result for the same shape, axes and
+        pattern, solved with ``potentials=True``; the proof does not rest on it. For
+        ``local_search`` any mask of the shape, or a result with one, whose lines keep at
+        most n.
     certify : bool
         Prove an upper bound for a method that has none of its own (at the cost of
         an exact solve).
@@ -81,9 +90,12 @@ def solve(
     ------
     InvalidInput
         For NaN or infinite scores (naming the first), fewer than two dimensions, bad
-        axes or dtype, a warm start that does not fit.
+        axes or dtype, an option that the method does not take, a warm start that does
+        not fit.
     InvalidPattern, UnknownMethod
         If there is no such pattern or method.
+    MaskViolation
+        If a line of a mask to start from keeps more than n.
 
     Notes
     -----
@@ -105,21 +117,21 @@ def solve(
     """
     problem = Problem(weights, pattern, score, axes, threads, potentials)
     chosen = find_method(method, problem.pattern)
-    start = None if warm_start is None else _start_of(warm_start, problem)
-    if not (chosen.warm or warm_start is None):
-        raise InvalidInput(f"method {method!r} makes no use of warm_start")
+    given = as_options(method, chosen.options, options)
+    start = as_start(warm_start, chosen, problem)
     if potentials and not (certify or method == "exact"):
         raise InvalidInput(f"method {method!r} has no potentials: ask for certify=True too")
     matrix = _takes_matrices(chosen, problem.pattern)
 
     def work(box: Box) -> None:
-        begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
         if matrix and not box.partial:
-            _solve_matrix(problem, chosen, box, begin, _mask_in(warm_start, problem, box))
+            assert start is None or isinstance(start, PotentialStart)
+            _solve_matrix(problem, chosen, box, start)
             return
         scores = problem.tiles(box)
         n, at_most = problem.pattern.n, problem.at_most(box)
-        found = chosen.solve_tiles(scores, n, at_most, begin)
+        begin = None if start is None else start.tiles(box)
+        found = chosen.solve_tiles(scores, n, at_most, begin, **given)
         if certify and found.row_potentials is None:
             found = _with_proof(scores, found, n, at_most)
         problem.record(box, scores, found)
@@ -139,8 +151,7 @@ def _solve_matrix(
     problem: Problem,
     method: Method,
     box: Box,
-    start: NDArray[np.float64] | None,
-    old: NDArray[np.bool_] | None,
+    start: PotentialStart | None,
 ) -> None:
     """Solve a box of full tiles where it lies, its mask written in place if it can be."""
     assert method.solve_matrix is not None
@@ -150,11 +161,18 @@ def _solve_matrix(
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
     found = method.solve_matrix(
         matrix, problem.scores.magnitude, problem.pattern.n, problem.pattern.m,
-        problem.pattern.at_most, mask, start, old, problem.potentials is not None,
+        problem.pattern.at_most, mask, *_begin(start, box), problem.potentials is not None,
     )  # fmt: skip
     if found is None:
         raise problem.scores.refusal()
     problem.record_matrix(box, None if in_place else mask.reshape(window.shape), found)
+
+
+def _begin(
+    start: PotentialStart | None, box: Box
+) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None]:
+    """Give what a matrix solver starts from: potentials and the mask they were for."""
+    return (None, None) if start is None else (start.tiles(box), start.mask(box))
 
 
 def certify(
@@ -208,20 +226,20 @@ def certify(
     (2.0, 5.0, 3.0, <Status.FEASIBLE: 'feasible'>)
     """
     problem = Problem(weights, pattern, score, axes, threads, potentials)
-    given = _mask_of(mask, problem)
+    given = mask_for(mask, problem)
     problem.judge(given)
-    start = None if warm_start is None else _start_of(warm_start, problem)
+    start = None if warm_start is None else PotentialStart(warm_start, problem)
     matrix = _takes_matrices(METHODS["exact"], problem.pattern) and not plain
 
     def work(box: Box) -> None:
-        begin = None if start is None else start[box.index].reshape(-1, problem.pattern.m)
         if matrix and not box.partial:
-            _judge_matrix(problem, given, box, begin, _mask_in(warm_start, problem, box))
+            _judge_matrix(problem, given, box, start)
             return
         refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
         scores = problem.tiles(box)
         tiles = TileSolution(problem.layout.gather(given, box, np.bool_))
         n, at_most = problem.pattern.n, problem.at_most(box)
+        begin = None if start is None else start.tiles(box)
         found = _with_proof(scores, tiles, n, at_most, begin)
         problem.record(box, scores, found)
 
@@ -233,8 +251,7 @@ def _judge_matrix(
     problem: Problem,
     given: NDArray[np.bool_],
     box: Box,
-    start: NDArray[np.float64] | None,
-    old: NDArray[np.bool_] | None,
+    start: PotentialStart | None,
 ) -> None:
     """Judge a box of full tiles by its potentials, all compiled."""
     from masksolve.kernels.judge import judge_matrix
@@ -244,17 +261,8 @@ def _judge_matrix(
     n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
     magnitude = problem.scores.magnitude
     matrix = problem.scores.matrix(problem.layout, box)
-    best = solve_matrix(
-        matrix,
-        magnitude,
-        n,
-        m,
-        at_most,
-        np.empty(matrix.shape, dtype=np.bool_),
-        start,
-        old,
-        True,
-    )
+    scratch = np.empty(matrix.shape, dtype=np.bool_)
+    best = solve_matrix(matrix, magnitude, n, m, at_most, scratch, *_begin(start, box), True)
     if best is None:
         raise problem.scores.refusal()
     assert best.row_potentials is not None
@@ -321,7 +329,7 @@ def repair(
            [1, 0]])
     """
     problem = Problem(weights, pattern, score, axes, threads)
-    given = _mask_of(mask, problem)
+    given = mask_for(mask, problem)
     refuse_violation(given, problem.layout, problem.pattern, short=False)
     exact = METHODS["exact"].solve_tiles
     n = problem.pattern.n
@@ -365,41 +373,3 @@ def _with_proof(
     return TileSolution(
         found.mask, best.row_potentials, best.column_potentials, counts=found.counts
     )
-
-
-def _mask_of(mask: ArrayLike, problem: Problem) -> NDArray[np.bool_]:
-    """Validate a mask from outside: 0 and 1 only, in the shape of the weights."""
-    found = as_mask(mask)
-    if found.shape != problem.shape:
-        raise InvalidInput(
-            f"mask has shape {found.shape}: expected that of weights, {problem.shape}"
-        )
-    return found
-
-
-def _mask_in(
-    earlier: MaskResult | None, problem: Problem, box: Box
-) -> NDArray[np.bool_] | None:
-    """Cut a box out of an earlier mask, its matrices stacked."""
-    if earlier is None:
-        return None
-    window = problem.layout.window(earlier.mask, box)
-    return window if window.ndim == 2 else window.reshape(-1, window.shape[-1])
-
-
-def _start_of(earlier: MaskResult, problem: Problem) -> NDArray[np.float64]:
-    """Column potentials of an earlier result, in the layout of the stack."""
-    if not isinstance(earlier, MaskResult):
-        raise InvalidInput(f"warm_start must be a MaskResult, got {type(earlier).__name__}")
-    mine = (problem.pattern, problem.shape, problem.axes)
-    theirs = (earlier.pattern, earlier.mask.shape, earlier.axes)
-    for name, a, b in zip(("pattern", "shape", "axes"), theirs, mine, strict=True):
-        if a != b:
-            raise InvalidInput(f"warm_start has {name} {a}: expected {b}")
-    v = earlier.tiles.column_potentials
-    if v is None:
-        raise InvalidInput("warm_start holds no potentials: solve it with potentials=True")
-    shape = (*problem.layout.batch_shape, *problem.layout.grid, problem.pattern.m)
-    if v.shape != shape:
-        raise InvalidInput(f"warm_start has potentials of shape {v.shape}: expected {shape}")
-    return v.reshape(*problem.layout.stack_shape, problem.pattern.m)

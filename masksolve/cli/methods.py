@@ -29,4 +29,7 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{method.name}: {exact}, {kinds}, m up to {method.max_m}")
         for text in (method.guarantee, method.reference):
             print(textwrap.fill(text, 88, initial_indent="    ", subsequent_indent="      "))
+        for name, option in method.options.items():
+            text = f"--option {name}={option.default:g}: {option.meaning}"
+            print(textwrap.fill(text, 88, initial_indent="    ", subsequent_indent="      "))
     return 0

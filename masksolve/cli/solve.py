@@ -24,7 +24,7 @@ from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.result import MaskResult, Status
 from masksolve.solve import repair, solve
-from masksolve.solvers import METHODS, find_method
+from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.storage.masks import describe, longest_record, pack, record
 from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
 
@@ -46,6 +46,10 @@ def add_commands(commands: Any) -> None:
         "--method", default="exact", help=f"{', '.join(METHODS)}; default: exact"
     )
     parser.add_argument(
+        "--option", action="append", type=_option, metavar="NAME=VALUE", default=[],
+        help="a parameter of the method, see 'masksolve methods'; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
         "--apply", action="store_true",
         help="write the whole file with the masked weights set to zero instead",
     )  # fmt: skip
@@ -60,10 +64,19 @@ def add_commands(commands: Any) -> None:
     parser.set_defaults(run=_run)
 
 
+def _option(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE") from None
+
+
 def _run(options: argparse.Namespace) -> int:
     pattern = Pattern.parse(options.pattern)
     for method in (options.method, *options.compare):
         find_method(method, pattern)
+    as_options(options.method, METHODS[options.method].options, dict(options.option))
     _check_paths(options.input, options.output)
     file = TensorFile(options.input)
     chosen = choose(file, options)
@@ -126,7 +139,10 @@ def _solve(
 ) -> tuple[MaskResult, dict[str, Any]]:
     started = time.perf_counter()
     common: dict[str, Any] = {"axes": axes, "threads": options.threads}
-    result = solve(weights, pattern, method=options.method, progress=report, **common)
+    result = solve(
+        weights, pattern, method=options.method, options=dict(options.option),
+        progress=report, **common,
+    )  # fmt: skip
     if options.repair and result.status is Status.UNDERFILLED:
         result = repair(weights, result.mask, pattern, **common)
     row = record(result) | {

@@ -10,8 +10,17 @@ from masksolve.pattern import Pattern
 from masksolve.solvers import enumerate as enumerate_
 from masksolve.solvers import exact, greedy, min_cost_flow, two_approx
 from masksolve.solvers.base import MatrixSolution, Method, TileSolution
+from masksolve.solvers.options import Option, as_options
 
-__all__ = ["METHODS", "MatrixSolution", "Method", "TileSolution", "find_method"]
+__all__ = [
+    "METHODS",
+    "MatrixSolution",
+    "Method",
+    "Option",
+    "TileSolution",
+    "as_options",
+    "find_method",
+]
 
 METHODS: Mapping[str, Method] = MappingProxyType(
     {

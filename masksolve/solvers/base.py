@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from masksolve.solvers.options import Option
 
 __all__ = ["MatrixSolution", "MatrixSolver", "Method", "TileSolution", "TileSolver"]
 
@@ -115,7 +118,9 @@ class TileSolver(Protocol):
         scores: NDArray[np.float64],
         n: int,
         at_most: bool,
-        start: NDArray[np.float64] | None = None,
+        start: NDArray[Any] | None = None,
+        *args: Any,
+        **options: Any,
     ) -> TileSolution:
         """Maximise the kept score of each tile.
 
@@ -127,8 +132,12 @@ class TileSolver(Protocol):
             Entries to keep per line, at least 1.
         at_most : bool
             Whether lines may hold fewer.
-        start : ndarray of float64, shape (t, w), optional
-            Column potentials of an earlier solution; a hint, free to ignore.
+        start : ndarray, optional
+            Where to start from, of the kind that `Method.warm` names: column potentials
+            (t, w), a hint that is free to ignore, or masks (t, h, w) to improve on.
+        **options : float
+            Every one of `Method.options`, by name. (No solver takes more positions:
+            `args` is how types say that it need not name options it does not have.)
         """
         ...
 
@@ -154,8 +163,10 @@ class Method:
         Largest tile side it takes.
     plain : bool
         Whether it solves plain (not transposable) patterns too.
-    warm : bool
-        Whether it makes use of a warm start.
+    warm : "potentials", "masks" or None
+        What of an earlier result it can start from, if anything.
+    options : Mapping of str to Option
+        Its parameters by name.
     """
 
     name: str
@@ -166,7 +177,8 @@ class Method:
     solve_matrix: MatrixSolver | None = field(default=None, repr=False)
     max_m: int = 64
     plain: bool = False
-    warm: bool = False
+    warm: Literal["potentials", "masks"] | None = None
+    options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
 
     def summary(self) -> dict[str, Any]:
         """Return what a table shows of it."""
@@ -177,4 +189,5 @@ class Method:
             "max_m": self.max_m,
             "guarantee": self.guarantee,
             "reference": self.reference,
+            "options": {name: option.summary() for name, option in self.options.items()},
         }

@@ -152,5 +152,5 @@ METHOD = Method(
     solve_tiles=solve_tiles,
     solve_matrix=solve_matrix,
     plain=True,
-    warm=True,
+    warm="potentials",
 )
