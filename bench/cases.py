@@ -190,7 +190,7 @@ CASES = {
         ),
         Case(
             "encoder",
-            "Aligned tiles of |w| of the 36 linear layers of all-MiniLM-L6-v2, in random order.",
+            "Aligned tiles of |w| from all-MiniLM-L6-v2's 36 linear layers, in random order.",
             _encoder,
             needs=(PACKAGE,),
         ),
