@@ -8,19 +8,33 @@ for what was not measured.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from masksolve.errors import FileFormatError
+from masksolve.storage.atomic import whole_file
+
 __all__ = [
+    "FORMAT",
     "QUANTILES",
     "Agreement",
     "CaseRecord",
     "ContestantRecord",
+    "Outcome",
     "Quality",
     "Results",
+    "Status",
+    "Timed",
     "Timing",
     "Training",
+    "load_results",
+    "save_results",
 ]
 
+FORMAT = "masksolve comparison 1"
+"""First entry of a result file."""
 QUANTILES = (0.0, *(k / 20 for k in range(1, 20)), 0.99, 1.0)
 """Where the distribution of a loss over tiles is recorded."""
 
@@ -38,7 +52,16 @@ class Outcome(TypedDict):
     reason: str  # one sentence; empty if ok
 
 
-class Timing(Outcome):
+class Timed(Outcome):
+    """What was timed by pyperf, one value a round, in turn with the others."""
+
+    seconds: list[float]  # of one call, or of one step of training
+    loops: int | None  # calls per value
+    median: float | None
+    spread: float | None  # half the interquartile range
+
+
+class Timing(Timed):
     """How long one matrix took."""
 
     section: Literal["size", "pattern", "cores"]  # which curve it belongs to
@@ -48,10 +71,6 @@ class Timing(Outcome):
     columns: int
     tiles: int
     cores: int
-    seconds: list[float]  # one a round, each by pyperf, interleaved with the others
-    loops: int | None  # calls per value
-    median: float | None
-    spread: float | None  # half the interquartile range
     peak_bytes: int | None  # most memory that a call added, input aside
 
 
@@ -85,15 +104,11 @@ class Agreement(Outcome):
     largest_loss: float | None
 
 
-class Training(Outcome):
+class Training(Timed):
     """A small real training loop that renews its masks every so many steps."""
 
     pattern: str
     every: int | None  # steps between renewals; None: never
-    steps: int | None  # steps per value
-    seconds: list[float]
-    per_step: float | None  # median seconds of a step
-    spread: float | None
     overhead: float | None  # of a step, over one that never renews: 0.14 is 14 %
 
 
@@ -120,7 +135,7 @@ class CaseRecord(TypedDict):
 class Results(TypedDict):
     """The whole file."""
 
-    format: int
+    format: str  # FORMAT
     machine: dict[str, Any]  # cpu, cores, memory, platform, commit, date
     versions: dict[str, str]  # of Python and of every package that took part
     settings: dict[str, Any]  # size, seed, limits, rounds
@@ -130,3 +145,65 @@ class Results(TypedDict):
     quality: list[Quality]
     agreement: list[Agreement]
     training: list[Training]
+
+
+def save_results(results: Results, path: Path) -> None:
+    """Write a result file, one record a line; it appears whole or not at all.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be written.
+    """
+    data = ("\n".join(_lines(results)) + "\n").encode()
+    with whole_file(path, len(data)) as file:
+        file.write(data)
+
+
+def _lines(results: Results) -> Iterator[str]:
+    """One line a record: small, and kind to those who compare files by eye."""
+    yield "{"
+    last = list(results)[-1]
+    for key, value in results.items():
+        end = "" if key == last else ","
+        if isinstance(value, list):
+            records = [json.dumps(_short(record), allow_nan=False) for record in value]
+            yield f"{json.dumps(key)}: ["
+            yield ",\n".join(records)
+            yield f"]{end}"
+        else:
+            yield f"{json.dumps(key)}: {json.dumps(_short(value))}{end}"
+    yield "}"
+
+
+def _short(value: Any) -> Any:
+    """Keep six digits: more than any of these figures has."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _short(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_short(entry) for entry in value]
+    return value
+
+
+def load_results(path: Path) -> Results:
+    """Read a result file.
+
+    Raises
+    ------
+    FileFormatError
+        If it is missing or is none.
+    """
+    try:
+        found = json.loads(path.read_text())
+    except OSError as error:
+        raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError:  # also what is not text
+        raise FileFormatError(f"{path} is no result file: expected JSON") from None
+    keys = Results.__annotations__
+    if not isinstance(found, dict) or found.get("format") != FORMAT or set(keys) - set(found):
+        raise FileFormatError(
+            f"{path} is no result file: expected one that masksolve bench wrote ({FORMAT!r})"
+        )
+    return found  # type: ignore[return-value]

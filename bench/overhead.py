@@ -1,0 +1,99 @@
+"""What renewing masks costs a training loop."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import masksolve as ms
+
+from .contest import Contest, needs, noting
+from .contestants import Contestant
+from .crew import START_LIMIT, Failure
+from .results import Status, Training
+from .timing import Turn, take_turns
+
+__all__ = ["DENSE", "time_training"]
+
+DENSE = "dense"
+"""Stands in for a contestant where there are no masks."""
+MODULES = ("torch", "sklearn")
+WEIGHTS = 512 * 512 + 512 * 64
+"""Masked weights of the network: to tell beforehand who would take too long."""
+STEPS = 20
+"""Steps of a call where masks are never renewed."""
+
+
+def time_training(contest: Contest) -> list[Training]:
+    """Time a step of a training loop that renews its masks never, or every k steps.
+
+    A contestant's overhead is over the same loop in the same process that never renews.
+    All loops take turns.
+    """
+    pattern = ms.Pattern.parse(contest.settings.training_pattern)
+    entrants = contest.entrants(pattern)
+    contest.section("training", len(entrants))
+    turns: list[Turn] = []
+    found = [
+        _blank(absent["contestant"], pattern, None, absent["status"], absent["reason"])
+        for absent in contest.absent(pattern)
+    ]
+    for contestant in entrants:
+        contest.tick(contestant.name)
+        trouble = _blank(contestant.name, pattern, None)
+        with noting(trouble):
+            _refuse(contest, contestant, pattern)
+            mine = list(_ready(contest, contestant, pattern))
+            turns += mine
+        if trouble["status"] != "ok":
+            found.append(trouble)
+    take_turns(contest, turns)
+    records: list[Training] = [turn.record for turn in turns]  # type: ignore[misc]
+    still = {r["contestant"]: r["median"] for r in records if r["every"] is None}
+    for record in records:
+        rest = still[record["contestant"]]
+        if record["every"] is not None and record["median"] is not None and rest:
+            record["overhead"] = record["median"] / rest - 1
+    return found + records
+
+
+def _refuse(contest: Contest, contestant: Contestant, pattern: ms.Pattern) -> None:
+    """Tell who cannot take part, before anything is set up."""
+    missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Failure("missing", needs(missing))
+    per_tile = contest.per_tile.get((contestant.name, str(pattern)))
+    if per_tile is None:
+        raise Failure("failed", f"could not be timed on {pattern} before")
+    expected = per_tile * WEIGHTS / pattern.m**2
+    if expected > contest.settings.training_patience:
+        raise Failure("too slow", f"about {expected:.2g} s a renewal expected")
+
+
+def _ready(contest: Contest, contestant: Contestant, pattern: ms.Pattern) -> list[Turn]:
+    """Set up every loop of a contestant: dense (once in all), never, every k steps."""
+    turns = []
+    kinds: list[tuple[str, int | None]] = [
+        (contestant.name, k) for k in (None, *contest.settings.training_every)
+    ]
+    if contestant.name == "exact":
+        kinds.append((DENSE, None))
+    for name, every in kinds:
+        turn = Turn(contestant, _blank(name, pattern, every), f"{name}, every {every}")
+        masks = name != DENSE
+        contest.crew.ask(
+            contestant, "train", turn.call, str(pattern), every, every or STEPS, masks,
+            limit=START_LIMIT,
+        )  # fmt: skip
+        turn.calibrate(contest)
+        turns.append(turn)
+    return turns
+
+
+def _blank(
+    name: str, pattern: ms.Pattern, every: int | None, status: Status = "ok", reason: str = ""
+) -> Training:
+    return {
+        "contestant": name, "status": status, "reason": reason, "pattern": str(pattern),
+        "every": every, "seconds": [], "loops": None, "median": None, "spread": None,
+        "overhead": None,
+    }  # fmt: skip
