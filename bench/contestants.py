@@ -102,10 +102,10 @@ def contestant(
     ValueError
         If the name is taken.
     """
+    if name in _JOINED or name in ms.METHODS:
+        raise ValueError(f"there is a contestant {name!r} already")
 
     def join(function: Function) -> Function:
-        if name in _JOINED or name in ms.METHODS:
-            raise ValueError(f"there is a contestant {name!r} already")
         _JOINED[name] = Contestant(
             name, function, reference, exact, takes, tuple(needs), quirks, fits
         )
@@ -127,9 +127,10 @@ def contestants(files: Sequence[Path] = ()) -> dict[str, Contestant]:
     InvalidInput
         If a file cannot be run or defines none.
     """
-    importlib.import_module(".rivals", __package__)
+    rivals = importlib.import_module(".rivals", __package__).__name__
+    joined = {n: c for n, c in _JOINED.items() if c.solve.__module__.startswith(rivals)}
     for file in files:
-        _read(file)
+        joined |= _read(file)
     ours = {
         method.name: Contestant(
             method.name,
@@ -142,7 +143,7 @@ def contestants(files: Sequence[Path] = ()) -> dict[str, Contestant]:
         )
         for method in ms.METHODS.values()
     }
-    return ours | _JOINED
+    return ours | joined
 
 
 def _within(max_m: int, n: int, m: int) -> bool:
@@ -153,24 +154,26 @@ def _ours(method: str, scores: NDArray[np.float32], n: int, m: int) -> NDArray[n
     return ms.solve(scores, ms.Pattern(n, m), method=method).mask
 
 
-_READ: set[Path] = set()
+_READ: dict[Path, dict[str, Contestant]] = {}
 
 
-def _read(file: Path) -> None:
-    """Run a user's file, which registers its contestants."""
+def _read(file: Path) -> dict[str, Contestant]:
+    """Run a user's file once, and return the contestants that it defines."""
     path = file.resolve()
     if path in _READ:
-        return
+        return _READ[path]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ms.InvalidInput(f"{file} is no Python file: expected one with a @contestant")
-    before = len(_JOINED)
+    before = set(_JOINED)
     try:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     except Exception as error:
         raise ms.InvalidInput(
             f"{file} does not run: {type(error).__name__}: {error}"
         ) from error
-    if len(_JOINED) == before:
+    found = {name: c for name, c in _JOINED.items() if name not in before}
+    if not found:
         raise ms.InvalidInput(f"{file} defines no solver: expected a @contestant function")
-    _READ.add(path)
+    _READ[path] = found
+    return found

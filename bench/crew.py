@@ -17,8 +17,8 @@ __all__ = ["START_LIMIT", "Crew", "Failure", "all_cores"]
 
 START_LIMIT = 60.0
 """Seconds for a worker to import what it needs: on a busy machine torch takes long."""
-PATIENCE = 2
-"""A contestant that was cut off so often is not asked again."""
+PATIENCE = 3
+"""A contestant whose process had to be ended, or died, so often is not asked again."""
 
 
 def all_cores() -> int:
@@ -91,7 +91,7 @@ class Crew:
     def __init__(self, files: Sequence[Path], limit: float) -> None:
         self.files, self.limit = files, limit
         self.members: dict[tuple[str, int], _Member] = {}
-        self.cut_off: dict[str, int] = {}
+        self._lost: dict[str, int] = {}
 
     def ask(
         self,
@@ -109,8 +109,8 @@ class Crew:
             If it raised, died, or took too long and was killed.
         """
         name = contestant.name
-        if self.cut_off.get(name, 0) >= PATIENCE:
-            raise Failure("cut off", f"withdrawn after {PATIENCE} cuts at {self.limit:g} s")
+        if self._lost.get(name, 0) >= PATIENCE:
+            raise Failure("cut off", f"withdrawn: its process was lost {PATIENCE} times")
         key = (name, cores or all_cores())
         member = self.members.get(key)
         try:
@@ -119,8 +119,9 @@ class Crew:
             with suppress(BrokenPipeError):  # it died meanwhile: receive says how
                 member.pipe.send((command, *arguments))
             return member.receive(limit or self.limit)
-        except Failure as failure:
-            self.cut_off[name] = self.cut_off.get(name, 0) + (failure.status == "cut off")
+        except Failure:
+            if member is None or not member.process.is_alive():
+                self._lost[name] = self._lost.get(name, 0) + 1
             raise
 
     def dismiss(self, cores: int | None = None) -> None:

@@ -27,9 +27,10 @@ AGREEMENT = ("normal", "2:4")
 def judge_masks(contest: Contest, name: str) -> list[Quality]:
     """Judge everybody's masks of one pattern on every case."""
     pattern = ms.Pattern.parse(name)
-    contest.section(f"quality, {name}", len(CASES) * len(contest.entrants(pattern)))
+    cases = [CASES[case] for case in contest.settings.cases or CASES]
+    contest.section(f"quality, {name}", len(cases) * len(contest.entrants(pattern)))
     found = []
-    for case in CASES.values():
+    for case in cases:
         found += [_blank(outcome, case.name, name) for outcome in contest.absent(pattern)]
         records = [_blank(_outcome(c.name), case.name, name) for c in contest.entrants(pattern)]
         found += records
@@ -45,7 +46,8 @@ def judge_masks(contest: Contest, name: str) -> list[Quality]:
 def _judge_case(
     contest: Contest, case: Case, pattern: ms.Pattern, records: list[Quality]
 ) -> None:
-    with _judged(contest, case.name, str(pattern), contest.settings.quality_tiles) as (
+    most = contest.settings.quality_tiles
+    with _judged(contest, case.name, str(pattern), most) as (
         judge,
         path,
     ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FULL", "QUICK", "Settings"]
+__all__ = ["SIZES", "Settings"]
 
 PATTERNS = ("1:4", "2:4", "2:8", "4:8", "8:16", "16:32", "32:64")
 
@@ -32,6 +32,8 @@ class Settings:
         Growth with size,
     side_patterns : tuple of str
         in these patterns.
+    cases : tuple of str
+        Names of cases; empty: all.
     quality_tiles : int
         Tiles of a case whose masks are judged,
     quality_patience : float
@@ -61,11 +63,30 @@ class Settings:
     agreement_limit: float
     training_patience: float
     patterns: tuple[str, ...] = PATTERNS
+    cases: tuple[str, ...] = ()
     agreement_side: int = 1024
     training_pattern: str = "4:8"
     training_every: tuple[int, ...] = (1, 10, 40)
     seed: int = 0
 
+
+SMOKE = Settings(
+    size="smoke",
+    rounds=2,
+    limit=10.0,
+    patience=0.02,
+    sides=(8, 64),
+    side_patterns=("4:8",),
+    pattern_side=64,
+    quality_tiles=32,
+    quality_patience=0.02,
+    agreement_limit=20.0,
+    training_patience=0.5,
+    patterns=("2:4", "4:8"),
+    cases=("normal", "int8 grid", "against greedy", "against two_approx", "encoder"),
+    agreement_side=128,
+    training_every=(1, 10),
+)
 
 QUICK = Settings(
     size="quick",
@@ -94,3 +115,6 @@ FULL = Settings(
     agreement_limit=1200.0,
     training_patience=5.0,
 )
+
+SIZES = {settings.size: settings for settings in (SMOKE, QUICK, FULL)}
+"""By name: half a minute to see that a solver runs, a few minutes, hours."""

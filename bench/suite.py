@@ -9,7 +9,7 @@ from pathlib import Path
 
 import masksolve as ms
 
-from .cases import CASES
+from .cases import CASES, Case
 from .contest import Contest, Progress, needs
 from .contestants import Contestant, contestants
 from .crew import Crew
@@ -69,7 +69,7 @@ def run(
         "versions": versions([*PACKAGES, *(name for c in chosen for name in c.needs)]),
         "settings": asdict(settings),
         "contestants": [_about(contestant) for contestant in chosen],
-        "cases": _cases(),
+        "cases": [_about_case(CASES[name]) for name in settings.cases or CASES],
         "timings": sizes + patterns + cores,
         "quality": quality,
         "agreement": agreement,
@@ -92,13 +92,10 @@ def _about(contestant: Contestant) -> ContestantRecord:
     }
 
 
-def _cases() -> list[CaseRecord]:
-    return [
-        {
-            "case": case.name,
-            "description": case.description,
-            "status": "missing" if case.missing() else "ok",
-            "reason": needs(case.missing()),
-        }
-        for case in CASES.values()
-    ]
+def _about_case(case: Case) -> CaseRecord:
+    return {
+        "case": case.name,
+        "description": case.description,
+        "status": "missing" if case.missing() else "ok",
+        "reason": needs(case.missing()),
+    }

@@ -1,0 +1,71 @@
+"""Contestants: ours, the rivals, and users' files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import masksolve as ms
+from masksolve.bench.contestants import contestant, contestants
+
+SOLVERS = Path(__file__).with_name("solvers.py")
+
+
+def test_all_our_methods_take_part_before_the_others():
+    names = list(contestants())
+    assert names[: len(ms.METHODS)] == list(ms.METHODS)
+    assert all(contestants()[name].ours == (name in ms.METHODS) for name in names)
+
+
+def test_files_add_theirs_and_only_where_they_are_asked_for():
+    assert "prints" not in contestants()
+    with_file = contestants([SOLVERS])
+    assert list(with_file)[: len(contestants())] == list(contestants())
+    assert not with_file["prints"].ours
+    assert "prints" in contestants([SOLVERS])  # read once, known again
+    assert "prints" not in contestants()
+
+
+def test_missing_modules_are_named():
+    assert contestants([SOLVERS])["absent"].missing() == ["no_such_module"]
+    assert contestants()["exact"].missing() == []
+
+
+def test_patterns_that_do_not_fit():
+    found = contestants()["enumerate"]
+    assert found.fits(2, 4)
+    assert not found.fits(4, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "is no Python file: expected one with a @contestant"),
+        ("x = 1\n", "defines no solver: expected a @contestant function"),
+        ("1 / 0\n", "does not run: ZeroDivisionError: division by zero"),
+        ("def f(:\n", "does not run: SyntaxError"),
+    ],
+)
+def test_files_that_are_none_get_one_sentence(tmp_path, text, complaint):
+    file = tmp_path / "solver.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ms.InvalidInput, match=complaint):
+        contestants([file])
+
+
+def test_names_are_taken_once():
+    with pytest.raises(ValueError, match="there is a contestant 'exact' already"):
+        contestant(name="exact", reference="a test")
+
+
+def test_rivals_can_be_listed_without_what_they_need():
+    code = """
+import sys
+for name in ("torch", "pulp", "scipy", "sklearn", "transformers", "matplotlib", "pyperf"):
+    sys.modules[name] = None
+from masksolve.bench.contestants import contestants
+assert len(contestants()) > 5
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
