@@ -218,6 +218,7 @@ smaller = pairwise(emit_smaller)
 _add = pairwise(lambda builder, a, b: builder.fadd(a, b))
 _subtract = pairwise(lambda builder, a, b: builder.fsub(a, b))
 _multiply = pairwise(lambda builder, a, b: builder.fmul(a, b))
+_divide = pairwise(lambda builder, a, b: builder.fdiv(a, b))
 _above = pairwise(lambda builder, a, b: builder.fcmp_ordered(">", a, b), BIT)
 _tally = pairwise(lambda builder, a, b: builder.add(a, b))
 _same = pairwise(lambda builder, a, b: builder.icmp_signed("==", a, b), BIT)
@@ -227,12 +228,13 @@ _either = pairwise(lambda builder, a, b: builder.or_(a, b))
 
 
 def _operators():
-    """Give lanes their operators: + - * > on floats, + == < on bytes, & | on bits."""
+    """Give lanes their operators: + - * / > on floats, + == < on bytes, & | on bits."""
     floats, bytes_, bits_ = (SINGLE, DOUBLE), (BYTE,), (BIT,)
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
         (operator.mul, floats, _multiply),
+        (operator.truediv, floats, _divide),
         (operator.gt, floats, _above),
         (operator.add, bytes_, _tally),
         (operator.eq, bytes_, _same),

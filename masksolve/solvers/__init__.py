@@ -7,8 +7,17 @@ from types import MappingProxyType
 
 from masksolve.errors import UnknownMethod
 from masksolve.pattern import Pattern
+from masksolve.solvers import (
+    best_random,
+    bi_nm,
+    entropic,
+    exact,
+    greedy,
+    local_search,
+    min_cost_flow,
+    two_approx,
+)
 from masksolve.solvers import enumerate as enumerate_
-from masksolve.solvers import exact, greedy, min_cost_flow, two_approx
 from masksolve.solvers.base import MatrixSolution, Method, TileSolution
 from masksolve.solvers.options import Option, as_options
 
@@ -30,7 +39,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             min_cost_flow.METHOD,
             enumerate_.METHOD,
             greedy.METHOD,
+            local_search.METHOD,
+            entropic.METHOD,
             two_approx.METHOD,
+            bi_nm.METHOD,
+            best_random.METHOD,
         )
     }
 )
