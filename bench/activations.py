@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .encoder import encoder_file, encoder_layers
 
-__all__ = ["input_norms", "sentences"]
+__all__ = ["input_norms", "norms_over", "sentences"]
 
 SENTENCE = re.compile(r"(?:^|(?<=\. ))[A-Z][A-Za-z,;' -]{40,300}\.(?= |$)")
 """Words and commas only: whatever names code, cites or counts has other signs in it."""
@@ -40,6 +40,11 @@ def sentences() -> list[str]:
 
 @cache
 def input_norms() -> dict[str, NDArray[np.float32]]:
+    """Return `norms_over` all sentences, measured once."""
+    return norms_over(sentences())
+
+
+def norms_over(text: list[str]) -> dict[str, NDArray[np.float32]]:
     """Return the root mean square of every input feature, over all tokens, by layer.
 
     The keys are those of `encoder_layers`.
@@ -70,10 +75,13 @@ def input_norms() -> dict[str, NDArray[np.float32]]:
         watch(name)
 
     alike = defaultdict(list)  # by length, so that no batch needs padding
-    for encoding in tokenizer.encode_batch(sentences()):
+    for encoding in tokenizer.encode_batch(text):
         alike[len(encoding.ids)].append(encoding.ids)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # in batches this small a second one mostly waits
     with torch.inference_mode():
         for batch in alike.values():
             model(torch.tensor(batch))
+    torch.set_num_threads(threads)
     tokens = sum(length * len(batch) for length, batch in alike.items())
     return {name: (s / tokens).sqrt().float().numpy() for name, s in squares.items()}

@@ -15,7 +15,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional
 
-from masksolve import Pattern
+from masksolve import InvalidInput, Pattern
 
 from .contestants import Contestant
 from .tiling import run
@@ -26,6 +26,7 @@ WIDTHS = (64, 512, 512, 10)
 BATCH = 128
 HELD_OUT = 389  # of 1797 digits: 11 full batches are left
 RATE, MOMENTUM = 0.05, 0.9
+DECAY = 1e-3  # without it, pruned weights wander until they displace what works
 
 
 class DigitsTraining:
@@ -36,11 +37,23 @@ class DigitsTraining:
     contestant : Contestant or None
         Who finds the masks, from |w|; None trains dense.
     pattern : str
-        All weights but the last layer's are masked if m divides both their sides.
+        The last layer stays dense; m must divide the sides of the others, so 64.
     every : int or None
         The masks are renewed after so many steps; None: never.
     seed : int
         Settles first weights, held-out digits and the order of batches.
+
+    Attributes
+    ----------
+    weights : list of Tensor
+        The dense weights of each layer, (output, input).
+    masks : list of Tensor
+        Of every layer but the last, 0 or 1 in float32; empty without a contestant.
+
+    Raises
+    ------
+    InvalidInput
+        If m does not divide 64.
     """
 
     def __init__(
@@ -48,6 +61,8 @@ class DigitsTraining:
     ) -> None:
         self._contestant, self._every, self._done = contestant, every, 0
         self._pattern = Pattern.parse(pattern)
+        if WIDTHS[0] % self._pattern.m:
+            raise InvalidInput(f"{pattern} does not divide the layers of {WIDTHS[0]} inputs")
         self._random = torch.Generator().manual_seed(seed)
 
         x, y = load_digits(return_X_y=True)
@@ -63,20 +78,17 @@ class DigitsTraining:
         ]
         self._biases = [torch.zeros(outputs) for outputs in WIDTHS[1:]]
         self._optimizer = torch.optim.SGD(
-            [*self.weights, *self._biases], lr=RATE, momentum=MOMENTUM
+            [*self.weights, *self._biases], lr=RATE, momentum=MOMENTUM, weight_decay=DECAY
         )
-        self.masks: dict[int, torch.Tensor] = {}
+        self.masks: list[torch.Tensor] = []
         self.renew()
 
     def renew(self) -> None:
         """Find the masks of the weights as they are now."""
-        if self._contestant is None:
-            return
-        n, m = self._pattern.n, self._pattern.m
-        for k, w in enumerate(self.weights[:-1]):
-            if w.shape[0] % m == 0 and w.shape[1] % m == 0:
-                mask = run(self._contestant, w.abs().numpy(), n, m)
-                self.masks[k] = torch.from_numpy(np.array(mask, dtype=np.float32))
+        if self._contestant is not None:
+            n, m = self._pattern.n, self._pattern.m
+            found = [run(self._contestant, w.abs().numpy(), n, m) for w in self.weights[:-1]]
+            self.masks = [torch.from_numpy(np.array(mask, dtype=np.float32)) for mask in found]
 
     def steps(self, count: int) -> None:
         """Train on so many batches, renewing the masks after every `every` of them."""
@@ -93,8 +105,9 @@ class DigitsTraining:
         return float(right.float().mean())
 
     def used(self) -> list[torch.Tensor]:
-        """Return the weights that forward and backward use."""
-        return [w * self.masks[k] if k in self.masks else w for k, w in enumerate(self.weights)]
+        """Return the weights that forward and backward use: masked, the others as they are."""
+        masked = [w * mask for w, mask in zip(self.weights, self.masks, strict=False)]
+        return masked + self.weights[len(masked) :]
 
     def _step(self) -> None:
         x, y = next(self._batches)
