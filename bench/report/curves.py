@@ -1,0 +1,152 @@
+"""Curves on logarithmic axes: a line for each contestant, its name at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from ..results import Timing
+from .facts import Facts, key_of, per_tile
+from .labels import name_lines
+from .style import Look, bare, canvas, decades, entitle, looks, settle
+from .words import bytes_, duration
+
+__all__ = ["Lines", "draw_cores", "draw_memory", "draw_patterns", "draw_sizes"]
+
+Points = list[tuple[float, float]]
+
+
+@dataclass
+class Lines:
+    """One panel: points by contestant, and the words for its x axis."""
+
+    title: str
+    points: dict[str, Points] = field(default_factory=dict)
+    ticks: dict[float, str] = field(default_factory=dict)
+
+    def add(self, name: str, x: float, y: float | None, tick: str) -> None:
+        """Add a point, if it was measured."""
+        if y is not None and y > 0:
+            self.points.setdefault(name, []).append((x, y))
+            self.ticks[x] = tick
+
+
+def draw_sizes(facts: Facts) -> Figure | None:
+    """Draw the time of a matrix against its size, a panel for each pattern."""
+    return _draw(
+        facts, _by_size(facts, lambda record: record["median"]),
+        "Time for a whole matrix, by its size", "rows x columns", "time (log)", duration,
+    )  # fmt: skip
+
+
+def draw_memory(facts: Facts) -> Figure | None:
+    """Draw the peak memory of a call against the size."""
+    return _draw(
+        facts, _by_size(facts, lambda record: record["peak_bytes"], facts.headline),
+        "Peak memory of a call, input aside", "rows x columns", "bytes (log)", bytes_, 16,
+    )  # fmt: skip
+
+
+def _by_size(
+    facts: Facts, value: Callable[[Timing], float | None], only: str | None = None
+) -> list[Lines]:
+    panels: dict[str, Lines] = {}
+    timings = facts.timed("size")
+    for record in sorted(timings, key=lambda record: record["rows"] * record["columns"]):
+        if (only or record["pattern"]) != record["pattern"]:
+            continue
+        title = record["pattern"] + _case(facts, record)
+        panel = panels.setdefault(title, Lines(title))
+        weights = record["rows"] * record["columns"]
+        square = record["rows"] == record["columns"]
+        tick = f"{record['rows']}" if square else f"{record['rows']} x\n{record['columns']}"
+        panel.add(record["contestant"], weights, value(record), tick)
+    return sorted(panels.values(), key=lambda panel: key_of(panel.title.split()[0]))
+
+
+def _case(facts: Facts, record: Timing) -> str:
+    return "" if record["case"] == facts.case else f" on {record['case']}"
+
+
+def draw_patterns(facts: Facts) -> Figure | None:
+    """Draw the time of a tile against M, for the patterns that keep half."""
+    panel = Lines("N = M / 2")
+    for record in sorted(facts.timed("pattern"), key=lambda record: key_of(record["pattern"])):
+        m, n = key_of(record["pattern"])
+        if record["case"] == facts.case and m == 2 * n:
+            panel.add(record["contestant"], m, per_tile(record), record["pattern"])
+    return _draw(facts, [panel], "Time for one tile, by M", "pattern", "time a tile (log)",
+                 duration)  # fmt: skip
+
+
+def draw_cores(facts: Facts) -> Figure | None:
+    """Draw the time of a matrix against the cores it may use."""
+    panels: dict[str, Lines] = {}
+    for record in sorted(facts.timed("cores"), key=lambda record: record["cores"]):
+        title = f"{record['pattern']}, {record['rows']} x {record['columns']}"
+        panel = panels.setdefault(title, Lines(title))
+        panel.add(record["contestant"], record["cores"], record["median"], f"{record['cores']}")
+    return _draw(facts, list(panels.values()), "Time for a whole matrix, by cores", "cores",
+                 "time (log)", duration)  # fmt: skip
+
+
+def _draw(
+    facts: Facts, found: Sequence[Lines], title: str, xlabel: str, ylabel: str,
+    write: Callable[[float], str], base: int = 10,
+) -> Figure | None:  # fmt: skip
+    panels = [panel for panel in found if panel.points]
+    if not panels:
+        return None
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    figure, grid = canvas(rows, columns, 5.2 * columns + 2.6 * (columns == 1), 4.0 * rows + 0.7)
+    entitle(figure, title, "filled and bold: masksolve; hollow, dashed: others; lines end at "
+            "the largest that was measured")  # fmt: skip
+    look = looks(facts)
+    every = [y for panel in panels for line in panel.points.values() for _, y in line]
+    for axes, panel in zip(grid, panels, strict=False):
+        bare(axes, panel.title)
+        _lines(axes, panel.points, look)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_ylim(min(every) / 2, max(every) * 2)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()))
+        if len(panel.ticks) > 7:
+            for text in axes.get_xticklabels():
+                text.set_rotation(45)
+        decades(axes.yaxis, write, base)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
+    settle(figure)
+    _make_room(figure, grid)
+    for axes, panel in zip(grid, panels, strict=False):
+        name_lines(axes, [(look[name], *line[-1]) for name, line in panel.points.items()])
+    return figure
+
+
+def _lines(axes: Axes, points: Mapping[str, Points], look: Mapping[str, Look]) -> None:
+    for name, line in points.items():
+        one = look[name]
+        axes.plot(
+            *zip(*line, strict=True), marker=one.marker, color=one.colour, mfc=one.face,
+            ms=one.size - 2, mew=1.1, linewidth=2.4 if one.first else 1.2,
+            linestyle="-" if one.ours else (0, (4, 2)), zorder=4 if one.first else 3,
+        )  # fmt: skip
+
+
+NAMES = 1.5  # inches, at the right of every panel
+
+
+def _make_room(figure: Figure, grid: Sequence[Axes]) -> None:
+    """Narrow the panels, so that names find room at their right."""
+    share = NAMES / figure.get_figwidth()
+    for axes in grid:
+        box = axes.get_position()
+        axes.set_position((box.x0, box.y0, box.width - share, box.height))

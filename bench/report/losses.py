@@ -1,0 +1,83 @@
+"""How the loss is spread over tiles: a row for each contestant, a panel for each pattern."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..results import QUANTILES, Quality
+from .facts import Facts, first
+from .lanes import Lanes
+from .style import FAINT, FONT, GRID, Look, bare, canvas, entitle, looks, settle
+from .words import ABSENT, STATUS
+
+__all__ = ["draw_losses"]
+
+
+def draw_losses(facts: Facts) -> Figure | None:
+    """Draw for every contestant where the losses of its tiles lie."""
+    shown = {
+        pattern: {
+            name: first(facts.quality, name, pattern=pattern, case=facts.case)
+            for name in facts.names
+        }
+        for pattern in facts.main
+    }
+    shown = {
+        pattern: records
+        for pattern, records in shown.items()
+        if any(record and record["loss_quantiles"] for record in records.values())
+    }
+    if not shown:
+        return None
+    names = sorted(facts.names, key=lambda name: _rank(facts, name))
+    look = looks(facts)
+    height = 0.27 * len(names) + 1.5
+    figure, grid = canvas(1, len(shown), 2.3 + 2.2 * max(2, len(shown)), height)
+    entitle(figure, f"What single tiles lose, on {facts.case}",
+            "thin: 5 to 95 % of the tiles; thick: the middle half; dot: the mean; "
+            "cross: the worst tile")  # fmt: skip
+    for k, (axes, (pattern, records)) in enumerate(zip(grid, shown.items(), strict=True)):
+        bare(axes, pattern)
+        quantiles = [
+            loss
+            for record in records.values()
+            for loss in (record and record["loss_quantiles"]) or ()
+        ]
+        lanes = Lanes(quantiles, width=0.9)
+        lanes.horizontal(axes)
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.set_yticks(
+            range(len(names)), [look[name].text if k == 0 else "" for name in names]
+        )
+        for text, name in zip(axes.get_yticklabels(), names, strict=True):
+            text.set(color=look[name].colour, weight=look[name].weight, size=FONT)
+        for row, name in enumerate(names):
+            _row(axes, row, records[name], look[name], lanes)
+        axes.grid(axis="y", color=GRID, linewidth=0.6)
+        axes.set_xlabel("loss of score, %")
+    settle(figure)
+    return figure
+
+
+def _rank(facts: Facts, name: str) -> float:
+    """Order rows by the mean loss in the headline's pattern; the unmeasured come last."""
+    loss = facts.loss(name, facts.headline) if facts.headline else None
+    return float("inf") if loss is None else loss
+
+
+def _row(axes: Axes, row: int, record: Quality | None, look: Look, lanes: Lanes) -> None:
+    quantiles = record["loss_quantiles"] if record else None
+    if record is None or quantiles is None:
+        word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
+        axes.text(lanes.bottom + 0.1, row, word, size=7.5, color=FAINT, va="center",
+                  style="italic")  # fmt: skip
+        return
+    at = dict(zip(QUANTILES, (lanes(loss) for loss in quantiles), strict=True))
+    for low, high, width in ((0.05, 0.95, 1.2), (0.25, 0.75, 4.5)):
+        axes.plot([at[low], at[high]], [row, row], color=look.colour, linewidth=width,
+                  solid_capstyle="butt", alpha=0.85)  # fmt: skip
+    axes.plot([at[1.0]], [row], "x", color=look.colour, ms=4.5, mew=1.2)
+    if record["loss_mean"] is not None:
+        axes.plot([lanes(record["loss_mean"])], [row], "o", color=look.colour, mfc=look.face,
+                  ms=5.5, mew=1.2, zorder=4)  # fmt: skip

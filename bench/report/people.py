@@ -1,0 +1,90 @@
+"""Who took part, what was solved, and where it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .cells import label
+from .facts import Facts
+from .page import Page
+from .words import STATUS, bytes_, listing, plain
+
+__all__ = ["add_people", "add_setting"]
+
+
+def add_people(page: Page, facts: Facts) -> None:
+    """List the contestants, ours and the others, and the cases."""
+    page.heading(2, "Who took part")
+    if not facts.names:
+        page.say("Nobody.")
+    for title, mine in (("Ours", True), ("Others", False)):
+        names = [name for name in facts.names if facts.ours(name) == mine]
+        if names:
+            page.heading(3, title)
+            rows = [_person(facts, name) for name in names]
+            head = ["name", "exact", "takes", "guarantee", "reference", "quirks", "status"]
+            page.table(head, rows, left=len(head))
+    if any(not facts.ours(name) for name in facts.names):
+        page.say(
+            "The others are run as their users run them. One without a guarantee here may well "
+            "have one in its paper."
+        )
+    _cases(page, facts)
+
+
+def _person(facts: Facts, name: str) -> list[str]:
+    record = facts.contestants[name]
+    status = STATUS[record["status"]]
+    return [
+        label(facts, name),
+        "yes" if record["exact"] else "no",
+        plain(record["takes"]) or "-",
+        plain(record["guarantee"]) or "none stated",
+        plain(record["reference"]) or "-",
+        plain(record["quirks"]) or "-",
+        f"{status}: {plain(record['reason'])}" if record["reason"] else status,
+    ]
+
+
+def _cases(page: Page, facts: Facts) -> None:
+    page.heading(3, "Cases")
+    if not facts.cases:
+        page.say("None.")
+        return
+    listed = {record["case"]: record for record in facts.results["cases"]}
+    rows = []
+    for case in facts.cases:
+        record = listed.get(case)
+        status = STATUS[record["status"]] if record else STATUS["ok"]
+        why = f": {plain(record['reason'])}" if record and record["reason"] else ""
+        rows.append(
+            [plain(case), plain(record["description"]) if record else "-", status + why]
+        )
+    page.table(["case", "scores", "status"], rows, left=3)
+
+
+def add_setting(page: Page, facts: Facts) -> None:
+    """Write down the machine, the versions and the settings."""
+    page.heading(2, "Machine, versions and settings")
+    for title, values in (
+        ("machine", facts.results["machine"]),
+        ("version", facts.results["versions"]),
+        ("setting", facts.results["settings"]),
+    ):
+        if values:
+            rows = [
+                [plain(key.removesuffix("_bytes").replace("_", " ")), _value(key, values[key])]
+                for key in values
+            ]
+            page.table([title, ""], rows, left=2)
+        else:
+            page.say(f"No {title} was recorded.")
+
+
+def _value(key: str, value: Any) -> str:
+    if key.endswith("bytes") and isinstance(value, int):
+        return bytes_(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | dict):
+        return plain(listing(map(str, value)))
+    return plain(value)
