@@ -6,8 +6,9 @@ and tiles that are not square), and the linear program, whose optima are integra
 solved by HiGHS.
 """
 
+from fractions import Fraction
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations, permutations, product
 
 import numpy as np
 from scipy import sparse
@@ -69,6 +70,56 @@ def best_by_tile(scores, n, m, at_most):
         for j in range(0, columns, m)
         for tile in [scores[i : i + m, j : j + m]]
     )
+
+
+def best_exchange(scores, mask, n, at_most):
+    """Largest gain, exact, of two kept entries for two free ones; 0 if there is none.
+
+    At most n, also of adding an entry, dropping one, or moving one along its line.
+    """
+    s = [[Fraction(value) for value in row] for row in scores.tolist()]
+    lines = range(len(s))
+    gains = [Fraction(0)]
+    for a, b in permutations(lines, 2):
+        for j, k in permutations(lines, 2):
+            if mask[a, k] and mask[b, j] and not (mask[a, j] or mask[b, k]):
+                gains.append(s[a][j] + s[b][k] - s[a][k] - s[b][j])
+    if at_most:
+        row_room, column_room = mask.sum(axis=1) < n, mask.sum(axis=0) < n
+        for i, j in product(lines, lines):
+            if mask[i, j]:
+                gains.append(-s[i][j])
+                gains += [s[a][j] - s[i][j] for a in lines if row_room[a] and not mask[a, j]]
+                gains += [s[i][k] - s[i][j] for k in lines if column_room[k] and not mask[i, k]]
+            elif row_room[i] and column_room[j]:
+                gains.append(s[i][j])
+    return max(gains)
+
+
+def dykstra(kernel, n, rounds, at_most):
+    """Project one tile's kernel onto the lines' sums and x <= 1, as the textbook has it.
+
+    Each set has its own correction: what its last projection divided out is multiplied
+    back in before the next.
+    """
+
+    def onto_lines(x, axis):
+        sums = x.sum(axis=axis, keepdims=True)
+        return x * (np.minimum(1.0, n / sums) if at_most else n / sums)
+
+    def onto_box(x):
+        return np.minimum(x, 1.0)
+
+    sets = [lambda x: onto_lines(x, 1), lambda x: onto_lines(x, 0), onto_box]
+    corrections = [np.ones_like(kernel) for _ in sets]
+    x = onto_box(kernel)
+    corrections[2] = kernel / x
+    for _ in range(rounds):
+        for number, project in enumerate(sets):
+            whole = x * corrections[number]
+            x = project(whole)
+            corrections[number] = whole / x
+    return x
 
 
 def best_by_highs(scores, n, at_most):

@@ -5,6 +5,8 @@ Checks compare objectives, never masks: equal scores may be settled either way. 
 they can fail is shown on the broken solvers of `tests.broken`.
 """
 
+from fractions import Fraction
+
 import numpy as np
 
 from masksolve import Pattern, Status
@@ -124,6 +126,42 @@ def prunes_at_most_twice(solver, scores, pattern):
     pruned = scores[~result.mask].sum()
     best = scores.sum() - naive.best_by_rows(scores, pattern.n, at_most=False)
     assert pruned <= 2 * best + ROUNDING * scores.sum()
+
+
+def keeps_share_of_rows(solver, scores, pattern):
+    """For scores >= 0: at least n/m of what the n heaviest of every row keep."""
+    result = solver(scores, pattern)
+    assert naive.obeys(result.mask, pattern.n, at_most=True)
+    plain = np.sort(scores, axis=1)[:, pattern.m - pattern.n :].sum()
+    assert result.objective >= plain * (pattern.n / pattern.m) - ROUNDING * scores.sum()
+
+
+def keeps_share_of_all(solver, scores, pattern):
+    """At least n/m of the score of the tile, or of its positive scores for at-most-n."""
+    result = sound(solver, scores, pattern)
+    worth = np.maximum(scores, 0.0) if pattern.at_most else scores
+    share = worth.sum() * (pattern.n / pattern.m)
+    assert result.objective >= share - ROUNDING * np.abs(scores).sum()
+
+
+def same_mask_at_any_scale(solver, scores, pattern, exponent):
+    """Scores times a power of two, exact in floating point, give the same mask."""
+    one, other = solver(scores, pattern), solver(np.ldexp(scores, exponent), pattern)
+    np.testing.assert_array_equal(one.mask, other.mask)
+
+
+def no_exchange_left(solver, scores, pattern):
+    """No exchange of two kept for two free entries gains more than rounding can feign."""
+    result = sound(solver, scores, pattern)
+    best = naive.best_exchange(scores, result.mask, pattern.n, pattern.at_most)
+    assert best <= 2.0**-48 * np.abs(scores).max()
+
+
+def never_below(solver, scores, pattern, mask):
+    """From a full mask (any valid one, for at-most-n): no worse than that mask, exactly."""
+    result = sound(lambda *args: solver(*args, mask), scores, pattern)
+    kept, before = (sum(map(Fraction, scores[x].tolist())) for x in (result.mask, mask))
+    assert kept >= before
 
 
 def within_its_loss(solver, scores, pattern):

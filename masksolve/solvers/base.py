@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -178,7 +177,7 @@ class Method:
     max_m: int = 64
     plain: bool = False
     warm: Literal["potentials", "masks"] | None = None
-    options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, Option] = field(default_factory=dict, hash=False)
 
     def summary(self) -> dict[str, Any]:
         """Return what a table shows of it."""

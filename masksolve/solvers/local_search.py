@@ -47,8 +47,8 @@ METHOD = Method(
     exact=False,
     guarantee="kept score is at least that of the start once its short lines are filled, and "
     "no exchange of two kept for two free entries raises it",
-    reference="2-exchange local search on the transportation polytope; the moves that Meng "
-    "et al. 2025, arXiv:2505.23949, use to fill lines, here wherever they gain",
+    reference="local search by the interchanges of Ryser 1957, Combinatorial properties of "
+    "matrices of zeros and ones; every mask can be reached by them, not every one uphill",
     solve_tiles=solve_tiles,
     warm="masks",
 )

@@ -95,6 +95,12 @@ SOLVE = {  # options after IN OUT, or IN and OUT too: what the line must hold
     "--pattern": "--pattern",
     "--pattern 2:4 --tensors": "--tensors",
     "--pattern 2:4 --brave": "--brave",
+    "--pattern 2:4 --option tries=3": "'exact' no option 'tries' none",
+    "--pattern 2:4 --method best_random --option luck=3": "'best_random' 'luck' tries, seed",
+    "--pattern 2:4 --method best_random --option tries=0.5": "'tries' whole number 0.5",
+    "--pattern 2:4 --method best_random --option tries=nan": "'tries' whole number nan",
+    "--pattern 2:4 --method best_random --option tries": "--option 'tries' NAME=VALUE",
+    "--pattern 2:4 --method best_random --option tries=few": "--option 'tries=few'",
 }
 FILES = {
     "nan out": "nan: 'bad' [5, 3] nan finite",

@@ -15,6 +15,8 @@ def test_text_says_what_each_method_promises(run):
         assert f"{method.name}: {'exact' if method.exact else 'heuristic'}" in text
         assert method.guarantee in text
         assert method.reference in text
+        for name, option in method.options.items():
+            assert f"--option {name}={option.default:g}: {option.meaning}" in text
 
 
 @pytest.mark.parametrize("command", ["", "solve", "check", "certify", "methods"])

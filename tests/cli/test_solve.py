@@ -58,6 +58,18 @@ def test_every_method(run, model, out, matrices, method):
     assert (report["total"]["status"] == "optimal") == ms.METHODS[method].exact
 
 
+def test_options_of_a_method(run, model, out, matrices):
+    report = run(
+        "solve", model, out, "--pattern=4:8", "--method=best_random", "--option", "tries=3",
+        "--option", "seed=7", "--json",
+    ).json  # fmt: skip
+    options = {"tries": 3, "seed": 7}
+    for row in report["tensors"]:
+        weights = matrices[row["name"]]
+        expected = ms.solve(weights, "4:8", method="best_random", options=options)
+        assert same_figures(row, expected)
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [
