@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..published import PUBLISHED, Published
 from ..results import Results
+from .agreement import add_agreement
 from .facts import Facts
 from .glance import add_glance
 from .howto import add_howto
@@ -19,7 +20,7 @@ from .people import add_people, add_setting
 from .speed import add_speed
 from .style import styled
 from .training import add_published, add_training
-from .worth import add_agreement, add_quality
+from .worth import add_quality
 
 __all__ = ["write_report"]
 

@@ -136,9 +136,17 @@ def _beaten(
         doubt = f" ({close} of them within the spread of the measurements)" if close else ""
         sentences.append(
             f"{label(facts, name)} is {how} in {len(those)} of its {ran[name]} {what}{doubt}, "
-            f"most in {text(*most)}{times}."
+            f"most in {text(*most)}{times}.{_price(facts, most[0])}"
         )
     return sentences
+
+
+def _price(facts: Facts, record: Timing) -> str:
+    """Say what being faster or smaller costs in quality."""
+    loss = facts.loss(record["contestant"], record["pattern"])
+    if loss is None:
+        return ""
+    return f" Its mean loss in {record['pattern']} is {percent(loss)} %."
 
 
 def _noisy(theirs: Timing, ours: Timing) -> bool:

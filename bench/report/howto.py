@@ -19,8 +19,8 @@ def my_solver(scores, n):
 """
 
 COMMANDS = """
-masksolve bench --solver my_solver.py             # a few minutes
-masksolve bench --full --solver my_solver.py      # everything above
+masksolve bench --solver my_solver.py             # some minutes
+masksolve bench --size full --solver my_solver.py # everything above; hours
 masksolve bench report RESULTS.json --out DIR     # this page, from any results
 masksolve bench compare A.json B.json             # what changed between two
 """

@@ -40,7 +40,7 @@ def name_points(axes: Axes, points: Sequence[tuple[Look, float, float]]) -> None
                 ha=across, va=along, color=look.colour, weight=look.weight, zorder=5,
                 annotation_clip=False,
             )  # fmt: skip
-            box = text.get_window_extent()
+            box = text.get_window_extent().padded(2)
             outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 \
                 or box.y1 > frame.y1  # fmt: skip
             hit = sum(box.overlaps(other) for other in taken)

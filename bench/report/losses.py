@@ -42,7 +42,7 @@ def draw_losses(facts: Facts) -> Figure | None:
         quantiles = [
             loss
             for record in records.values()
-            for loss in (record and record["loss_quantiles"]) or ()
+            for loss in (*((record and record["loss_quantiles"]) or ()), _mean(record))
         ]
         lanes = Lanes(quantiles, width=0.9)
         lanes.horizontal(axes)
@@ -58,6 +58,10 @@ def draw_losses(facts: Facts) -> Figure | None:
         axes.set_xlabel("loss of score, %")
     settle(figure)
     return figure
+
+
+def _mean(record: Quality | None) -> float:
+    return (record["loss_mean"] if record else None) or 0.0
 
 
 def _rank(facts: Facts, name: str) -> float:

@@ -69,7 +69,10 @@ def _bar(
     axes: Axes, row: int, facts: Facts, pattern: str, name: str, every: int, look: Look
 ) -> None:
     record = first(facts.training, name, every=every, pattern=pattern)
-    if record is None or record["overhead"] is None:
+    record = record or first(
+        facts.training, name, pattern=pattern
+    )  # what kept it from all loops
+    if record is None or record["every"] != every or record["overhead"] is None:
         word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
         _value(axes, row, 0, word, FAINT)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..results import Timing
-from .cells import gaps, label, show
+from .cells import gaps, label, labels, show
 from .curves import draw_cores, draw_memory, draw_patterns, draw_sizes
 from .facts import REFERENCE, Facts, first, key_of, per_tile, shape
 from .page import Page
@@ -97,6 +97,12 @@ def _memory(page: Page, facts: Facts) -> None:
         ranked = sorted(peers, key=lambda r: _peak(r) or 0)
         found = (f"{label(facts, r['contestant'])} {bytes_(_peak(r) or 0)}" for r in ranked)
         page.say(f"On {shape(largest)} in {facts.headline}: {listing(found)}.")
+    none = [n for n in facts.names if any(_peak(r) == 0 for r in sized if r["contestant"] == n)]
+    if none:
+        page.say(
+            f"Too little to be seen on some size, 0 B, and so not drawn there: "
+            f"{labels(facts, none)}."
+        )
 
 
 def _table(

@@ -76,11 +76,12 @@ def _told(record: Training, every: int | None) -> bool:
 
 def _step(record: Training) -> str | None:
     median, share, spread = record["median"], record["overhead"], record["spread"]
-    if median is None:
+    if not median:
         return None
     if share is None:
         return duration(median)
-    give = f" ± {number(100 * spread / median)}" if spread is not None and median else ""
+    # The spread is of the step as it is; the share is of the step without renewals.
+    give = "" if spread is None else f" ± {number(100 * spread / median * (1 + share))}"
     return f"{duration(median)} ({'+' * (share > 0)}{percent(share)}{give} %)"
 
 
@@ -95,8 +96,9 @@ def _cheapest(facts: Facts, records: Sequence[Training], intervals: Sequence[int
         if not ran:
             continue
         least, most = ran[0], ran[-1]
+        often = "step" if every == 1 else f"{every} steps"
         text = (
-            f"Every {every}: {label(facts, least['contestant'])} adds least, {_share(least)} %"
+            f"Every {often}: {label(facts, least['contestant'])} adds least, {_share(least)} %"
         )
         if most is not least:
             text += f"; {label(facts, most['contestant'])} most, {_share(most)} %"
@@ -114,7 +116,8 @@ def _share(record: Training) -> str:
 
 
 def _noisy(record: Training) -> bool:
-    added = (record["overhead"] or 0) * (record["median"] or 0)
+    share, median = record["overhead"] or 0, record["median"] or 0
+    added = median - median / (1 + share) if share > -1 else median
     return abs(added) <= 2 * (record["spread"] or 0)
 
 

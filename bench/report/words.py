@@ -77,8 +77,12 @@ def factor(ratio: float) -> str:
 
 
 def listing(words: Iterable[str], most: int | None = None) -> str:
-    """Join words: a, b and c; beyond `most` they are only counted."""
+    """Join words: a, b and c; beyond `most` they are only counted.
+
+    Semicolons part those that hold commas themselves.
+    """
     found = list(words)
     if most is not None and len(found) > most:
         found = [*found[:most], f"{len(found) - most} more"]
-    return " and ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+    comma = "; " if any(", " in word for word in found) else ", "
+    return " and ".join([comma.join(found[:-1]), found[-1]] if len(found) > 1 else found)

@@ -1,4 +1,4 @@
-"""Quality: what masks lose, which lines are short, how near the bounds are, who agrees."""
+"""Quality: what masks lose, which lines are short, how near the bounds they come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .losses import draw_losses
 from .page import Page
 from .words import TOLERANCE, listing, number, percent, plain
 
-__all__ = ["add_agreement", "add_quality"]
+__all__ = ["add_quality"]
 
 KEPT_BOUND, PRUNED_BOUND = 0.5, 2.0
 """A greedy keeps at least the one; a 2-approximation prunes at most the other."""
@@ -82,20 +82,24 @@ def _extremes(facts: Facts, records: Sequence[Quality]) -> list[str]:
     if not means:
         return []
     never = [n for n in facts.names if n in means and max(map(abs, means[n])) <= TOLERANCE]
-    said = [
-        f"No loss on any case: {labels(facts, never)}."
-        if never
-        else "Nobody is at the optimum on every case."
-    ]
+    said = [f"No loss on any case: {labels(facts, never) or 'nobody'}."]
     most = max(map(len, means.values()))
-    lossy = {n: sum(v) / len(v) for n, v in means.items() if n not in never and len(v) == most}
+    average = {
+        n: sum(v) / len(v) for n, v in means.items() if n not in never and len(v) == most
+    }
+    above = [name for name in facts.names if average.get(name, 0) < 0]
+    if above:
+        said.append(f"On average above the best mask of exactly n: {labels(facts, above)}.")
+    lossy = {name: loss for name, loss in average.items() if name not in above}
     if lossy:
         best, worst = min(lossy, key=lossy.__getitem__), max(lossy, key=lossy.__getitem__)
+        more = (
+            f"; {label(facts, worst)} most, {percent(lossy[worst])} %" if best != worst else ""
+        )
         said.append(
             f"Of those that lose, on average over {most} cases: {label(facts, best)} loses "
-            f"least, {percent(lossy[best])} %" + ("." if best == worst else
-            f"; {label(facts, worst)} most, {percent(lossy[worst])} %.")
-        )  # fmt: skip
+            f"least, {percent(lossy[best])} %{more}."
+        )
     tiles = [r for r in records if r["status"] == "ok" and (r["loss_worst"] or 0) > TOLERANCE]
     if tiles:
         bad = max(tiles, key=lambda r: r["loss_worst"] or 0)
@@ -200,39 +204,3 @@ def _worst(
         return None, "not measured", "-"
     ratio, record = (min if least else max)(found, key=lambda pair: pair[0])
     return ratio, number(ratio), f"{record['pattern']}, {plain(record['case'])}"
-
-
-def add_agreement(page: Page, facts: Facts) -> None:
-    """Add whether the exact methods agree."""
-    page.heading(2, "Agreement of the exact methods")
-    if not facts.agreement:
-        page.say("The exact methods were not compared tile by tile.")
-        return
-    page.say("Tiles whose score is within 1e-6 of the proven optimum, and the largest loss:")
-    rows = [
-        [
-            label(facts, record["contestant"]), plain(record["case"]), record["pattern"],
-            show(record, lambda r: None if r["agreeing"] is None
-                 else f"{r['agreeing']:,} of {r['tiles']:,}"),
-            show(record, lambda r: None if r["largest_loss"] is None
-                 else f"{r['largest_loss']:.1e}"),
-        ]
-        for record in facts.agreement
-    ]  # fmt: skip
-    page.table(["contestant", "case", "pattern", "agreeing", "largest loss"], rows, left=3)
-    ran = [record for record in facts.agreement if record["agreeing"] is not None]
-    off = [record for record in ran if record["agreeing"] != record["tiles"]]
-    if off:
-        page.bullets(
-            f"{label(facts, r['contestant'])} misses the optimum of "
-            f"{number(r['tiles'] - (r['agreeing'] or 0))} tiles in {r['pattern']} "
-            f"on {plain(r['case'])}."
-            for r in off
-        )
-    elif ran:
-        agreed = labels(facts, dict.fromkeys(record["contestant"] for record in ran))
-        page.say(f"On every tile that they solved, these reach the optimum: {agreed}.")
-    exact = [name for name in facts.names if facts.contestants[name]["exact"]]
-    page.bullets(
-        gaps(facts, facts.agreement, lambda r: f"{r['pattern']} on {plain(r['case'])}", exact)
-    )

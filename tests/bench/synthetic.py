@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from masksolve.bench.results import QUANTILES, Results
+from masksolve.bench.results import FORMAT, QUANTILES, Results
 
 PATTERNS = ("1:4", "2:4", "2:8", "4:8", "8:16", "16:32", "32:64")
 SIZES = tuple(2**k for k in range(4, 15))
@@ -60,7 +60,7 @@ def results(seed: int = 0) -> Results:
     """Make a whole file: statuses of all kinds, rivals, and a user's own solver."""
     rng = np.random.default_rng(seed)
     return {
-        "format": 1,
+        "format": FORMAT,
         "machine": {
             "cpu": "Made-up CPU", "cores": 2, "memory_bytes": 8 * 2**30, "platform": "Linux",
             "commit": "0123456789", "date": "2026-01-02 03:04",
@@ -94,7 +94,7 @@ def only(whole: Results, **names: str) -> Results:
 def empty() -> Results:
     """Make a file in which nothing ran."""
     return {
-        "format": 1, "machine": {}, "versions": {}, "settings": {}, "contestants": [],
+        "format": FORMAT, "machine": {}, "versions": {}, "settings": {}, "contestants": [],
         "cases": [], "timings": [], "quality": [], "agreement": [], "training": [],
     }  # fmt: skip
 

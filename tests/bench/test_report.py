@@ -180,6 +180,7 @@ def test_where_we_lose_is_counted(whole, page):
         and r["median"] < best[r["section"], r["pattern"], r["cores"], r["rows"]]
     ]
     assert f"**bi_nm** is faster in {len(faster)} of its" in lost
+    assert "Its mean loss in 32:64 is" in lost
 
 
 def test_nothing_lost_is_said_too(whole, words):
@@ -201,6 +202,10 @@ def test_an_exact_that_loses_is_told(whole, words):
 
 def test_disagreement_is_told(page):
     text = section(page, "## Agreement of the exact methods")
+    (table,) = tables(text)
+    row = next(row for row in table if name_of(row) == "PuLP + CBC")
+    assert row["4:8"] == "10,997 of 11,000 (2.0e-04)"
+    assert row["2:4"] == "11,000 of 11,000 (1.0e-12)"
     assert "PuLP + CBC misses the optimum of 3 tiles in 4:8 on int8 grid." in text
 
 
@@ -331,6 +336,20 @@ def test_the_solver_of_the_page_is_a_contestant(page, tmp_path):
         _JOINED.pop("my solver", None)
 
 
+def test_the_commands_of_the_page_are_commands(page, capsys):
+    from masksolve.cli.main import main
+
+    commands = re.search(r"```sh\n(.+?)```", page, re.DOTALL)[1].splitlines()
+    assert len(commands) == 4
+    for command in commands:
+        words = command.split("#")[0].split()[1:]
+        subcommand = [word for word in words[:2] if word.isalpha()]
+        with pytest.raises(SystemExit):
+            main([*subcommand, "--help"])
+        told = capsys.readouterr().out
+        assert all(word in told for word in words if word.startswith("--"))
+
+
 def test_front_holds_what_nothing_beats():
     points = [("slow", 3.0, 0.0), ("fast", 1.0, 0.1), ("worse", 2.0, 0.2), ("tie", 3.0, 0.0)]
     assert [name for name, _, _ in front(points)] == ["fast", "slow"]
@@ -363,6 +382,7 @@ def test_words():
         "-50",
     ]
     assert listing("abcd", most=2) == "a, b and 2 more"
+    assert listing(["a, b", "c", "d"]) == "a, b; c and d"
     assert listing("") == ""
     assert plain("min_cost_flow a|b *c* _d_\n<e>") == r"min_cost_flow a\|b \*c\* \_d\_ \<e\>"
 
