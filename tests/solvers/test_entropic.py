@@ -74,6 +74,24 @@ def test_many_rounds_end_on_the_constraints(at_most):
         assert at_most or (sums >= 3 - 1e-9).all()
 
 
+@pytest.mark.parametrize("at_most", [False, True])
+def test_doublings_change_the_way_not_the_end(at_most):
+    scores = np.random.default_rng(0).normal(size=(16, 6, 6))
+    ends = []
+    for doublings in (0, 2):
+        plans = np.empty(scores.shape)
+        project_tiles(scores, 2, at_most, 5.0, doublings, 20_000, 1e-13, plans)
+        ends.append(np.minimum(plans, 1.0))
+    np.testing.assert_allclose(*ends, rtol=1e-6, atol=1e-9)
+
+
+def test_columns_too_must_be_within_the_tolerance():
+    scores = np.tile([5.0, -5.0, -5.0], (1, 3, 1))  # rows have room, the first column not
+    plans = np.empty(scores.shape)
+    project_tiles(scores, 1, True, 20.0, 0, 1000, 1e-3, plans)
+    np.testing.assert_allclose(np.minimum(plans, 1.0)[0, :, 0], 1 / 3, rtol=1e-2)
+
+
 def test_a_tolerance_saves_rounds():
     scores = np.random.default_rng(0).random((16, 16))
     few, many = (solve(scores, "2:4", tolerance=t).stats["rounds"] for t in (0.1, 0.0))
