@@ -343,7 +343,7 @@ def repair(
         if not problem.at_most(box):
             before, steps = kept_scores(scores, tiles), 0
             if problem.pattern.transposable:
-                steps = fill_lines(scores, n, tiles)
+                steps = fill_lines(scores, n, False, tiles)
                 again = kept_scores(scores, tiles) < before
             else:
                 again = lines_short(tiles, n)

@@ -10,9 +10,9 @@ shrunk in total: r_i is at most `slack`, the inverse of all factors so far.
 y = exp(sharpness (s - u - v) / size), so squaring it doubles the sharpness and keeps
 the potentials u, v: that is how a tile starts soft and ends sharp, without a logarithm.
 
-No sum vanishes for exactly n: after a round every line has an entry y >= n / m^2, and
-no factor is outside [n / m, m^2]. Entries may over- or underflow, to infinity (kept for
-sure) or zero (last in line); never to NaN.
+For exactly n no sum vanishes: the first factors find y >= exp(-600), and after a round
+every line has an entry y >= n / m^2. Entries may over- or underflow, to infinity (kept
+for sure) or zero (last in line); never to NaN.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def random_masks(n: int, m: int, tries: int, seed: int) -> NDArray[np.bool_]:
         part = masks[first : first + step]
         scores = rng.random(part.shape)
         keep_heaviest(scores, n, False, part)
-        fill_lines(scores, n, part)
+        fill_lines(scores, n, False, part)
     for shift in range(1, min(m, tries)):
         masks[shift] = np.roll(masks[0], shift, axis=1)
     return masks

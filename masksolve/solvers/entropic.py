@@ -32,9 +32,9 @@ def solve_tiles(
 
     Ours: the sharpness counts in units of the tile's largest magnitude and doubles as it
     goes; a tile stops when it is within the tolerance; sixteen tiles share the vector
-    registers; every short line is filled, if need be by an exchange that loses score;
-    at-most-n, where potentials are held at 0 or above, only positive scores are kept
-    and no line is short.
+    registers; for exactly-n every short line is filled, if need be by an exchange that
+    loses score (the paper's must gain, and so do those for at-most-n); for at-most-n
+    potentials are held at 0 or above, and only positive scores are kept.
 
     Equal plans go in row-major order. ``counts["rounds"]`` adds up the rounds of all
     tiles, those counted in which a tile waited for its fifteen neighbours.
@@ -46,7 +46,7 @@ def solve_tiles(
     mask = np.empty(scores.shape, dtype=np.bool_)
     spent = project_tiles(scores, n, at_most, sharpness, doublings, rounds, tolerance, plans)
     round_plans(scores, plans, n, at_most, mask)
-    steps = 0 if at_most else fill_lines(scores, n, mask)
+    steps = fill_lines(scores, n, at_most, mask)
     return TileSolution(mask, counts={"rounds": spent, "exchanges": steps})
 
 

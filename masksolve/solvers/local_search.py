@@ -20,9 +20,10 @@ def solve_tiles(
 ) -> TileSolution:
     """Improve the start, or the greedy's mask, until no exchange of four entries does.
 
-    Short lines of an exactly-n pattern are filled first. For at-most-n adding, dropping
-    and moving an entry are exchanges too. An exchange counts as a gain if it is more
-    than 2**-49 of the tile's largest score, beyond what rounding could feign.
+    Short lines are filled first, those of at-most-n where that gains. For at-most-n
+    adding, dropping and moving an entry are exchanges too. An exchange counts as a gain
+    if it is more than 2**-49 of the tile's largest score, beyond what rounding could
+    feign.
 
     Rows take turns; each makes its best exchange with any other row as long as it has
     one. Among equal gains the first row, then the first columns, are taken.
@@ -36,7 +37,7 @@ def solve_tiles(
         keep_heaviest(scores, n, at_most, mask)
     else:
         mask = start.copy()
-    filled = 0 if at_most else fill_lines(scores, n, mask)
+    filled = fill_lines(scores, n, at_most, mask)
     return TileSolution(
         mask, counts={"filled": filled, "exchanges": exchange_tiles(scores, n, at_most, mask)}
     )

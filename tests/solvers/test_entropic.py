@@ -165,6 +165,13 @@ def test_loses_little_on_ordinary_weights(pattern):
     assert solve(weights, pattern, sharpness=20, doublings=0).objective < found
 
 
+@pytest.mark.parametrize("method", ["entropic", "local_search"])
+def test_equal_scores_fill_at_most_patterns_too(method):
+    for pattern in ("2:3,at-most", "5:17,at-most", "3:8,at-most"):
+        result = ms.solve(np.ones((34, 34)), pattern, method=method)
+        assert result.objective == ms.solve(np.ones((34, 34)), pattern).objective
+
+
 def test_a_tile_does_not_wait_for_its_neighbours():
     rng = np.random.default_rng(0)
     tile = rng.random((8, 8))
