@@ -1,14 +1,14 @@
 """Integer programming through a modeller: PuLP, and the CBC that comes with it.
 
-So the masks of Hubara et al. 2021 (arXiv:2102.08124) that train no further are found in
-their published code: one model a tile, m * m binary variables, 2 m equations, and a pool of
-processes. Writing, starting CBC and reading take most of that time.
+This is how the published code of Hubara et al. 2021 (arXiv:2102.08124) finds the masks of
+trained networks: one model a tile, m * m variables that are 0 or 1, 2 m equations, and a
+pool of processes. Writing the model, starting CBC and reading the answer take most of it.
 
-Ours shares it between tiles: they stand side by side in one model of about a thousand
-variables, whose equations are built once and whose objective changes. It is 5 times
-as fast in 4:8, and larger models were slower. CBC's search for cuts and heuristics, and its
-preprocessing, are off: the first relaxation is integral, so that they only cost. Two models
-at a time gained nothing on two cores, so there is no pool.
+Ours shares that between tiles: they stand side by side in one model of about a thousand
+variables, whose equations are built once and whose objective changes. In 4:8 that is 5
+times as fast, and larger models were slower. CBC's cuts, heuristics and preprocessing are
+off: the first relaxation is integral, so that they only cost. Two models at a time gained
+little on two cores, so there is no pool.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["pulp_cbc"]
 
 VARIABLES = 1024
 BITS = 10
-"""Scores up to 1024, far above CBC's absolute tolerances of 1e-7; it reads 12 digits."""
+"""Scores up to 1024, far above CBC's absolute tolerances of 1e-7."""
 
 
 @contestant(

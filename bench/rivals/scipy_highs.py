@@ -2,13 +2,13 @@
 
 The equations of rows and columns are totally unimodular: the corners of the linear
 program are masks, and the simplex method ends at a corner. So `linprog` is enough. `milp`
-on binary variables finds the same and takes two to five times as long; it would
-also stop within a relative gap of 1e-4, its default.
+on binary variables finds the same in two to three times the time; by default it would also
+stop at a relative gap of 1e-4.
 
-One sparse, block-diagonal program of about two thousand variables holds many tiles: in
-2:4 that is ten times as fast as a program a tile, in 16:32 as fast. Larger ones
-are slower again. Presolve is off, as it finds nothing here and takes a third of the time;
-the interior-point method took a third longer than the simplex. Threads gained nothing.
+One sparse, block-diagonal program of about two thousand variables holds many tiles. In
+2:4 that is ten times as fast as a program a tile, in 16:32 just as fast; larger programs
+are slower again. Presolve is off: it finds nothing here and takes a third of the time. The
+interior-point method took a third longer than the simplex. Threads gained nothing.
 """
 
 from __future__ import annotations

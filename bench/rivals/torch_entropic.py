@@ -8,7 +8,7 @@ adds one entry to each and gives up the one where they cross.
 
 Plan times correction is the start with its rows and columns scaled, so the two need not be
 told apart: one matrix is scaled in place, and a second is its cut. These are the iterates
-of the paper; on logarithms with the correction apart they took 5 to 10 times as long. Tiles
+of the paper; on logarithms, with the correction apart, they took 4 to 20 times as long. Tiles
 come last in memory, so that every sum runs along contiguous numbers.
 
 We know the paper's algorithm from its abstract and from summaries, not from its code, and
