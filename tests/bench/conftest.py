@@ -1,0 +1,3 @@
+"""What a suite's user writes is read as files, not collected."""
+
+collect_ignore = ["solvers.py"]
