@@ -19,8 +19,10 @@ DENSE = "dense"
 MODULES = ("torch", "sklearn")
 WEIGHTS = 512 * 512 + 512 * 64
 """Masked weights of the network: to tell beforehand who would take too long."""
-STEPS = 20
-"""Steps of a call where masks are never renewed."""
+STEPS = 40
+"""Steps of a call: all loops alike, so that setting off costs them the same,"""
+RENEWALS = 1.0
+"""but no more than so many seconds of renewals, if there is more than one."""
 
 
 def time_training(contest: Contest) -> list[Training]:
@@ -41,9 +43,9 @@ def time_training(contest: Contest) -> list[Training]:
         contest.tick(contestant.name)
         trouble = _blank(contestant.name, pattern, None)
         with noting(trouble):
-            _refuse(contest, contestant, pattern)
-            mine = list(_ready(contest, contestant, pattern))
-            turns += mine
+            turns += _ready(
+                contest, contestant, pattern, _renewal(contest, contestant, pattern)
+            )
         if trouble["status"] != "ok":
             found.append(trouble)
     take_turns(contest, turns)
@@ -56,8 +58,8 @@ def time_training(contest: Contest) -> list[Training]:
     return found + records
 
 
-def _refuse(contest: Contest, contestant: Contestant, pattern: ms.Pattern) -> None:
-    """Tell who cannot take part, before anything is set up."""
+def _renewal(contest: Contest, contestant: Contestant, pattern: ms.Pattern) -> float:
+    """Foretell the seconds of a renewal; tell who cannot take part before it is set up."""
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise Failure("missing", needs(missing))
@@ -67,9 +69,12 @@ def _refuse(contest: Contest, contestant: Contestant, pattern: ms.Pattern) -> No
     expected = per_tile * WEIGHTS / pattern.m**2
     if expected > contest.settings.training_patience:
         raise Failure("too slow", f"about {expected:.2g} s a renewal expected")
+    return expected
 
 
-def _ready(contest: Contest, contestant: Contestant, pattern: ms.Pattern) -> list[Turn]:
+def _ready(
+    contest: Contest, contestant: Contestant, pattern: ms.Pattern, renewal: float
+) -> list[Turn]:
     """Set up every loop of a contestant: dense (once in all), never, every k steps."""
     turns = []
     kinds: list[tuple[str, int | None]] = [
@@ -79,9 +84,11 @@ def _ready(contest: Contest, contestant: Contestant, pattern: ms.Pattern) -> lis
         kinds.append((DENSE, None))
     for name, every in kinds:
         turn = Turn(contestant, _blank(name, pattern, every), f"{name}, every {every}")
-        masks = name != DENSE
+        steps = STEPS
+        if every is not None:
+            steps = every * max(1, min(STEPS // every, int(RENEWALS / renewal)))
         contest.crew.ask(
-            contestant, "train", turn.call, str(pattern), every, every or STEPS, masks,
+            contestant, "train", turn.call, str(pattern), every, steps, name != DENSE,
             limit=START_LIMIT,
         )  # fmt: skip
         turn.calibrate(contest)

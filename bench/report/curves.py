@@ -84,14 +84,14 @@ def draw_patterns(facts: Facts) -> Figure | None:
 
 
 def draw_cores(facts: Facts) -> Figure | None:
-    """Draw the time of a matrix against the cores it may use."""
+    """Draw the time of a tile against the cores that a contestant may use."""
     panels: dict[str, Lines] = {}
     for record in sorted(facts.timed("cores"), key=lambda record: record["cores"]):
-        title = f"{record['pattern']}, {record['rows']} x {record['columns']}"
-        panel = panels.setdefault(title, Lines(title))
-        panel.add(record["contestant"], record["cores"], record["median"], f"{record['cores']}")
-    return _draw(facts, list(panels.values()), "Time for a whole matrix, by cores", "cores",
-                 "time (log)", duration)  # fmt: skip
+        panel = panels.setdefault(record["pattern"], Lines(record["pattern"]))
+        cores = record["cores"]
+        panel.add(record["contestant"], cores, per_tile(record), f"{cores}")
+    return _draw(facts, list(panels.values()), "Time for one tile, by cores", "cores",
+                 "time a tile (log)", duration)  # fmt: skip
 
 
 def _draw(

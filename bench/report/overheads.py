@@ -57,7 +57,7 @@ def draw_overheads(
         axes.set_ylim(bars - 0.4, -0.6)
         axes.set_xscale("symlog", linthresh=1.0)
         axes.set_xlim(200 * low, 3000 * high)
-        ticks = [tick for tick in (0, 1, 10, 100, 1000, 10_000) if tick <= 200 * high]
+        ticks = [tick for tick in (0, 10, 1000, 100_000) if tick <= 200 * high]
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.minorticks_off()
         axes.set_xlabel("added to a step, %")
@@ -69,9 +69,8 @@ def _bar(
     axes: Axes, row: int, facts: Facts, pattern: str, name: str, every: int, look: Look
 ) -> None:
     record = first(facts.training, name, every=every, pattern=pattern)
-    record = record or first(
-        facts.training, name, pattern=pattern
-    )  # what kept it from all loops
+    # What kept it from one kept it from all.
+    record = record or first(facts.training, name, pattern=pattern)
     if record is None or record["every"] != every or record["overhead"] is None:
         word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
         _value(axes, row, 0, word, FAINT)

@@ -60,7 +60,7 @@ def _matrices(page: Page, facts: Facts) -> None:
 
 def _cores(page: Page, facts: Facts) -> None:
     page.heading(3, "By cores")
-    page.picture("cores", "Time for a whole matrix, by cores", draw_cores(facts))
+    page.picture("cores", "Time for one tile, by cores", draw_cores(facts))
     records = sorted(facts.timed("cores"), key=lambda r: (key_of(r["pattern"]), r["cores"]))
     for pattern, case in dict.fromkeys((r["pattern"], r["case"]) for r in records):
         those = [r for r in records if (r["pattern"], r["case"]) == (pattern, case)]
