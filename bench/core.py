@@ -11,13 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +29,7 @@ from rich.table import Table
 import masksolve as ms
 
 from .encoder import encoder_layers
+from .machine import machine, versions
 
 FOLDER = Path("bench-output")
 SIDE = 4096
@@ -226,49 +224,6 @@ def encoder() -> dict[str, float]:
     return found
 
 
-def rivals(base: list[dict[str, Any]]) -> dict[str, float]:
-    """Time per 8:16 tile of other ways, in the same process."""
-    ours = next(r for r in base if (r["pattern"], r["scores"]) == ("8:16", "float32"))
-    tiles = np.abs(np.random.default_rng(0).standard_normal((4096, 16, 16), dtype=np.float32))
-    found = {"exact (ours)": ours["ns_per_tile"]}
-    few = tiles[:200]
-    (t,) = seconds(
-        lambda: [ms.solve(x, "8:16", method="min_cost_flow") for x in few], repeats=3
-    )
-    found["OR-Tools, one tile at a time"] = 1e9 * t / len(few)
-    if find_spec("torch") is None:
-        console.print("torch is not installed: the two torch rivals are missing")
-    else:
-        from .rivals.torch_entropic import entropic
-        from .rivals.torch_two_approx import two_approx
-
-        (t,) = seconds(lambda: entropic(tiles, 8), repeats=3)
-        found["entropic (TSENOR), torch"] = 1e9 * t / len(tiles)
-        (t,) = seconds(lambda: two_approx(tiles, 8), repeats=3)
-        found["2-approximation, vectorised, torch"] = 1e9 * t / len(tiles)
-    table = _table("8:16, all on this machine's cores", "method", "us/tile", "times ours")
-    for name, ns in found.items():
-        table.add_row(name, f"{ns / 1e3:.2f}", f"{ns / found['exact (ours)']:.0f}")
-    console.print(table)
-    return found
-
-
-def machine() -> dict[str, Any]:
-    """Name what was measured on."""
-    cpu = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), cpu)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return {
-        "cpu": cpu, "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(),
-        "numpy": np.__version__, "numba": numba.__version__, "masksolve": ms.__version__,
-        "commit": commit,
-    }  # fmt: skip
-
-
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left")
     for k, column in enumerate(columns):
@@ -281,7 +236,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--largest", type=int, default=16384, help="largest side for growth")
     options = parser.parse_args()
-    found: dict[str, Any] = {"machine": machine()}
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "versions": versions(["masksolve", "numpy", "numba"]),
+    }
     console.print(", ".join(f"{k} {v}" for k, v in found["machine"].items()))
     found["speed"] = speed()
     found["neighbours"] = neighbours(found["speed"])
@@ -289,7 +247,6 @@ def main() -> None:
     found["verdicts"] = verdicts()
     found["growth"] = growth(options.largest)
     found["encoder"] = encoder()
-    found["rivals"] = rivals(found["speed"])
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / "core.json"
     path.write_text(json.dumps(found, indent=1))
