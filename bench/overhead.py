@@ -48,7 +48,8 @@ def time_training(contest: Contest) -> list[Training]:
             )
         if trouble["status"] != "ok":
             found.append(trouble)
-    take_turns(contest, turns)
+    # Loop by loop, so that each comes after another process: in a row the later ones gain.
+    take_turns(contest, sorted(turns, key=lambda turn: turn.call))
     records: list[Training] = [turn.record for turn in turns]  # type: ignore[misc]
     still = {r["contestant"]: r["median"] for r in records if r["every"] is None}
     for record in records:
@@ -83,7 +84,8 @@ def _ready(
     if contestant.name == "exact":
         kinds.append((DENSE, None))
     for name, every in kinds:
-        turn = Turn(contestant, _blank(name, pattern, every), f"{name}, every {every}")
+        call = DENSE if name == DENSE else f"every {every}"
+        turn = Turn(contestant, _blank(name, pattern, every), call)
         steps = STEPS
         if every is not None:
             steps = every * max(1, min(STEPS // every, int(RENEWALS / renewal)))

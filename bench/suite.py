@@ -67,7 +67,7 @@ def run(
         "format": FORMAT,
         "machine": before,
         "versions": versions([*PACKAGES, *(name for c in chosen for name in c.needs)]),
-        "settings": asdict(settings),
+        "settings": asdict(settings) | {"cases": list(settings.cases or CASES)},
         "contestants": [_about(contestant) for contestant in chosen],
         "cases": [_about_case(CASES[name]) for name in settings.cases or CASES],
         "timings": sizes + patterns + cores,

@@ -50,5 +50,5 @@ def _agreeing(facts: Facts, name: str, pattern: str) -> str:
         return show(first(mine, name), lambda record: None)
     agreeing, tiles = sum(r["agreeing"] or 0 for r in ran), sum(r["tiles"] for r in ran)
     losses = [r["largest_loss"] for r in ran if r["largest_loss"] is not None]
-    largest = f" ({max(losses):.1e})" if losses else ""
+    largest = f" ({max(losses):.2g})" if losses else ""
     return f"{agreeing:,} of {tiles:,}{largest}"
