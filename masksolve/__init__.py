@@ -9,6 +9,7 @@
 True
 """
 
+from masksolve import diversity
 from masksolve.checks import check_mask, is_valid
 from masksolve.errors import (
     FileFormatError,
@@ -19,6 +20,8 @@ from masksolve.errors import (
     UnknownMethod,
 )
 from masksolve.pattern import Pattern
+from masksolve.planning.forecast import plan
+from masksolve.planning.result import Plan, PlanRow
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solve import certify, repair, solve
 from masksolve.solvers import METHODS, Method, Option
@@ -38,14 +41,18 @@ __all__ = [
     "Method",
     "Option",
     "Pattern",
+    "Plan",
+    "PlanRow",
     "Status",
     "StoredMask",
     "TileResults",
     "UnknownMethod",
     "certify",
     "check_mask",
+    "diversity",
     "is_valid",
     "load_masks",
+    "plan",
     "repair",
     "save_masks",
     "solve",
