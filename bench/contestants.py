@@ -48,6 +48,7 @@ class Contestant:
         ``solve(scores, n) -> masks`` for ``takes="tiles"``: scores float32 >= 0 and masks
         bool, both of shape (t, m, m). ``solve(scores, n, m) -> mask`` for
         ``takes="matrix"``: both of the shape of a matrix whose sides are multiples of m.
+        The scores must be left as they are.
     reference : str
         Paper or library that it follows.
     exact : bool
@@ -76,7 +77,14 @@ class Contestant:
 
     def missing(self) -> list[str]:
         """List the modules that it needs and that are not installed."""
-        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+        return [name for name in self.needs if not _is_there(name)]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # what it is a part of
+        return False
 
 
 _JOINED: dict[str, Contestant] = {}
@@ -88,7 +96,7 @@ def contestant(
     reference: str,
     exact: bool = False,
     takes: Literal["tiles", "matrix"] = "tiles",
-    needs: Sequence[str] = (),
+    needs: Sequence[str] | str = (),
     quirks: str = "",
     fits: Callable[[int, int], bool] = _any_pattern,
 ) -> Callable[[Function], Function]:
@@ -100,14 +108,17 @@ def contestant(
     Raises
     ------
     ValueError
-        If the name is taken.
+        If the name is taken, or ``takes`` is neither.
     """
+    if takes not in ("tiles", "matrix"):
+        raise ValueError(f"takes={takes!r}: expected 'tiles' or 'matrix'")
+    modules = (needs,) if isinstance(needs, str) else tuple(needs)
     if name in _JOINED or name in ms.METHODS:
         raise ValueError(f"there is a contestant {name!r} already")
 
     def join(function: Function) -> Function:
         _JOINED[name] = Contestant(
-            name, function, reference, exact, takes, tuple(needs), quirks, fits
+            name, function, reference, exact, takes, modules, quirks, fits
         )
         return function
 
@@ -168,7 +179,7 @@ def _read(file: Path) -> dict[str, Contestant]:
     before = set(_JOINED)
     try:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ms.InvalidInput(
             f"{file} does not run: {type(error).__name__}: {error}"
         ) from error

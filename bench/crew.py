@@ -91,7 +91,7 @@ class Crew:
     def __init__(self, files: Sequence[Path], limit: float) -> None:
         self.files, self.limit = files, limit
         self.members: dict[tuple[str, int], _Member] = {}
-        self._lost: dict[str, int] = {}
+        self._lost: dict[str, list[Failure]] = {}
 
     def ask(
         self,
@@ -109,8 +109,10 @@ class Crew:
             If it raised, died, or took too long and was killed.
         """
         name = contestant.name
-        if self._lost.get(name, 0) >= PATIENCE:
-            raise Failure("cut off", f"withdrawn: its process was lost {PATIENCE} times")
+        lost = self._lost.setdefault(name, [])
+        if len(lost) >= PATIENCE:
+            why = f"withdrawn after {PATIENCE} lost processes: {lost[-1].reason}"
+            raise Failure(lost[-1].status, why)
         key = (name, cores or all_cores())
         member = self.members.get(key)
         try:
@@ -119,9 +121,9 @@ class Crew:
             with suppress(BrokenPipeError):  # it died meanwhile: receive says how
                 member.pipe.send((command, *arguments))
             return member.receive(limit or self.limit)
-        except Failure:
+        except Failure as failure:
             if member is None or not member.process.is_alive():
-                self._lost[name] = self._lost.get(name, 0) + 1
+                lost.append(failure)
             raise
 
     def dismiss(self, cores: int | None = None) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
 from masksolve.errors import FileFormatError
 from masksolve.storage.atomic import whole_file
@@ -201,9 +201,23 @@ def load_results(path: Path) -> Results:
         raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError:  # also what is not text
         raise FileFormatError(f"{path} is no result file: expected JSON") from None
-    keys = Results.__annotations__
+    keys = get_type_hints(Results)
     if not isinstance(found, dict) or found.get("format") != FORMAT or set(keys) - set(found):
         raise FileFormatError(
             f"{path} is no result file: expected one that masksolve bench wrote ({FORMAT!r})"
         )
+    for key, kind in keys.items():
+        if not _holds(found[key], kind):
+            raise FileFormatError(f"{path} is damaged: its {key} are not what they should be")
     return found  # type: ignore[return-value]
+
+
+def _holds(value: Any, kind: Any) -> bool:
+    """Tell whether a value is of a field's kind; of a record only its keys are looked at."""
+    if get_origin(kind) is not list:
+        return isinstance(value, get_origin(kind) or kind)
+    (record,) = get_args(kind)
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and not set(record.__annotations__) - set(entry)
+        for entry in value
+    )

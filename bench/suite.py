@@ -39,7 +39,8 @@ def run(
     files : sequence of Path
         Python files with users' contestants.
     only : sequence of str
-        Names of contestants, to which the exact method is added; default: all.
+        Names of contestants, to which the exact method is added, and those of the files
+        unless some of them are named; default: all.
     progress : callable
 
     Raises
@@ -50,8 +51,12 @@ def run(
     known = contestants(files)
     for name in only:
         if name not in known:
-            raise ms.InvalidInput(f"no contestant {name!r}; there are {', '.join(known)}")
+            raise ms.InvalidInput(f"no contestant {name!r}; there are: {'; '.join(known)}")
+    brought = set(known) - set(contestants())
+    if not brought.intersection(only):  # who brings a file wants it run
+        only = (*only, *brought) if only else ()
     chosen = [c for c in known.values() if not only or c.name in (*only, "exact")]
+    cases = [CASES[name] for name in settings.cases or CASES]
     before = machine()
     with tempfile.TemporaryDirectory() as folder:
         with Crew(files, settings.limit) as crew:
@@ -66,15 +71,19 @@ def run(
     return {
         "format": FORMAT,
         "machine": before,
-        "versions": versions([*PACKAGES, *(name for c in chosen for name in c.needs)]),
-        "settings": asdict(settings) | {"cases": list(settings.cases or CASES)},
+        "versions": versions([*PACKAGES, *_needed(chosen), *_needed(cases)]),
+        "settings": asdict(settings) | {"cases": [case.name for case in cases]},
         "contestants": [_about(contestant) for contestant in chosen],
-        "cases": [_about_case(CASES[name]) for name in settings.cases or CASES],
+        "cases": [_about_case(case) for case in cases],
         "timings": sizes + patterns + cores,
         "quality": quality,
         "agreement": agreement,
         "training": training,
     }
+
+
+def _needed(those: Sequence[Contestant] | Sequence[Case]) -> list[str]:
+    return [module for one in those for module in one.needs]
 
 
 def _about(contestant: Contestant) -> ContestantRecord:

@@ -71,6 +71,7 @@ class _Worker:
         )  # fmt: skip
         self.values = 0
         self.calls: dict[str, tuple[Callable[[], Any], int]] = {}
+        self.scores: NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
         self.shape = (0, 0)
         self.m = 0
 
@@ -80,9 +81,11 @@ class _Worker:
         scores.max()  # bring it into memory
         self.shape, self.m = scores.shape, m
         if self.contestant.takes == "matrix":
+            self.scores = scores
             call = partial(self.contestant.solve, scores, n, m)
         else:
-            call = partial(self.contestant.solve, to_tiles(scores, m), n)
+            self.scores = to_tiles(scores, m)
+            call = partial(self.contestant.solve, self.scores, n)
         self.calls = {"solve": (call, 1)}
 
     def train(
@@ -133,7 +136,10 @@ class _Worker:
     def mask(self, path: Path) -> None:
         """Write the mask as a matrix of bool."""
         function, _ = self.calls["solve"]
+        before = self.scores.copy()
         found = np.asarray(function())
+        if not np.array_equal(before, self.scores):
+            raise ValueError("changed the scores that it was given")
         tiled = self.contestant.takes == "tiles"
         rows, columns = self.shape
         tiles = rows * columns // self.m**2

@@ -56,7 +56,7 @@ def write_report(
         add_glance(page, facts)
         add_people(page, facts)
         add_setting(page, facts)
-        add_speed(page, facts)
+        add_speed(page, facts, published)
         add_quality(page, facts)
         add_agreement(page, facts)
         add_training(page, facts, published)

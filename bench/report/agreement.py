@@ -5,7 +5,7 @@ from __future__ import annotations
 from .cells import gaps, label, labels, show
 from .facts import Facts, first, key_of
 from .page import Page
-from .words import listing, number, plain
+from .words import listing, plain
 
 __all__ = ["add_agreement"]
 
@@ -34,7 +34,7 @@ def add_agreement(page: Page, facts: Facts) -> None:
         page.say(f"On every tile that they solved, these reach the optimum: {agreed}.")
     missed = [
         f"{label(facts, r['contestant'])} misses the optimum of "
-        f"{number(r['tiles'] - (r['agreeing'] or 0))} tiles in {r['pattern']} on "
+        f"{r['tiles'] - (r['agreeing'] or 0):,} tiles in {r['pattern']} on "
         f"{plain(r['case'])}."
         for r in off
     ]

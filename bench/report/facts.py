@@ -142,9 +142,12 @@ class Facts:
         return first(self.timed("pattern"), name, pattern=pattern, case=self.case)
 
     def loss(self, name: str, pattern: str) -> float | None:
-        """Find the mean loss on the case whose times are shown; none below the tolerance."""
+        """Find the mean loss on the case whose times are shown; 0 below the tolerance.
+
+        Masks that break the pattern have none.
+        """
         record = first(self.quality, name, pattern=pattern, case=self.case)
-        mean = record["loss_mean"] if record else None
+        mean = record["loss_mean"] if record and record["status"] == "ok" else None
         return 0.0 if mean is not None and abs(mean) <= TOLERANCE else mean
 
     def beside(

@@ -10,7 +10,7 @@ from .cells import label, labels, show
 from .facts import REFERENCE, Facts, first, per_tile, shape
 from .page import Page
 from .pareto import draw_pareto, front, standings
-from .words import TOLERANCE, bytes_, duration, factor, listing, percent, plain
+from .words import STATUS, TOLERANCE, bytes_, duration, factor, listing, percent, plain
 
 __all__ = ["add_glance"]
 
@@ -145,7 +145,12 @@ def _price(facts: Facts, record: Timing) -> str:
     """Say what being faster or smaller costs in quality."""
     loss = facts.loss(record["contestant"], record["pattern"])
     if loss is None:
-        return ""
+        judged = first(
+            facts.quality, record["contestant"], pattern=record["pattern"], case=facts.case
+        )
+        if judged is None or judged["status"] == "ok":
+            return ""
+        return f" Its masks in {record['pattern']}: {STATUS[judged['status']]}."
     return f" Its mean loss in {record['pattern']} is {percent(loss)} %."
 
 
@@ -191,7 +196,9 @@ def _better(facts: Facts) -> list[str]:
         above = [
             record
             for record in facts.quality
-            if record["contestant"] == name and (record["loss_mean"] or 0) < -TOLERANCE
+            if record["contestant"] == name
+            and record["status"] == "ok"
+            and (record["loss_mean"] or 0) < -TOLERANCE
         ]
         if above:
             most = min(above, key=lambda record: record["loss_mean"] or 0)
@@ -203,6 +210,6 @@ def _better(facts: Facts) -> list[str]:
                 + (f", with {short} % of its lines short of n. " if short else ". ")
                 + "Scores can be higher where lines may hold fewer: its loss is negative there."
             )
-    ran = sum(record["loss_mean"] is not None for record in facts.quality)
+    ran = sum(r["loss_mean"] is not None and r["status"] == "ok" for r in facts.quality)
     nothing = f"Nothing keeps more than `{REFERENCE}` in any of {ran} measured losses."
     return found or [nothing]

@@ -42,7 +42,8 @@ def draw_losses(facts: Facts) -> Figure | None:
         quantiles = [
             loss
             for record in records.values()
-            for loss in (*((record and record["loss_quantiles"]) or ()), _mean(record))
+            if record and record["status"] == "ok"
+            for loss in (*(record["loss_quantiles"] or ()), record["loss_mean"] or 0.0)
         ]
         lanes = Lanes(quantiles, width=0.9)
         lanes.horizontal(axes)
@@ -60,10 +61,6 @@ def draw_losses(facts: Facts) -> Figure | None:
     return figure
 
 
-def _mean(record: Quality | None) -> float:
-    return (record["loss_mean"] if record else None) or 0.0
-
-
 def _rank(facts: Facts, name: str) -> float:
     """Order rows by the mean loss in the headline's pattern; the unmeasured come last."""
     loss = facts.loss(name, facts.headline) if facts.headline else None
@@ -72,7 +69,7 @@ def _rank(facts: Facts, name: str) -> float:
 
 def _row(axes: Axes, row: int, record: Quality | None, look: Look, lanes: Lanes) -> None:
     quantiles = record["loss_quantiles"] if record else None
-    if record is None or quantiles is None:
+    if record is None or quantiles is None or record["status"] != "ok":
         word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
         axes.text(lanes.bottom + 0.1, row, word, size=7.5, color=FAINT, va="center",
                   style="italic")  # fmt: skip

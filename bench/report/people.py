@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..results import Status
 from .cells import label
 from .facts import Facts
 from .page import Page
 from .words import STATUS, bytes_, listing, plain
 
 __all__ = ["add_people", "add_setting"]
+
+TROUBLE: tuple[Status, ...] = ("failed", "cut off", "invalid")
 
 
 def add_people(page: Page, facts: Facts) -> None:
@@ -35,7 +38,6 @@ def add_people(page: Page, facts: Facts) -> None:
 
 def _person(facts: Facts, name: str) -> list[str]:
     record = facts.contestants[name]
-    status = STATUS[record["status"]]
     return [
         label(facts, name),
         "yes" if record["exact"] else "no",
@@ -43,8 +45,22 @@ def _person(facts: Facts, name: str) -> list[str]:
         plain(record["guarantee"]) or "none stated",
         plain(record["reference"]) or "-",
         plain(record["quirks"]) or "-",
-        f"{status}: {plain(record['reason'])}" if record["reason"] else status,
+        _status(facts, name),
     ]
+
+
+def _status(facts: Facts, name: str) -> str:
+    """Say whether it ran, and what went wrong anywhere; "too slow" is for the tables."""
+    record = facts.contestants[name]
+    if record["status"] != "ok":
+        why = f": {plain(record['reason'])}" if record["reason"] else ""
+        return STATUS[record["status"]] + why
+    records = (*facts.timings, *facts.quality, *facts.agreement, *facts.training)
+    met = {r["status"] for r in records if r["contestant"] == name}
+    wrong = [STATUS[status] for status in TROUBLE if status in met]
+    if not wrong:
+        return STATUS["ok"]
+    return f"ran; elsewhere {listing(wrong)}" if "ok" in met else listing(wrong)
 
 
 def _cases(page: Page, facts: Facts) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..published import Published
 from ..results import Timing
 from .cells import gaps, label, labels, show
 from .curves import draw_cores, draw_memory, draw_patterns, draw_sizes
@@ -16,7 +17,7 @@ __all__ = ["add_speed"]
 Value = Callable[[Timing], float | None]
 
 
-def add_speed(page: Page, facts: Facts) -> None:
+def add_speed(page: Page, facts: Facts, published: Sequence[Published] = ()) -> None:
     """Add everything that was timed."""
     page.heading(2, "Time and memory")
     page.say(
@@ -24,7 +25,7 @@ def add_speed(page: Page, facts: Facts) -> None:
         f"many times that of `{REFERENCE}` it is. A cell without a figure says why."
     )
     _tiles(page, facts)
-    _matrices(page, facts)
+    _matrices(page, facts, published)
     _cores(page, facts)
     _memory(page, facts)
 
@@ -45,7 +46,7 @@ def _tiles(page: Page, facts: Facts) -> None:
         page.bullets(gaps(facts, those, lambda record: record["pattern"]))
 
 
-def _matrices(page: Page, facts: Facts) -> None:
+def _matrices(page: Page, facts: Facts, published: Sequence[Published]) -> None:
     page.heading(3, "By size")
     page.picture("sizes", "Time for a whole matrix, by its size", draw_sizes(facts))
     records = sorted(facts.timed("size"), key=lambda r: (r["rows"] * r["columns"], r["rows"]))
@@ -56,6 +57,25 @@ def _matrices(page: Page, facts: Facts) -> None:
         page.say(f"Time for a whole matrix in {pattern}, case *{plain(case)}*:")
         _table(page, facts, those, "size", sizes, _median, duration, shape)
         page.bullets([_growth(those), *gaps(facts, those, shape)])
+    _printed(page, [figure for figure in published if figure.quantity == "time"])
+
+
+def _printed(page: Page, published: Sequence[Published]) -> None:
+    """Set beside them what papers print for such matrices."""
+    for paper, pattern in dict.fromkeys((f.paper, f.pattern) for f in published):
+        those = [f for f in published if (f.paper, f.pattern) == (paper, pattern)]
+        methods = []
+        for method, hardware in dict.fromkeys((f.method, f.hardware) for f in those):
+            times = listing(
+                f"{f.value:g} {plain(f.unit)} on {plain(f.size)}"
+                for f in those
+                if (f.method, f.hardware) == (method, hardware)
+            )
+            methods.append(f"{plain(method)} ({plain(hardware)}) {times}")
+        page.say(
+            f"As printed by {plain(paper)}, on their machines, in {pattern} "
+            f"({plain(those[0].where)}): {'; '.join(methods)}. None of it was measured here."
+        )
 
 
 def _cores(page: Page, facts: Facts) -> None:
@@ -86,7 +106,8 @@ def _memory(page: Page, facts: Facts) -> None:
         those = [record for record in records if record["case"] == case]
         patterns = sorted({record["pattern"] for record in those}, key=key_of)
         page.say(
-            f"Peak memory of a call, input aside, in bytes a weight, case *{plain(case)}*:"
+            f"Peak memory of a call, input aside, in bytes a weight, case *{plain(case)}*. "
+            "Memory of other processes, such as PuLP's CBC, is not counted:"
         )
         _table(page, facts, those, "pattern", patterns, _per_weight, number)
     sized = [record for record in facts.timed("size") if record["pattern"] == facts.headline]

@@ -159,9 +159,9 @@ def _validity(facts: Facts, name: str) -> str:
 
 
 def _always_full(facts: Facts, name: str) -> bool:
-    shares = [r["short_lines"] for r in facts.quality if r["contestant"] == name]
-    known = [share for share in shares if share is not None]
-    return bool(known) and max(known) == 0
+    mine = [r for r in facts.quality if r["contestant"] == name]
+    known = [r for r in mine if r["short_lines"] is not None]
+    return bool(known) and all(r["status"] == "ok" and r["short_lines"] == 0 for r in known)
 
 
 def _bounds(page: Page, facts: Facts) -> None:

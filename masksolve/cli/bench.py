@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from rich.console import Console
@@ -40,15 +41,16 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME",
-        help="this contestant, beside exact (may be given again); default: all",
+        help="this contestant, beside exact and the solvers of your files (may be given "
+        "again; names of yours leave out your others); default: all",
     )  # fmt: skip
-    _out(parser, f"where results and report go; default: {FOLDER}")
+    _out(parser, "where results and report go", FOLDER)
     parser.set_defaults(run=_run)
     parts = parser.add_subparsers(metavar="report | compare")
 
     report = parts.add_parser("report", help="turn a result file into pages and pictures")
     report.add_argument("results", type=Path, metavar="RESULTS.json")
-    _out(report, f"where the pages go; default: {FOLDER}")
+    _out(report, "where the pages go")
     report.set_defaults(run=_report)
 
     compare = parts.add_parser("compare", help="put two result files side by side")
@@ -61,8 +63,10 @@ def add_commands(commands: Any) -> None:
     compare.set_defaults(run=_compare)
 
 
-def _out(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--out", type=Path, default=FOLDER, metavar="FOLDER", help=text)
+def _out(parser: argparse.ArgumentParser, text: str, default: Any = argparse.SUPPRESS) -> None:
+    """Add --out; a part of the command has no default, so as to keep what stands before it."""
+    parser.add_argument("--out", type=Path, default=default, metavar="FOLDER",
+                        help=f"{text}; default: {FOLDER}")  # fmt: skip
 
 
 @contextmanager
@@ -111,9 +115,13 @@ def _compare(options: argparse.Namespace) -> int:
         from masksolve.bench.compare import compare
         from masksolve.bench.results import load_results
     changes = compare(load_results(options.before), load_results(options.after))
+    if not changes:
+        print("the two files have no figure in common", file=sys.stderr)
     shown = [change for change in changes if options.all or change.clear]
     if options.json:
         print_json([change._asdict() for change in shown])
+        return 0
+    if not changes:
         return 0
     title = f"{len(shown)} of {len(changes)} figures that both files hold"
     print_table(
@@ -131,10 +139,13 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _make(folder: Path) -> None:
+    """Make the folder, and see that it can be written to: before hours of work, not after."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise FileFormatError(f"cannot make {folder}: {error.strerror or error}") from None
+        raise FileFormatError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
 @contextmanager

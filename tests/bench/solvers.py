@@ -50,6 +50,12 @@ def keeps_all(scores, n):
     return np.ones(scores.shape, dtype=bool)
 
 
+@contestant(name="changes scores", reference="a test")
+def changes_scores(scores, n):
+    scores[:] = 0
+    return diagonal(scores, n)
+
+
 @contestant(name="absent", reference="a test", needs=("no_such_module",))
 def absent(scores, n):
     raise AssertionError

@@ -45,6 +45,7 @@ def test_patterns_that_do_not_fit():
         ("x = 1\n", "defines no solver: expected a @contestant function"),
         ("1 / 0\n", "does not run: ZeroDivisionError: division by zero"),
         ("def f(:\n", "does not run: SyntaxError"),
+        ("raise SystemExit(3)\n", "does not run: SystemExit: 3"),
     ],
 )
 def test_files_that_are_none_get_one_sentence(tmp_path, text, complaint):
@@ -58,6 +59,22 @@ def test_files_that_are_none_get_one_sentence(tmp_path, text, complaint):
 def test_names_are_taken_once():
     with pytest.raises(ValueError, match="there is a contestant 'exact' already"):
         contestant(name="exact", reference="a test")
+
+
+def test_takes_is_one_of_two():
+    with pytest.raises(ValueError, match="takes='rows': expected 'tiles' or 'matrix'"):
+        contestant(name="of rows", reference="a test", takes="rows")
+
+
+@pytest.mark.parametrize("needs", ["no_such_module.part", ("no_such_module.part",)])
+def test_one_module_needs_no_list_and_may_be_part_of_another(tmp_path, needs):
+    file = tmp_path / "solver.py"
+    file.write_text(
+        "from masksolve.bench import contestant\n"
+        f"@contestant(name='{len(needs)} needs', reference='a test', needs={needs!r})\n"
+        "def f(scores, n): ...\n"
+    )
+    assert contestants([file])[f"{len(needs)} needs"].missing() == ["no_such_module.part"]
 
 
 def test_rivals_can_be_listed_without_what_they_need():

@@ -83,6 +83,12 @@ def test_failures_are_told_in_one_sentence_and_the_next_question_is_answered(
         assert (failure.value.status, failure.value.reason) == ("failed", reason)
 
 
+def test_who_changes_the_scores_is_found_out(crew, matrix, tmp_path):
+    contestant = ready(crew, "changes scores", matrix)
+    with pytest.raises(Failure, match="ValueError: changed the scores that it was given"):
+        crew.ask(contestant, "mask", tmp_path / "mask.npy")
+
+
 def test_who_hangs_is_cut_off_and_some_times_are_enough(matrix):
     with Crew([SOLVERS], limit=1.0) as crew:
         for _ in range(PATIENCE):
@@ -91,7 +97,7 @@ def test_who_hangs_is_cut_off_and_some_times_are_enough(matrix):
                 crew.ask(contestant, "calibrate", "solve")
             assert failure.value.status == "cut off"
         started = time.perf_counter()
-        with pytest.raises(Failure, match="withdrawn: its process was lost 3 times"):
+        with pytest.raises(Failure, match="withdrawn after 3 lost processes: "):
             ready(crew, "hangs", matrix)
         assert time.perf_counter() - started < 1.0
         ready(crew, "prints", matrix)  # nobody else is harmed

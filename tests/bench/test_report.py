@@ -217,6 +217,31 @@ def test_broken_masks_are_told(whole, words):
     assert f"broken: columns in {record['pattern']} on {record['case']}" in text
 
 
+def test_broken_masks_win_nothing(whole, words):
+    other = copy.deepcopy(only(whole, pattern="4:8"))
+    mine = [r for r in other["quality"] if r["contestant"] == USER]
+    for record in mine:
+        record.update(status="invalid", columns_valid=False, loss_mean=-0.5, short_lines=0.0)
+    for record in other["timings"]:
+        if record["contestant"] == USER and record["median"]:
+            record["median"] = 1e-12
+    text = words(other)
+    user = plain(USER)
+    assert f"{user} is faster" in text
+    assert "Its masks in 4:8: invalid." in text
+    assert f"{user} keeps more" not in text
+    assert user not in re.search(r"4:8: on the front.*?\.", text).group(0)
+    assert user not in re.search(r"Every line of every mask.*", text).group(0)
+    row = next(r for r in tables(section(text, "### Others"))[0] if r["name"] == USER)
+    assert row["status"] == "ran; elsewhere invalid"
+
+
+def test_printed_times_stand_beside_ours(page):
+    text = section(page, "### By size")
+    assert "As printed by Meng et al. 2025, on their machines, in 8:16" in text
+    assert "TSENOR (NVIDIA H100) 0.08 s on 512 x 512 and 0.12 s on 8192 x 8192." in text
+
+
 def test_overheads_stand_beside_those_of_the_papers(whole, page):
     text = section(page, "## Overhead in training")
     (table,) = tables(text)

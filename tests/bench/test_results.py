@@ -20,7 +20,10 @@ TRAINING = {
 }  # fmt: skip
 QUALITY = {
     "contestant": "greedy", "status": "ok", "reason": "", "case": "normal", "pattern": "4:8",
-    "tiles": 64, "loss_mean": 0.01,
+    "tiles": 64, "proven": True, "optimum": 10.0, "kept": 9.9, "loss_mean": 0.01,
+    "loss_worst": 0.02, "loss_quantiles": [0.0] * 22, "at_optimum": 0.5,
+    "kept_ratio_worst": 0.98, "pruned_ratio_worst": 1.02, "short_lines": 0.0,
+    "rows_valid": True, "columns_valid": True,
 }  # fmt: skip
 RESULTS = {
     "format": FORMAT, "machine": {"cpu": "abacus"}, "versions": {}, "settings": {},
@@ -62,6 +65,22 @@ def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "results.json"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ms.FileFormatError, match="is no result file: expected"):
+        load_results(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("timings", "none"),
+        ("timings", [{k: v for k, v in TIMING.items() if k != "median"}]),
+        ("quality", [None]),
+        ("machine", []),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path, key, value):
+    path = tmp_path / "results.json"
+    save_results(RESULTS | {key: value}, path)
+    with pytest.raises(ms.FileFormatError, match=f"is damaged: its {key} are not"):
         load_results(path)
 
 

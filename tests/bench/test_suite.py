@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import masksolve as ms
-from masksolve.bench.results import load_results
+from masksolve.bench.results import load_results, save_results
 from masksolve.bench.settings import SIZES
 from masksolve.bench.suite import run
 from masksolve.cli.main import main
+
+from .synthetic import empty
 
 SOLVERS = Path(__file__).with_name("solvers.py")
 MINE = """\
@@ -142,6 +144,59 @@ def test_the_machine_and_versions_are_recorded(tiny):
     assert "hostname" not in json.dumps(results)
 
 
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """Write a file with two solvers."""
+    file = tmp_path_factory.mktemp("pair") / "my_solvers.py"
+    parts = [MINE.replace('"mine"', f'"{name}"') for name in ("first", "second")]
+    file.write_text("\n\n".join(parts))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["greedy"], {"exact", "greedy", "first", "second"}),
+        (["greedy", "first"], {"exact", "greedy", "first"}),
+    ],
+)
+def test_who_brings_a_solver_has_it_run(pair, names, expected, monkeypatch):
+    monkeypatch.setattr("masksolve.bench.suite.Contest", Stop)
+    with pytest.raises(Stop) as stop:
+        run(TINY, [pair], names)
+    assert set(stop.value.args) == expected
+
+
+class Stop(Exception):
+    """In place of a contest, and with the names of those who would take part."""
+
+    def __init__(self, contestants, *others):
+        super().__init__(*(contestant.name for contestant in contestants))
+        raise self
+
+
+def test_what_cannot_be_written_to_is_told_before_anything_is_measured(capsys, monkeypatch):
+    monkeypatch.setattr("masksolve.bench.suite.Contest", Stop)
+    assert main(["bench", "--out", "/proc/self"]) == 2
+    assert "cannot write to /proc/self" in capsys.readouterr().err
+
+
+def test_the_folder_may_be_named_before_the_part(tmp_path, capsys):
+    file = tmp_path / "results.json"
+    save_results(empty(), file)
+    out = tmp_path / "out"
+    assert main(["bench", "--out", str(out), "report", str(file)]) == 0
+    assert (out / "index.md").exists()
+
+
+def test_files_with_nothing_in_common_are_said_to_be(tmp_path, capsys):
+    file = tmp_path / "results.json"
+    save_results(empty(), file)
+    assert main(["bench", "compare", str(file), str(file)]) == 0
+    found = capsys.readouterr()
+    assert (found.out, found.err) == ("", "the two files have no figure in common\n")
+
+
 def test_a_solver_of_ten_lines_appears_in_the_report(tmp_path, capsys):
     assert len(MINE.splitlines()) < 10
     file = tmp_path / "my_solver.py"
@@ -171,12 +226,12 @@ def test_a_solver_of_ten_lines_appears_in_the_report(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--only", "nobody"], "no contestant 'nobody'; there are exact, "),
+        (["--only", "nobody"], "no contestant 'nobody'; there are: exact; "),
         (["--solver", "none.py"], "none.py is no Python file: expected one with a @contestant"),
         (["report", "none.json"], "cannot read none.json: No such file or directory"),
         (["compare", "none.json", "none.json"], "cannot read none.json"),
         (["--size", "huge"], "invalid choice: 'huge'"),
-        (["--out", "/dev/null/x"], "cannot make /dev/null/x"),
+        (["--out", "/dev/null/x"], "cannot write to /dev/null/x"),
     ],
 )
 def test_bad_input_gets_one_sentence(arguments, complaint, capsys, monkeypatch, tmp_path):
