@@ -13,7 +13,7 @@ from typing import TypeAlias
 from masksolve.errors import InvalidInput
 from masksolve.tiles import Box
 
-__all__ = ["Progress", "as_threads", "for_each_box"]
+__all__ = ["Progress", "as_threads", "for_each_box", "reporting"]
 
 Progress: TypeAlias = bool | Callable[[int, int], None]
 """False: silent. True: a bar on the terminal. A function: called with (done, total)."""
@@ -49,7 +49,7 @@ def for_each_box(
     """
     queue = _Queue(boxes)
     helpers = min(threads, len(boxes)) - 1
-    with _reporting(progress, queue.total) as report:
+    with reporting(progress, queue.total) as report:
         futures = [_pool(helpers).submit(queue.drain, work) for _ in range(helpers)]
         try:
             queue.drain(work, report)
@@ -119,7 +119,10 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def _reporting(progress: Progress, total: int) -> Iterator[Callable[[int], None]]:
+def reporting(
+    progress: Progress, total: int, unit: str = "tiles"
+) -> Iterator[Callable[[int], None]]:
+    """Give a function that takes how many of `total` units are done."""
     if progress is False:
         yield lambda done: None
     elif progress is True:
@@ -128,7 +131,7 @@ def _reporting(progress: Progress, total: int) -> Iterator[Callable[[int], None]
 
         console = Console(stderr=True)
         with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("tiles", total=total)
+            task = bar.add_task(unit, total=total)
             yield lambda done: bar.update(task, completed=done)
     elif callable(progress):
         last = 0

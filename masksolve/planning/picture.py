@@ -1,0 +1,177 @@
+"""A plan as a picture: kept score against density, and against mask diversity."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import pairwise
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from masksolve.errors import InvalidInput
+from masksolve.planning.result import Plan, PlanRow
+from masksolve.storage.atomic import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["check_drawing", "draw"]
+
+INK, FAINT, GRID, BAND = "#1d2733", "#6b7783", "#e3e8ed", "#f5f7f9"
+FORMATS = (".png", ".svg", ".pdf")
+
+
+class _Kind(NamedTuple):
+    name: str
+    colour: str
+    marker: str
+    filled: bool
+
+
+TRANSPOSABLE = _Kind("transposable", "#1f6cae", "o", True)
+PLAIN = _Kind("plain N:M", "#b45309", "s", False)
+UNSTRUCTURED = _Kind("unstructured: the largest scores of each tensor", "#6b7783", "D", False)
+KINDS = (TRANSPOSABLE, PLAIN, UNSTRUCTURED)
+
+
+class _Point(NamedTuple):
+    kind: _Kind
+    label: str
+    density: float
+    entropy: float | None
+    kept: float
+    error: float
+
+
+def check_drawing(path: Path) -> None:
+    """Refuse what cannot be drawn, before any work is done for it."""
+    if path.suffix.lower() not in FORMATS:
+        raise InvalidInput(f"{path} must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
+    if not path.absolute().parent.is_dir():
+        raise InvalidInput(f"{path} lies in a folder that does not exist")
+    if path.is_dir():
+        raise InvalidInput(f"{path} is a folder: expected the name of a picture")
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError:
+        raise InvalidInput("drawing needs matplotlib: pip install matplotlib") from None
+
+
+def draw(plan: Plan, path: Path) -> None:
+    """Draw a plan to a file that appears whole or not at all."""
+    check_drawing(path)
+    from matplotlib.figure import Figure
+
+    points = _points(plan.rows)
+    kept = [point.kept for point in points]
+    margin = 0.08 * (max(kept) - min(kept)) + 0.5
+    # A figure of its own, without pyplot: nothing of the caller's is touched.
+    figure = Figure(figsize=(12.0, 6.0), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.set_ylim(min(kept) - margin, max(kept) + margin)
+    _by_density(left, points)
+    _by_entropy(right, points)
+    left.set_ylabel("kept share of the total score, %", color=INK)
+    handles, labels = right.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False,
+                  labelcolor=INK)  # fmt: skip
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=110, facecolor="white")
+    content = buffer.getvalue()
+    with whole_file(path, len(content)) as file:
+        file.write(content)
+
+
+def _points(rows: Sequence[PlanRow]) -> list[_Point]:
+    found: dict[tuple[_Kind, str], _Point] = {}
+
+    def add(kind: _Kind, label: str, density: float, entropy: float | None, share: float,
+            error: float = 0.0) -> None:  # fmt: skip
+        found[kind, label] = _Point(kind, label, density, entropy, 100 * share, 100 * error)
+
+    for row in rows:
+        name, at_most = f"{row.pattern.n}:{row.pattern.m}", row.pattern.at_most
+        if row.pattern.transposable:
+            low, high = row.interval or (0.0, 0.0)
+            add(TRANSPOSABLE, name + " at most" * at_most, row.density, row.mask_entropy,
+                row.kept_share, (high - low) / 2)  # fmt: skip
+        # At most n plain keeps no other scores than n, so it is drawn where exactly n is not.
+        if not (at_most and (PLAIN, name) in found):
+            add(PLAIN, name, row.density, row.plain_entropy, row.plain_share)
+        add(UNSTRUCTURED, f"{100 * row.density:.3g} %", row.density, row.unstructured_entropy,
+            row.unstructured_share)  # fmt: skip
+    return list(found.values())
+
+
+def _by_density(axes: Axes, points: Sequence[_Point]) -> None:
+    """Draw a band for each density, the kinds side by side so that labels have room."""
+    densities = sorted({point.density for point in points})
+    gap = min((b - a for a, b in pairwise(densities)), default=1.0)
+    for density in densities:
+        axes.axvspan(density - 0.3 * gap, density + 0.38 * gap, color=BAND, zorder=0)
+        for kind, shift in zip(KINDS, (-0.22, -0.01, 0.2), strict=True):
+            column = [p for p in points if p.kind is kind and p.density == density]
+            x = density + shift * gap
+            _mark(axes, kind, [x] * len(column), column)
+            for point, y in zip(column, _apart([p.kept for p in column], axes), strict=True):
+                _label(axes, point, (x, y), (7, 0), "left", "center")
+    axes.set_xticks(densities, [f"{d:.3g}" for d in densities])
+    axes.set_xlim(densities[0] - 0.45 * gap, densities[-1] + 0.5 * gap)
+    _style(axes, "density", "density: share of the weights that is kept")
+    axes.grid(visible=False, axis="x")
+
+
+def _by_entropy(axes: Axes, points: Sequence[_Point]) -> None:
+    """Draw each kind's points, those of one density joined."""
+    offsets = {TRANSPOSABLE: (6, -4), PLAIN: (-7, 5), UNSTRUCTURED: (-8, 5)}
+    for kind in KINDS:
+        mine = sorted(
+            (point.entropy, point.kept, point)
+            for point in points
+            if point.kind is kind and point.entropy is not None
+        )
+        _mark(axes, kind, [x for x, _, _ in mine], [point for _, _, point in mine])
+        for density in {point.density for _, _, point in mine}:
+            line = [(x, y) for x, y, point in mine if point.density == density]
+            axes.plot(*zip(*line, strict=True), color=kind.colour, linewidth=0.8, alpha=0.5)
+        below = kind is TRANSPOSABLE
+        for x, y, point in mine:
+            _label(axes, point, (x, y), offsets[kind],
+                   "left" if below else "right", "top" if below else "bottom")  # fmt: skip
+    axes.margins(x=0.08)
+    _style(axes, "mask diversity", "diversity: bits a weight, log2 of the number of masks")
+
+
+def _mark(axes: Axes, kind: _Kind, x: Sequence[float], points: Sequence[_Point]) -> None:
+    y, errors = [p.kept for p in points], [p.error for p in points]
+    face = kind.colour if kind.filled else "white"
+    axes.plot(x, y, kind.marker, color=kind.colour, markerfacecolor=face, markersize=7,
+              label=kind.name, zorder=3)  # fmt: skip
+    if any(errors):
+        axes.errorbar(x, y, yerr=errors, fmt="none", color=kind.colour, capsize=3)
+
+
+def _label(axes: Axes, point: _Point, place: tuple[float, float], offset: tuple[int, int],
+           side: str, height: str) -> None:  # fmt: skip
+    axes.annotate(point.label, place, offset, textcoords="offset points", ha=side, va=height,
+                  fontsize=9, color=point.kind.colour, zorder=4)  # fmt: skip
+
+
+def _apart(values: Sequence[float], axes: Axes) -> list[float]:
+    """Move labels up until no two overlap."""
+    low, high = axes.get_ylim()
+    step, floor = (high - low) / 34, -inf
+    found = dict.fromkeys(range(len(values)), 0.0)
+    for k in sorted(found, key=values.__getitem__):
+        found[k] = floor = max(values[k], floor + step)
+    return list(found.values())
+
+
+def _style(axes: Axes, what: str, label: str) -> None:
+    axes.set_title(f"Kept score against {what}", loc="left", weight="bold", color=INK)
+    axes.set_xlabel(label, color=INK)
+    axes.grid(color=GRID, linewidth=0.9)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, labelcolor=FAINT, labelleft=True)
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,150 @@
+"""A plan as tables of text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from masksolve import hardware
+from masksolve.planning.result import Plan, PlanRow
+
+__all__ = ["Table", "as_text", "layer_table", "notes", "plan_tables"]
+
+
+class Table(NamedTuple):
+    """A title, the columns' names, and rows of as many texts."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+
+def plan_tables(plan: Plan) -> list[Table]:
+    """Give two tables: what each pattern keeps, and what it costs and saves."""
+    return [
+        Table(
+            f"Kept score and mask diversity: {_extent(plan)}",
+            ["pattern", "density", "keeps", "loses to plain", "to unstructured",
+             "masks", "bits a weight"],
+            [_kept(row) for row in plan.rows],
+        ),
+        Table(
+            "Storage in bits a weight, multiply-adds that a sparse product can skip, hardware",
+            ["pattern", "values", "+ bitmap", "or N:M index", "or NVIDIA's", "or at least",
+             "forward", "backward", "of training", "runs on"],
+            [_cost(row) for row in plan.rows],
+        ),
+    ]  # fmt: skip
+
+
+def _extent(plan: Plan) -> str:
+    layers = len(plan.layers) // len(plan.rows)
+    tensors = f"{layers} tensors, " if layers > 1 else ""
+    return f"{tensors}{plan.rows[0].weights:,} weights"
+
+
+def _kept(row: PlanRow) -> list[str]:
+    return [
+        str(row.pattern),
+        f"{row.density:.3g}",
+        _keeps(row),
+        percent(row.loss_to_plain) if row.pattern.transposable else "-",
+        percent(row.loss_to_unstructured),
+        _masks(row),
+        _bits(row.mask_entropy),
+    ]
+
+
+def _masks(row: PlanRow) -> str:
+    if row.log10_masks is None:
+        return "unknown"
+    return f"{'' if row.exact else '~'}10^{row.log10_masks:,.0f}"
+
+
+def _bits(bits: float | None) -> str:
+    return "-" if bits is None else f"{bits:.3f}"
+
+
+def _keeps(row: PlanRow) -> str:
+    text = percent(row.kept_share)
+    if row.interval is not None:
+        text += f" ± {50 * (row.interval[1] - row.interval[0]):.2f}"
+    return text if row.proven else f"{text} (not proven)"
+
+
+def _cost(row: PlanRow) -> list[str]:
+    bits = row.storage
+    ways = [bits[key] for key in ("bitmap", "index", "nvidia", "entropy")]
+    return [
+        str(row.pattern),
+        f"{bits['values']:.4g} of {bits['dense']:.4g}",
+        *map(_bits, ways),
+        *(percent(s, 1) for s in (row.saved_forward, row.saved_backward, row.saved_training)),
+        hardware.today(row.pattern),
+    ]
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Write a share as a percentage; what rounds to nothing has no sign.
+
+    Examples
+    --------
+    >>> percent(0.12345), percent(-1e-12)
+    ('12.35 %', '0.00 %')
+    """
+    return f"{round(100 * share, digits) + 0.0:.{digits}f} %"
+
+
+def layer_table(plan: Plan) -> Table:
+    """Give what every pattern keeps of every layer."""
+    width = len(plan.rows)
+    groups = [plan.layers[k : k + width] for k in range(0, len(plan.layers), width)]
+    return Table(
+        "Kept score by tensor",
+        ["tensor", "weights", *(str(row.pattern) for row in plan.rows)],
+        [[g[0].name, f"{g[0].weights:,}", *map(_keeps, g)] for g in groups],
+    )
+
+
+def notes(plan: Plan) -> list[str]:
+    """Say what the tables leave open, one sentence each."""
+    found = []
+    if any(row.solved_tiles < row.tiles for row in plan.rows):
+        found.append(
+            f"At most {plan.sample:,} tiles of each tensor were solved: ± is a 95 % interval "
+            "for the sampling, losses are estimates too."
+        )
+    found += [
+        f"{row.pattern}: {row.partial_tiles:,} of {row.tiles:,} tiles are partial, lines there "
+        f"keep at most {row.pattern.n}."
+        for row in plan.rows
+        if row.partial_tiles
+    ]
+    if not all(row.exact for row in plan.rows):
+        found.append("~ marks an asymptotic count of masks, the others are exact.")
+    found.append(
+        "Of the three products of a training step that of the weight gradient stays dense."
+    )
+    found.append(
+        f"Hardware as documented by its makers, {hardware.CHECKED}; 'as 2:4' runs, and saves, "
+        "what 2:4 does."
+    )
+    return found
+
+
+def as_text(plan: Plan) -> str:
+    """Lay everything out as plain text."""
+    parts = [f"{table.title}\n{_aligned(table)}" for table in plan_tables(plan)]
+    return "\n\n".join([*parts, "\n".join(notes(plan))])
+
+
+def _aligned(table: Table) -> str:
+    lines: list[Sequence[str]] = [table.columns, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if k else text.ljust(width)
+            for k, (text, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )

