@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .results import Results
 
-__all__ = ["Change", "compare"]
+__all__ = ["Change", "compare", "differences"]
 
 LEAST = 1e-4
 """Losses that differ by less are not worth a line."""
@@ -31,6 +31,23 @@ class Change(NamedTuple):
 def compare(before: Results, after: Results) -> list[Change]:
     """List times and mean losses that both files hold, times first."""
     return [*_times(before, after), *_losses(before, after)]
+
+
+def differences(before: Results, after: Results) -> list[str]:
+    """Say what makes the files hard to compare, and who ran before and does not any more."""
+    found = [
+        f"{key}: {before[part].get(key)} before, {after[part].get(key)} after"  # type: ignore[literal-required]
+        for part, keys in (("machine", ("cpu", "cores", "commit")), ("settings", ("size",)))
+        for key in keys
+        if before[part].get(key) != after[part].get(key)  # type: ignore[literal-required]
+    ]
+    keys = ("section", "contestant", "pattern", "rows", "columns", "cores")
+    found += [
+        f"{_name(b, keys)}: {b['status']} now, {b['reason']}"
+        for a, b in _pairs(before["timings"], after["timings"], keys)
+        if a["status"] == "ok" != b["status"]
+    ]
+    return found
 
 
 def _times(before: Results, after: Results) -> Iterator[Change]:

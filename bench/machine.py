@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -17,7 +18,6 @@ __all__ = ["machine", "versions"]
 FACTS = {
     "cpu_model_name": "cpu",
     "cpu_count": "cores_of_machine",
-    "platform": "platform",
     "python_implementation": "python",
     "python_version": "python_version",
     "date": "date",
@@ -31,7 +31,12 @@ def machine() -> dict[str, Any]:
     found: dict[str, Any] = {
         ours: seen[theirs] for theirs, ours in FACTS.items() if theirs in seen
     }
-    return found | {"cores": all_cores(), "memory_bytes": _memory(), "commit": _commit()}
+    return found | {
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": all_cores(),
+        "memory_bytes": _memory(),
+        "commit": _commit(),
+    }
 
 
 def _memory() -> int | None:

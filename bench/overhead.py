@@ -93,7 +93,7 @@ def _ready(
             contestant, "train", turn.call, str(pattern), every, steps, name != DENSE,
             limit=START_LIMIT,
         )  # fmt: skip
-        turn.calibrate(contest)
+        turn.calibrate(contest, START_LIMIT)
         turns.append(turn)
     return turns
 

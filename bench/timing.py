@@ -46,15 +46,17 @@ class Turn:
     call: str = "solve"
     cores: int | None = None
 
-    def ask(self, contest: Contest, command: str, *arguments: object) -> Any:
+    def ask(
+        self, contest: Contest, command: str, *arguments: object, limit: float | None = None
+    ) -> Any:
         """Have the worker do something with the call."""
         return contest.crew.ask(
-            self.contestant, command, self.call, *arguments, cores=self.cores
+            self.contestant, command, self.call, *arguments, cores=self.cores, limit=limit
         )
 
-    def calibrate(self, contest: Contest) -> float:
+    def calibrate(self, contest: Contest, limit: float | None = None) -> float:
         """Warm up; settle how many calls make a value, and return the seconds of one."""
-        self.record["loops"], seconds = self.ask(contest, "calibrate")
+        self.record["loops"], seconds = self.ask(contest, "calibrate", limit=limit)
         return float(seconds)
 
 

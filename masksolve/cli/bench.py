@@ -112,9 +112,12 @@ def _write(write_report: Any, results: Any, folder: Path) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     with _needs():
-        from masksolve.bench.compare import compare
+        from masksolve.bench.compare import compare, differences
         from masksolve.bench.results import load_results
-    changes = compare(load_results(options.before), load_results(options.after))
+    pair = load_results(options.before), load_results(options.after)
+    changes = compare(*pair)
+    for difference in differences(*pair):
+        print(f"masksolve: {difference}", file=sys.stderr)
     if not changes:
         print("the two files have no figure in common", file=sys.stderr)
     shown = [change for change in changes if options.all or change.clear]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import masksolve as ms
-from masksolve.bench.compare import compare
+from masksolve.bench.compare import compare, differences
 from masksolve.bench.results import FORMAT, load_results, save_results
 
 TIMING = {
@@ -124,3 +124,16 @@ def test_changes_say_what_they_are_of():
         "exact, 4:8, every 10",
         "greedy, normal, 4:8, tiles 64",
     ]
+
+
+def test_what_is_hard_to_compare_is_said():
+    assert differences(RESULTS, RESULTS) == []
+    other = RESULTS | {"machine": {"cpu": "slide rule"}, "settings": {"size": "full"}}
+    assert differences(RESULTS, other) == [
+        "cpu: abacus before, slide rule after", "size: None before, full after"
+    ]  # fmt: skip
+    worse = changed("timings", status="cut off", reason="no answer within 5 s", median=None)
+    assert differences(RESULTS, worse) == [
+        "size, exact, 4:8, rows 64, columns 64, cores 2: cut off now, no answer within 5 s"
+    ]
+    assert differences(worse, RESULTS) == []
