@@ -138,13 +138,20 @@ def test_diversity_is_counted(weights):
     assert row.exact
 
 
-def test_a_count_that_nobody_knows_is_none():
+def test_a_count_that_nobody_knows():
     plan = ms.plan(np.ones((64, 64)), ["16:32,at-most"])
     (row,) = plan.rows
-    assert row.log10_masks is None
-    assert row.mask_entropy is None
-    assert not row.exact
+    assert (row.counted_weights, row.log10_masks, row.mask_entropy) == (0, 0, None)
     assert "unknown" in str(plan)
+
+
+def test_partial_tiles_that_cannot_be_counted_are_left_out():
+    plan = ms.plan({"a": np.ones((64, 80)), "b": np.ones((32, 32))}, ["16:32"])
+    (row,) = plan.rows
+    assert row.counted_weights == 64 * 64 + 32 * 32
+    assert row.log10_masks == pytest.approx(diversity.log10("16:32", (32, 160)))
+    assert row.mask_entropy == pytest.approx(diversity.bits("16:32"))
+    assert "> ~10^" in str(plan)
 
 
 @pytest.mark.parametrize("pattern", ["2:4", "4:8,at-most", "2:8,plain"])
@@ -403,7 +410,7 @@ def test_text(weights):
         "±",
         "95 %",
         "weight gradient",
-        "16:32: 2 of",
+        "2 of 2 at m = 32",
     ):
         assert words in text
     assert repr(ms.plan(weights, ["2:4"])) == "Plan(2:4; 1 layers)"

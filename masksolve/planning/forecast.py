@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,7 @@ def _rows(
         found = _measure(scores, pattern, tiles, sample, entropy, threads)
         row_slots = matrices * rows * slots(pattern, columns)
         column_slots = matrices * columns * slots(pattern, rows)
-        plain = plain_of(pattern)
+        log10_masks, counted_weights = _masks(pattern, scores.shape)
         kept = kept_weights[pattern]
         yield PlanRow(
             name=layer.name,
@@ -183,10 +184,11 @@ def _rows(
             proven=found.proven,
             plain=found.plain,
             unstructured=unstructured[kept],
-            log10_masks=_log10(pattern, scores.shape),
-            log10_plain=_log10(plain, scores.shape),
+            log10_masks=log10_masks,
+            log10_plain=diversity.log10(plain_of(pattern), scores.shape),
             log10_unstructured=diversity.log10_unstructured(scores.size, kept),
             exact=diversity.is_exact(pattern),
+            counted_weights=counted_weights,
             row_slots=row_slots,
             column_slots=column_slots if pattern.transposable else scores.size,
             dense_bits=layer.bits * scores.size,
@@ -195,11 +197,17 @@ def _rows(
         )
 
 
-def _log10(pattern: Pattern, shape: tuple[int, ...]) -> float | None:
-    try:
-        return diversity.log10(pattern, shape)
-    except InvalidInput:  # neither a count nor a formula is known
-        return None
+def _masks(pattern: Pattern, shape: tuple[int, ...]) -> tuple[float, int]:
+    """Count masks, as a logarithm, and the weights whose masks could be counted."""
+    matrices, rows, columns = shape
+    h, w = pattern.tile_shape
+    # Without the partial tiles if those cannot be counted.
+    for part in (shape, (matrices, rows // h * h, columns // w * w)):
+        try:
+            return diversity.log10(pattern, part), prod(part)
+        except InvalidInput:
+            continue
+    return 0.0, 0
 
 
 def _tiles(shape: tuple[int, ...], m: int) -> tuple[int, int]:

@@ -32,7 +32,8 @@ class _Kind(NamedTuple):
 TRANSPOSABLE = _Kind("transposable", "#1f6cae", "o", True)
 PLAIN = _Kind("plain N:M", "#b45309", "s", False)
 UNSTRUCTURED = _Kind("unstructured: the largest scores of each tensor", "#6b7783", "D", False)
-KINDS = (TRANSPOSABLE, PLAIN, UNSTRUCTURED)
+AT_MOST = _Kind("transposable, at most n", "#1f6cae", "^", False)
+KINDS = (TRANSPOSABLE, AT_MOST, PLAIN, UNSTRUCTURED)
 
 
 class _Point(NamedTuple):
@@ -74,7 +75,7 @@ def draw(plan: Plan, path: Path) -> None:
     _by_entropy(right, points)
     left.set_ylabel("kept share of the total score, %", color=INK)
     handles, labels = right.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False,
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False,
                   labelcolor=INK)  # fmt: skip
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=110, facecolor="white")
@@ -92,14 +93,15 @@ def _points(rows: Sequence[PlanRow]) -> list[_Point]:
 
     for row in rows:
         name, at_most = f"{row.pattern.n}:{row.pattern.m}", row.pattern.at_most
+        density = round(row.density, 2)  # ragged edges make small differences
         if row.pattern.transposable:
             low, high = row.interval or (0.0, 0.0)
-            add(TRANSPOSABLE, name + " at most" * at_most, row.density, row.mask_entropy,
+            add(AT_MOST if at_most else TRANSPOSABLE, name, density, row.mask_entropy,
                 row.kept_share, (high - low) / 2)  # fmt: skip
-        # At most n plain keeps no other scores than n, so it is drawn where exactly n is not.
+        # With at most n plain masks keep what they do with n: one point is enough.
         if not (at_most and (PLAIN, name) in found):
-            add(PLAIN, name, row.density, row.plain_entropy, row.plain_share)
-        add(UNSTRUCTURED, f"{100 * row.density:.3g} %", row.density, row.unstructured_entropy,
+            add(PLAIN, name, density, row.plain_entropy, row.plain_share)
+        add(UNSTRUCTURED, f"{100 * density:.3g} %", density, row.unstructured_entropy,
             row.unstructured_share)  # fmt: skip
     return list(found.values())
 
@@ -108,11 +110,12 @@ def _by_density(axes: Axes, points: Sequence[_Point]) -> None:
     """Draw a band for each density, the kinds side by side so that labels have room."""
     densities = sorted({point.density for point in points})
     gap = min((b - a for a, b in pairwise(densities)), default=1.0)
+    kinds = [kind for kind in KINDS if any(point.kind is kind for point in points)]
     for density in densities:
         axes.axvspan(density - 0.3 * gap, density + 0.38 * gap, color=BAND, zorder=0)
-        for kind, shift in zip(KINDS, (-0.22, -0.01, 0.2), strict=True):
+        for k, kind in enumerate(kinds):
             column = [p for p in points if p.kind is kind and p.density == density]
-            x = density + shift * gap
+            x = density + gap * (0.66 * (k + 0.1) / len(kinds) - 0.25)
             _mark(axes, kind, [x] * len(column), column)
             for point, y in zip(column, _apart([p.kept for p in column], axes), strict=True):
                 _label(axes, point, (x, y), (7, 0), "left", "center")
@@ -124,21 +127,23 @@ def _by_density(axes: Axes, points: Sequence[_Point]) -> None:
 
 def _by_entropy(axes: Axes, points: Sequence[_Point]) -> None:
     """Draw each kind's points, those of one density joined."""
-    offsets = {TRANSPOSABLE: (6, -4), PLAIN: (-7, 5), UNSTRUCTURED: (-8, 5)}
     for kind in KINDS:
         mine = sorted(
             (point.entropy, point.kept, point)
             for point in points
             if point.kind is kind and point.entropy is not None
         )
+        if not mine:
+            continue
         _mark(axes, kind, [x for x, _, _ in mine], [point for _, _, point in mine])
         for density in {point.density for _, _, point in mine}:
             line = [(x, y) for x, y, point in mine if point.density == density]
             axes.plot(*zip(*line, strict=True), color=kind.colour, linewidth=0.8, alpha=0.5)
-        below = kind is TRANSPOSABLE
         for x, y, point in mine:
-            _label(axes, point, (x, y), offsets[kind],
-                   "left" if below else "right", "top" if below else "bottom")  # fmt: skip
+            if kind in (TRANSPOSABLE, AT_MOST):
+                _label(axes, point, (x, y), (6, -4), "left", "top")
+            else:
+                _label(axes, point, (x, y), (-7, 5), "right", "bottom")
     axes.margins(x=0.08)
     _style(axes, "mask diversity", "diversity: bits a weight, log2 of the number of masks")
 

@@ -42,11 +42,13 @@ class PlanRow:
     plain, unstructured : float
         What plain N:M of the same n and m keeps, and what the layer's `kept_weights`
         largest scores add up to.
-    log10_masks, log10_plain, log10_unstructured : float or None
-        How many masks each of the three has, as logarithms; None where neither a count nor
-        a formula is known.
+    log10_masks, log10_plain, log10_unstructured : float
+        How many masks each of the three has, as logarithms.
     exact : bool
         Whether `log10_masks` is the exact count's (asymptotic otherwise).
+    counted_weights : int
+        The weights that `log10_masks` speaks of. Fewer than all where partial tiles have
+        neither a count nor a formula; 0 where full tiles have none.
     row_slots, column_slots : int
         Weights that a sparse product along rows, and along columns, takes part in. For
         a plain pattern all weights take part along columns.
@@ -68,10 +70,11 @@ class PlanRow:
     proven: bool
     plain: float
     unstructured: float
-    log10_masks: float | None
-    log10_plain: float | None
-    log10_unstructured: float | None
+    log10_masks: float
+    log10_plain: float
+    log10_unstructured: float
     exact: bool
+    counted_weights: int
     row_slots: int
     column_slots: int
     dense_bits: int
@@ -118,21 +121,23 @@ class PlanRow:
 
     @property
     def mask_entropy(self) -> float | None:
-        """Log2 of the number of masks, per weight: no code takes fewer bits on average."""
-        return self._per_weight(self.log10_masks)
+        """Log2 of the number of masks, per weight that is counted; None if none is.
+
+        No code for masks, all being alike likely, takes fewer bits on average.
+        """
+        if not self.counted_weights:
+            return None
+        return self.log10_masks * BITS_PER_DIGIT / self.counted_weights
 
     @property
-    def plain_entropy(self) -> float | None:
-        """The same of plain N:M."""
-        return self._per_weight(self.log10_plain)
+    def plain_entropy(self) -> float:
+        """Log2 of the number of plain masks, per weight."""
+        return self.log10_plain * BITS_PER_DIGIT / self.weights
 
     @property
-    def unstructured_entropy(self) -> float | None:
-        """The same of any `kept_weights` entries of each layer."""
-        return self._per_weight(self.log10_unstructured)
-
-    def _per_weight(self, log10: float | None) -> float | None:
-        return None if log10 is None else log10 * BITS_PER_DIGIT / self.weights
+    def unstructured_entropy(self) -> float:
+        """Log2 of the ways to keep any `kept_weights` of each layer, per weight."""
+        return self.log10_unstructured * BITS_PER_DIGIT / self.weights
 
     @property
     def storage(self) -> dict[str, float | None]:
@@ -201,10 +206,7 @@ def total_row(rows: Sequence[PlanRow]) -> PlanRow:
     merged: dict[str, Any] = {"name": "all", "pattern": rows[0].pattern}
     for field in fields(PlanRow)[2:]:
         values = [getattr(row, field.name) for row in rows]
-        if field.name in ("proven", "exact"):
-            merged[field.name] = all(values)
-        else:
-            merged[field.name] = None if None in values else sum(values)
+        merged[field.name] = all(values) if field.name in ("proven", "exact") else sum(values)
     return PlanRow(**merged)
 
 

@@ -56,9 +56,11 @@ def _kept(row: PlanRow) -> list[str]:
 
 
 def _masks(row: PlanRow) -> str:
-    if row.log10_masks is None:
+    if not row.counted_weights:
         return "unknown"
-    return f"{'' if row.exact else '~'}10^{row.log10_masks:,.0f}"
+    sign = "" if row.exact else "~"
+    more = "> " if row.counted_weights < row.weights else ""
+    return f"{more}{sign}10^{row.log10_masks:,.0f}"
 
 
 def _bits(bits: float | None) -> str:
@@ -114,14 +116,19 @@ def notes(plan: Plan) -> list[str]:
             f"At most {plan.sample:,} tiles of each tensor were solved: ± is a 95 % interval "
             "for the sampling, losses are estimates too."
         )
-    found += [
-        f"{row.pattern}: {row.partial_tiles:,} of {row.tiles:,} tiles are partial, lines there "
-        f"keep at most {row.pattern.n}."
-        for row in plan.rows
-        if row.partial_tiles
-    ]
-    if not all(row.exact for row in plan.rows):
+    partial = {row.pattern.m: row for row in plan.rows if row.partial_tiles}
+    if partial:
+        counts = (
+            f"{row.partial_tiles:,} of {row.tiles:,} at m = {m}" for m, row in partial.items()
+        )
+        found.append(
+            f"Partial tiles, whose lines keep at most n of what they have: {', '.join(counts)}."
+        )
+    counted = [row for row in plan.rows if row.counted_weights]
+    if not all(row.exact for row in counted):
         found.append("~ marks an asymptotic count of masks, the others are exact.")
+    if any(row.counted_weights < row.weights for row in counted):
+        found.append("> marks masks of full tiles only: those of partial ones are too many.")
     found.append(
         "Of the three products of a training step that of the weight gradient stays dense."
     )
