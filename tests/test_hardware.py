@@ -72,7 +72,8 @@ def test_the_device_made_for_a_pattern_comes_first():
 @pytest.mark.parametrize("device", HARDWARE, ids=str)
 def test_every_record_has_its_source(device):
     assert isinstance(device, Hardware)
-    assert re.fullmatch(r"https://[^ ]+", device.source)
+    assert device.sources
+    assert all(re.fullmatch(r"https://[^ ]+", source) for source in device.sources)
     assert all(value for value in device.to_dict().values())
     assert device.m % device.unit == device.n % device.unit == 0
 

@@ -397,7 +397,7 @@ def test_json(weights):
     content = json.loads(json.dumps(ms.plan(weights, ["2:4", "4:8"], sample=3).to_dict()))
     assert [row["pattern"] for row in content["rows"]] == ["2:4", "4:8"]
     assert content["rows"][0]["interval"][0] < content["rows"][0]["kept_share"]
-    assert content["rows"][0]["hardware"][0]["source"].startswith("https://")
+    assert content["rows"][0]["hardware"][0]["sources"][0].startswith("https://")
     assert content["rows"][1]["hardware"] == []
 
 
