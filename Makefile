@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core clean
+.PHONY: help demo test check docs bench bench-full bench-core bench-diversity clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -33,6 +33,9 @@ bench-full: $(VENV)/bench.done ## the same on more and larger matrices: hours
 
 bench-core: $(VENV)/bench.done ## time the exact engine against one pass over memory
 	$(BIN)/python -m masksolve.bench.core
+
+bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes
+	$(BIN)/python -m masksolve.bench.diversity
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-output bench-output docs/_build docs/api/generated
