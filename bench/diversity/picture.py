@@ -91,7 +91,7 @@ def _panel(ax: Axes, found: Findings, quality: str, group: str, by: str) -> None
     rho = spearman(bits, draws(found, quality, labels))
     ax.text(0.02, 0.96, f"Spearman {rho.value:.2f}", transform=ax.transAxes, va="top",
             weight="bold", color=INK)  # fmt: skip
-    ax.margins(0.1, 0.3)
+    ax.margins(0.1, 0.3 if group == LABELLED else 0.16)
     ax.grid(color=GRID)
     ax.set_axisbelow(True)
     ax.tick_params(length=0, labelcolor=FAINT)
