@@ -96,10 +96,9 @@ def test_who_hangs_is_cut_off_and_some_times_are_enough(matrix):
             with pytest.raises(Failure, match="no answer within 1 s") as failure:
                 crew.ask(contestant, "calibrate", "solve")
             assert failure.value.status == "cut off"
-        started = time.perf_counter()
         with pytest.raises(Failure, match="withdrawn after 3 lost processes: "):
             ready(crew, "hangs", matrix)
-        assert time.perf_counter() - started < 1.0
+        assert not crew.members["hangs", all_cores()].process.is_alive()  # nor started again
         ready(crew, "prints", matrix)  # nobody else is harmed
 
 
