@@ -8,6 +8,7 @@ from masksolve.diversity.counts import (
     log10,
     log10_hubara,
     log10_unstructured,
+    matrices,
     sequential,
     unstructured,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "log10",
     "log10_hubara",
     "log10_unstructured",
+    "matrices",
     "rank",
     "sample",
     "sequential",

@@ -20,6 +20,7 @@ __all__ = [
     "log10",
     "log10_hubara",
     "log10_unstructured",
+    "matrices",
     "sequential",
     "unstructured",
 ]
@@ -119,6 +120,45 @@ def bits(pattern: Pattern | str) -> float:
     p = Pattern.parse(pattern)
     height, width = p.tile_shape
     return log10(p, (height, width)) / log10_of(2) / (height * width)
+
+
+def matrices(
+    rows: int, columns: int, row_sum: int, column_sum: int, *, at_most: bool = False
+) -> int:
+    """Count 0/1 matrices of any shape by their line sums: tiles that are not square.
+
+    Parameters
+    ----------
+    rows, columns : int
+    row_sum, column_sum : int
+        What every row and every column sums to, or at most.
+    at_most : bool
+
+    Raises
+    ------
+    InvalidInput
+        For negative numbers, and where there are too many to count.
+
+    Examples
+    --------
+    >>> matrices(2, 4, row_sum=2, column_sum=1), matrices(2, 3, row_sum=2, column_sum=1)
+    (6, 0)
+    """
+    sizes = {"rows": rows, "columns": columns, "row_sum": row_sum, "column_sum": column_sum}
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise InvalidInput(f"{name} must be an integer of at least 0, got {size!r}")
+    lines = Lines(rows, columns, row_sum, column_sum, at_most)
+    if rows == 0 or columns == 0:
+        return int(at_most or rows * row_sum == columns * column_sum == 0)
+    if not lines.possible():
+        return 0
+    if not countable(_cheaper(lines)):
+        raise InvalidInput(
+            f"matrices of {rows} x {columns} with lines of {row_sum} and {column_sum} are too "
+            "many to count exactly"
+        )
+    return count_lines(_cheaper(lines))
 
 
 def unstructured(size: int, kept: int) -> int:

@@ -119,6 +119,17 @@ def test_partial_tiles_hold_at_most_n():
     assert diversity.count("2:4,plain", (1, 7)) == 6 * 7
 
 
+def test_tiles_that_are_not_square():
+    assert diversity.matrices(3, 3, 1, 1) == 6
+    assert diversity.matrices(8, 4, 2, 4) == diversity.matrices(4, 8, 4, 2)
+    assert diversity.matrices(4, 6, 3, 2) == diversity.matrices(4, 6, 3, 4 - 2)
+    assert diversity.matrices(4, 6, 2, 2) == 0
+    assert diversity.matrices(4, 6, 2, 2, at_most=True) > 0
+    assert [diversity.matrices(0, 3, r, 0) for r in (0, 1)] == [1, 1]
+    assert diversity.matrices(0, 3, 1, 1) == 0
+    assert diversity.matrices(0, 3, 1, 1, at_most=True) == 1
+
+
 def test_logarithms_agree_with_counts():
     for pattern, shape in (("2:4", (12, 12)), ("8:16", (16, 32)), ("2:4,plain", (5, 6))):
         expected = math.log10(diversity.count(pattern, shape))
@@ -201,6 +212,8 @@ def test_what_can_be_counted():
         ),
         (lambda: diversity.hubara("2:4,at-most", (4, 4)), "the paper counts exactly n only"),
         (lambda: diversity.sequential("8:32", (32, 32)), "m up to 16 only"),
+        (lambda: diversity.matrices(4, -4, 2, 2), "columns must be an integer of at least 0"),
+        (lambda: diversity.matrices(32, 32, 16, 16), "too many to count exactly"),
         (lambda: diversity.unstructured(4, 5), "cannot keep 5 of 4 weights: expected 0 to 4"),
         (lambda: diversity.log10_unstructured(4, -1), "cannot keep -1 of 4 weights"),
     ],
