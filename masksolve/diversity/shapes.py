@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Sequence
 from math import prod
@@ -15,9 +16,11 @@ __all__ = ["as_shape", "full_tile", "tiles_of"]
 
 def as_shape(shape: Sequence[int]) -> tuple[int, ...]:
     """Validate a shape: at least two sizes, none negative; the last two are the matrix."""
-    found = tuple(shape) if isinstance(shape, Sequence) else ()
-    whole = all(isinstance(size, int) and not isinstance(size, bool) for size in found)
-    if len(found) < 2 or not whole or min(found) < 0:
+    try:
+        found = tuple(operator.index(size) for size in shape)
+    except TypeError:
+        found = ()
+    if len(found) < 2 or min(found) < 0:
         raise InvalidInput(
             f"shape must be two or more sizes, none negative, like (4096, 4096); got {shape!r}"
         )

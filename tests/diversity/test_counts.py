@@ -108,6 +108,7 @@ def test_arrays_are_counted_tile_by_tile():
     assert diversity.count("2:4,plain", (3, 8)) == 6**6
     assert diversity.count("2:4,plain,at-most", (1, 4)) == 11
     assert diversity.count("2:4", (0, 8)) == 1
+    assert diversity.count("2:4", np.array([8, 12])) == 90**6
 
 
 def test_partial_tiles_hold_at_most_n():
