@@ -9,7 +9,11 @@
 True
 """
 
-from masksolve import diversity
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from masksolve.checks import check_mask, is_valid
 from masksolve.errors import (
     FileFormatError,
@@ -20,12 +24,15 @@ from masksolve.errors import (
     UnknownMethod,
 )
 from masksolve.pattern import Pattern
-from masksolve.planning.forecast import plan
-from masksolve.planning.result import Plan, PlanRow
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solve import certify, repair, solve
 from masksolve.solvers import METHODS, Method, Option
 from masksolve.storage.masks import StoredMask, load_masks, save_masks
+
+if TYPE_CHECKING:
+    from masksolve import diversity
+    from masksolve.planning.forecast import plan
+    from masksolve.planning.result import Plan, PlanRow
 
 __version__ = "0.1.0"
 
@@ -57,3 +64,24 @@ __all__ = [
     "save_masks",
     "solve",
 ]
+
+_LATER = {
+    "diversity": ("masksolve.diversity", None),
+    "plan": ("masksolve.planning.forecast", "plan"),
+    "Plan": ("masksolve.planning.result", "Plan"),
+    "PlanRow": ("masksolve.planning.result", "PlanRow"),
+}
+"""What is imported when first asked for: solving does without it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LATER[name]
+    found = importlib.import_module(module)
+    globals()[name] = found if attribute is None else getattr(found, attribute)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import masksolve as ms
 from masksolve.kernels.jit import kernel
 
 HEAVY = ["torch", "matplotlib", "scipy", "ortools", "numba"]
@@ -31,6 +32,23 @@ import masksolve
 print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
 """
     assert run(code) == []
+
+
+def test_solving_does_not_load_the_planner():
+    code = """
+import json, sys
+import masksolve as ms
+later = ("masksolve.planning", "masksolve.diversity")
+before = [name in sys.modules for name in later]
+ms.plan, ms.Plan, ms.diversity.count
+print(json.dumps([before, [name in sys.modules for name in later], "plan" in dir(ms)]))
+"""
+    assert run(code) == [[False, False], [True, True], True]
+
+
+def test_all_public_names_are_there():
+    assert all(hasattr(ms, name) for name in ms.__all__)
+    assert not hasattr(ms, "no_such_name")
 
 
 def test_checking_masks_needs_no_compiler():
