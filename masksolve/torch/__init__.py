@@ -1,0 +1,66 @@
+"""Masks for PyTorch: of tensors, and of models while they train.
+
+>>> import torch
+>>> import masksolve.torch as mst
+>>> model = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.ReLU())
+>>> handle = mst.sparsify(model, "4:8")  # and handle.step() after each optimizer.step()
+>>> handle.masks["0.weight"].float().mean()
+tensor(0.5000)
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+if importlib.util.find_spec("torch") is None:
+    raise ImportError("masksolve.torch needs PyTorch: pip install torch")
+
+from masksolve.torch.handle import Handle
+from masksolve.torch.history import History, LayerRecord, Record
+from masksolve.torch.layer import Layer
+from masksolve.torch.layouts import Layout, layout_of, register_layout
+from masksolve.torch.masked import Masked
+from masksolve.torch.persistence import dense_state_dict
+from masksolve.torch.report import Report, ReportRow
+from masksolve.torch.scores import Gradient, Movement, Wanda
+from masksolve.torch.solving import solve_mask
+from masksolve.torch.sparsify import sparsify
+
+if TYPE_CHECKING:
+    from masksolve.torch.trainers.huggingface import HuggingFaceCallback
+    from masksolve.torch.trainers.lightning import LightningCallback
+
+__all__ = [
+    "Gradient",
+    "Handle",
+    "History",
+    "HuggingFaceCallback",
+    "Layer",
+    "LayerRecord",
+    "Layout",
+    "LightningCallback",
+    "Masked",
+    "Movement",
+    "Record",
+    "Report",
+    "ReportRow",
+    "Wanda",
+    "dense_state_dict",
+    "layout_of",
+    "register_layout",
+    "solve_mask",
+    "sparsify",
+]
+
+_LATER = {
+    "HuggingFaceCallback": "masksolve.torch.trainers.huggingface",
+    "LightningCallback": "masksolve.torch.trainers.lightning",
+}
+"""What needs a library of its own."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name]), name)

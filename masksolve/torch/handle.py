@@ -1,0 +1,316 @@
+"""The handle to a sparsified model: it renews masks, keeps account, and lets go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from masksolve.errors import InvalidInput
+from masksolve.result import MaskResult
+from masksolve.solve import solve
+from masksolve.solvers import METHODS, as_options, find_method
+from masksolve.torch.distributed import whole
+from masksolve.torch.flips import flipped
+from masksolve.torch.history import History, LayerRecord, Record
+from masksolve.torch.layer import Layer, masked_layers
+from masksolve.torch.masked import pruned
+from masksolve.torch.report import Report, report
+from masksolve.torch.schedule import Schedule, as_count
+from masksolve.torch.scores import LayerScore, as_score
+from masksolve.torch.solving import as_array
+
+__all__ = ["Handle"]
+
+
+class Handle:
+    """Renews the masks of a sparsified model, and tells what became of them.
+
+    `sparsify` makes one. Made directly it takes charge of a model that has masks already:
+    a copy, an unpickled one, the average of a training; its masks stay as they are until
+    the first refresh.
+
+    Parameters
+    ----------
+    model : Module
+        With masks.
+    method, options, score, refresh_every, warm_start, warmup, ramp, optimizer, writer, threads
+        As for `sparsify`.
+
+    Attributes
+    ----------
+    model : Module
+    layers : list of Layer
+    skipped : list of (str, str)
+        Weights that `sparsify` passed over, and why.
+    steps : int
+        Optimizer steps taken.
+    history : History
+
+    Raises
+    ------
+    InvalidInput
+        If the model has no masks, or an option is not what it should be.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        method: str = "exact",
+        options: Mapping[str, float] | None = None,
+        score: str | LayerScore = "magnitude",
+        refresh_every: int = 1,
+        warm_start: bool = True,
+        warmup: int = 0,
+        ramp: int = 0,
+        optimizer: torch.optim.Optimizer | None = None,
+        writer: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        self.model = model
+        self.layers = list(masked_layers(model))
+        if not self.layers:
+            raise InvalidInput(f"{type(model).__name__} has no masks: sparsify it first")
+        self.skipped: list[tuple[str, str]] = []
+        self.steps = 0
+        self.history = History()
+        self._schedule = Schedule(
+            as_count(refresh_every, "refresh_every", 1),
+            as_count(warmup, "warmup", 0),
+            as_count(ramp, "ramp", 0),
+        )
+        for layer in self.layers:
+            find_method(method, layer.masked.pattern)
+        as_options(method, METHODS[method].options, options)
+        self._method, self._options, self._threads = method, options, threads
+        self._warm_start = warm_start and METHODS[method].warm == "potentials"
+        self._writer = writer
+        self._score = as_score(score)
+        watch = getattr(self._score, "watch", None)
+        self._hooks = [watch(layer) for layer in self.layers] if watch else []
+        self._attached = False
+        # To notice a step without training.
+        self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
+        if optimizer is not None:
+            self.attach(optimizer)
+
+    def __repr__(self) -> str:
+        patterns = sorted({str(layer.masked.pattern) for layer in self.layers})
+        return (
+            f"Handle({type(self.model).__name__}, {len(self.layers)} weights, "
+            f"{', '.join(patterns)}, {self._method}, step {self.steps})"
+        )
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """The masks by the names of their weights, of bool, True = kept; not copied."""
+        return {layer.name: layer.mask for layer in self.layers}
+
+    def step(self) -> None:
+        """Count a step of the optimizer, after it; renew the masks when that is due.
+
+        Raises
+        ------
+        InvalidInput
+            Before the first backward pass; if an attached optimizer calls it already; for
+            a weight that is not finite, naming it and the step: the old masks stay.
+        """
+        if self._attached:
+            raise InvalidInput("the optimizer calls step by itself since attach: leave it out")
+        if any(layer.masked.estimator == "masked_decay" for layer in self.layers):
+            raise InvalidInput(
+                "masked_decay adds to gradients before the optimizer's step: "
+                "give the optimizer to sparsify, or to attach"
+            )
+        self._advance()
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let an optimizer call `step` from now on, after each step of its own.
+
+        Raises
+        ------
+        InvalidInput
+            If it does not train the masked weights.
+        """
+        trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        for layer, weight in self._originals():
+            if weight.requires_grad and id(weight) not in trained:
+                raise InvalidInput(f"the optimizer does not train {layer.name}")
+        if self._attached:
+            raise InvalidInput("an optimizer is attached already")
+        self._hooks += [
+            optimizer.register_step_pre_hook(lambda *_: self._decay()),
+            optimizer.register_step_post_hook(lambda *_: self._advance()),
+        ]
+        self._attached = True
+
+    def refresh(self) -> None:
+        """Solve all masks now, for the weights as they are.
+
+        During the warm-up masks keep everything, and this does nothing.
+
+        Raises
+        ------
+        InvalidInput
+            For a weight that is not finite, naming it and the step: the old masks stay.
+        """
+        self._renew(self.layers)
+
+    def report(self, since: int | None = None) -> Report:
+        """Tell how the masks stand: print it for a table.
+
+        Parameters
+        ----------
+        since : int, optional
+            The step from whose masks the distance (SAD) is told; default: the first ones'.
+        """
+        return report(self, since)
+
+    def finalize(self) -> dict[str, Tensor]:
+        """Leave plain modules with dense weights in which the pruned ones are zero.
+
+        Returns
+        -------
+        dict of str to Tensor of bool
+            The last masks, by the names of the weights.
+        """
+        masks = self.masks
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self._attached = [], False
+        for layer in self.layers:
+            parametrize.remove_parametrizations(layer.module, layer.tensor_name)
+        self.layers = []
+        return masks
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what a checkpoint needs besides the model's own state: the step."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from a checkpoint; the masks come with the model's own state."""
+        self.steps = as_count(state["steps"], "steps", 0)
+
+    def _originals(self) -> list[tuple[Layer, nn.Parameter]]:
+        return [(layer, layer.original) for layer in self.layers]
+
+    def _advance(self) -> None:
+        if not self.layers:
+            raise InvalidInput("the model is finalized: there are no masks to renew")
+        if self.steps == 0 and self._is_untouched():
+            raise InvalidInput(
+                "step came before the first backward pass: call it after optimizer.step()"
+            )
+        self.steps += 1
+        observe = getattr(self._score, "observe", None)
+        if observe:
+            for layer in self.layers:
+                observe(layer)
+        due = [layer for layer in self.layers if self._is_due(layer)]
+        if due:
+            self._renew(due)
+
+    def _is_untouched(self) -> bool:
+        """Tell whether no weight has a gradient, nor changed, nor was put elsewhere."""
+        return all(
+            weight.grad is None and self._untouched[layer.name] == (id(weight), weight._version)
+            for layer, weight in self._originals()
+        )
+
+    def _is_due(self, layer: Layer) -> bool:
+        final = layer.masked.pattern
+        if layer.masked.estimator == "none":
+            # Static: only on the way to the pattern.
+            now, before = (
+                self._schedule.pattern(final, s) for s in (self.steps, self.steps - 1)
+            )
+            return now != before
+        return self._schedule.due(final, self.steps)
+
+    @torch.no_grad()
+    def _decay(self) -> None:
+        """Add masked decay to the gradients, once an optimizer's step."""
+        for layer, weight in self._originals():
+            if layer.masked.estimator == "masked_decay" and weight.grad is not None:
+                weight.grad.add_(pruned(weight, layer.mask), alpha=layer.masked.decay)
+
+    @torch.no_grad()
+    def _renew(self, layers: list[Layer]) -> None:
+        found = [self._solve(layer) for layer in layers]
+        # Only now: a weight that cannot be solved leaves all masks as they were.
+        rows: dict[str, LayerRecord] = {}
+        changes: dict[str, NDArray[np.uint32]] = {}
+        for layer, (result, total, seconds) in zip(layers, found, strict=True):
+            if result is None:
+                continue
+            start = time.perf_counter()
+            mask = result.mask.reshape(layer.mask.shape)
+            changes[layer.name] = self._changes(layer, mask)
+            layer.mask.copy_(torch.from_numpy(mask))
+            layer.result = result
+            seconds += time.perf_counter() - start
+            layer.seconds += seconds
+            rows[layer.name] = LayerRecord(
+                mask.size,
+                changes[layer.name].size,
+                result.objective,
+                total,
+                result.gap,
+                seconds,
+            )
+        if rows:
+            record = Record(self.steps, rows)
+            self.history.add(record, changes)
+            if self._writer is not None:
+                _write(self._writer, record)
+
+    def _changes(self, layer: Layer, mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
+        """Return where a mask differs from the layer's last; nowhere from none at all."""
+        before = np.ascontiguousarray(layer.mask.numpy(force=True))
+        if layer.result is None and before.all():
+            return np.empty(0, dtype=np.uint32)
+        return flipped(before, mask)
+
+    def _solve(self, layer: Layer) -> tuple[MaskResult | None, float, float]:
+        """Return a layer's new mask, the score of all its entries, and the seconds."""
+        start = time.perf_counter()
+        pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
+        if pattern.n == pattern.m:
+            return None, 0.0, 0.0
+        scores = whole(layer.weight if self._score is None else self._score(layer))
+        if scores.shape != layer.mask.shape:
+            raise InvalidInput(
+                f"the score of {layer.name} has shape {tuple(scores.shape)}: expected that of "
+                f"the weight, {tuple(layer.mask.shape)}"
+            )
+        layout, last = layer.layout, layer.result
+        same = last is not None and last.pattern == pattern
+        array = as_array(scores)
+        try:
+            result = solve(
+                layout.matrices(array), pattern, method=self._method, options=self._options,
+                score=np.abs if self._score is None else None, axes=layout.matrix_axes,
+                warm_start=last if self._warm_start and same else None,
+                potentials=self._warm_start, threads=self._threads,
+            )  # fmt: skip
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
+            ) from None
+        total = float(torch.linalg.vector_norm(scores, 1, dtype=torch.float32))
+        return result, total, time.perf_counter() - start
+
+
+def _write(writer: Any, record: Record) -> None:
+    """Log a refresh to whatever takes TensorBoard's scalars."""
+    rows = {"": record.whole, **{f"/{name}": row for name, row in record.layers.items()}}
+    for name, row in rows.items():
+        for key in ("flip_rate", "kept_share", "seconds"):
+            writer.add_scalar(f"masksolve/{key}{name}", getattr(row, key), record.step)

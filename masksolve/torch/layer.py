@@ -1,0 +1,92 @@
+"""A weight with a mask, as handles, scores and reports see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from masksolve.result import MaskResult
+from masksolve.torch.layouts import Layout
+from masksolve.torch.masked import Masked
+
+__all__ = ["Layer", "masked_layers"]
+
+
+@dataclass(slots=True, eq=False)
+class Layer:
+    """A parameter of a module, with its mask.
+
+    Attributes
+    ----------
+    name : str
+        The parameter's full name, ``"encoder.fc1.weight"``.
+    module : Module
+    tensor_name : str
+        The parameter's name in the module.
+    masked : Masked
+        Holds the mask, its pattern and its layout.
+    result : MaskResult or None
+        What the solver said last.
+    seconds : float
+        Spent on this layer's masks in all.
+    """
+
+    name: str
+    module: nn.Module
+    tensor_name: str
+    masked: Masked
+    result: MaskResult | None = None
+    seconds: float = 0.0
+
+    @property
+    def original(self) -> nn.Parameter:
+        """The dense parameter, which the optimizer sees."""
+        return self.module.parametrizations[self.tensor_name].original
+
+    @property
+    def weight(self) -> Tensor:
+        """The dense weight, detached."""
+        return self.original.detach()
+
+    @property
+    def gradient(self) -> Tensor | None:
+        """The gradient of the dense weight, if there is one."""
+        return self.original.grad
+
+    @property
+    def layout(self) -> Layout:
+        """How the parameter holds its matrices."""
+        return self.masked.layout
+
+    @property
+    def kind(self) -> type[nn.Module]:
+        """The module's type, without what parametrization made of it."""
+        base: type[nn.Module] = type(self.module).__bases__[0]
+        return base
+
+    @property
+    def mask(self) -> Tensor:
+        """The mask, of the parameter's shape."""
+        return self.masked.mask
+
+    @torch.no_grad()
+    def used(self) -> Tensor:
+        """Return the weight that the layer's products use."""
+        return getattr(self.module, self.tensor_name).detach()
+
+
+def masked_layers(model: nn.Module) -> Iterator[Layer]:
+    """Find the masked weights of a model, in its order."""
+    for prefix, module in model.named_modules():
+        if not parametrize.is_parametrized(module):
+            continue
+        for tensor_name, chain in module.parametrizations.items():
+            for masked in chain:
+                if isinstance(masked, Masked):
+                    yield Layer(
+                        f"{prefix}.{tensor_name}".lstrip("."), module, tensor_name, masked
+                    )

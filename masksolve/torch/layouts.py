@@ -1,0 +1,179 @@
+"""How a layer's parameter holds the matrix, or matrices, that its products multiply.
+
+The forward product of a linear layer, ``x @ W.T``, runs along the inputs of W (output,
+input), the input-gradient product, ``g @ W``, along its outputs. A convolution is a sum of
+such products, one for each position of its kernel; a grouped one has a matrix a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from torch import nn
+
+from masksolve.errors import InvalidInput
+
+__all__ = ["Layout", "layout_of", "layouts_of", "register_layout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A parameter as matrices (output, input).
+
+    Parameters
+    ----------
+    axes : tuple of int
+        The parameter's output and input axes; the others are a batch.
+    parts : int
+        The first axis holds so many matrices, one after the other: groups of a
+        convolution, or query, key and value packed together.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layout = Layout((0, 1), parts=3)  # query, key and value of width 16
+    >>> tuple(layout.matrices(torch.zeros(48, 16)).shape), layout.matrix_axes
+    ((3, 16, 16), (1, 2))
+    """
+
+    axes: tuple[int, int] = (0, 1)
+    parts: int = 1
+
+    @property
+    def matrix_axes(self) -> tuple[int, int]:
+        """The output and input axes of what `matrices` returns."""
+        shift = int(self.parts > 1)
+        return self.axes[0] + shift, self.axes[1] + shift
+
+    def matrices(self, values: Any) -> Any:
+        """View a tensor or array of the parameter's shape with an axis for parts, if many.
+
+        Raises
+        ------
+        InvalidInput
+            If the first axis does not fall into so many parts.
+        """
+        if self.parts == 1:
+            return values
+        first, *others = values.shape
+        if first % self.parts:
+            raise InvalidInput(f"an axis of {first} does not fall into {self.parts} parts")
+        return values.reshape(self.parts, first // self.parts, *others)
+
+    def sides(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Return the numbers of outputs and of inputs of each matrix."""
+        sides = [shape[axis] for axis in self.axes]
+        for k, axis in enumerate(self.axes):
+            if axis == 0:
+                sides[k] //= self.parts
+        return sides[0], sides[1]
+
+
+Layouts: TypeAlias = Callable[[nn.Module], Mapping[str, Layout]]
+"""Gives the layouts of a module's parameters, by the parameters' names."""
+
+
+def _linear(module: nn.Module) -> dict[str, Layout]:
+    return {"weight": Layout()}
+
+
+def _convolution(module: nn.Module) -> dict[str, Layout]:
+    return {"weight": Layout(parts=module.groups)}
+
+
+def _transposed_convolution(module: nn.Module) -> dict[str, Layout]:
+    return {"weight": Layout(axes=(1, 0), parts=module.groups)}
+
+
+def _attention(module: nn.Module) -> dict[str, Layout]:
+    if module.in_proj_weight is not None:
+        return {"in_proj_weight": Layout(parts=3)}
+    return {f"{part}_proj_weight": Layout() for part in "qkv"}
+
+
+def _cell(module: nn.Module) -> dict[str, Layout]:
+    gates = module.weight_hh.shape[0] // module.hidden_size
+    return {name: Layout(parts=gates) for name in ("weight_ih", "weight_hh")}
+
+
+def _input_first(module: nn.Module) -> dict[str, Layout]:
+    return {"weight": Layout(axes=(1, 0))}
+
+
+_LAYOUTS: dict[type[nn.Module] | str, Layouts] = {
+    nn.Linear: _linear,
+    nn.Conv1d: _convolution,
+    nn.Conv2d: _convolution,
+    nn.Conv3d: _convolution,
+    nn.ConvTranspose1d: _transposed_convolution,
+    nn.ConvTranspose2d: _transposed_convolution,
+    nn.ConvTranspose3d: _transposed_convolution,
+    nn.MultiheadAttention: _attention,
+    nn.RNNCell: _cell,
+    nn.LSTMCell: _cell,
+    nn.GRUCell: _cell,
+    nn.Embedding: _linear,
+    nn.EmbeddingBag: _linear,
+    "transformers.pytorch_utils.Conv1D": _input_first,  # GPT-2's: a linear layer, transposed
+}
+"""By type, or by its full name so that nothing need be imported."""
+
+
+def register_layout(kind: type[nn.Module], layouts: Layouts) -> None:
+    """Tell how a type of module holds its matrices, for it and its subclasses.
+
+    Parameters
+    ----------
+    kind : type
+        A subclass of ``torch.nn.Module``.
+    layouts : callable
+        Given a module, returns a mapping from its parameters' names to their `Layout`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> class Bilinear(torch.nn.Bilinear):
+    ...     pass
+    >>> register_layout(Bilinear, lambda module: {"weight": Layout(axes=(0, 2))})
+    >>> layout_of(Bilinear(8, 8, 8)).axes
+    (0, 2)
+    """
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
+        raise InvalidInput(f"register_layout expects a type of module, got {kind!r}")
+    _LAYOUTS[kind] = layouts
+
+
+def layouts_of(module: nn.Module) -> Mapping[str, Layout]:
+    """Return the layouts of a module's own parameters; empty if its type is not known."""
+    for kind in type(module).__mro__:
+        found = _LAYOUTS.get(kind) or _LAYOUTS.get(f"{kind.__module__}.{kind.__qualname__}")
+        if found is not None:
+            return found(module)
+    return {}
+
+
+def layout_of(module: nn.Module, name: str = "weight") -> Layout:
+    """Return how a module's parameter holds its matrices.
+
+    Raises
+    ------
+    InvalidInput
+        If the type of the module is not known, or has no such parameter.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> layout_of(nn.Conv2d(16, 32, 3, groups=2))
+    Layout(axes=(0, 1), parts=2)
+    """
+    known = layouts_of(module)
+    if name in known:
+        return known[name]
+    kind = type(module).__name__
+    if not known:
+        raise InvalidInput(
+            f"no layout is known for {kind}: tell it by masksolve.torch.register_layout"
+        )
+    raise InvalidInput(f"{kind} has no matrix {name!r}: it has {', '.join(known)}")

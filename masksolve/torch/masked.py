@@ -1,0 +1,187 @@
+"""The parametrization: a weight times its mask, and what its gradient becomes.
+
+With W the dense weight that the optimizer sees, M its mask and g the gradient by the
+weight M . W that the layer uses:
+
+============  ==================================================================
+ste           dL/dW = g: straight through; what is pruned can come back
+sr_ste        dL/dW = g + decay (1 - M) . W, in every backward pass (Zhou et al. 2021,
+              arXiv:2102.04010)
+masked_decay  as ste; decay (1 - M) . W joins the gradient once, just before the
+              optimizer's step (Hu et al. 2024, arXiv:2404.01847)
+none          dL/dW = g . M: what is pruned stays as it is
+============  ==================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from masksolve.pattern import Pattern
+from masksolve.torch.layouts import Layout
+
+__all__ = ["ESTIMATORS", "Estimator", "Masked"]
+
+Estimator: TypeAlias = Literal["ste", "sr_ste", "masked_decay", "none"]
+ESTIMATORS: tuple[str, ...] = get_args(Estimator)
+
+
+class Masked(nn.Module):
+    """Multiply a weight by its mask, with the gradient of an estimator.
+
+    Parameters
+    ----------
+    weight : Tensor
+        Whose shape and device the mask takes; it keeps all to begin with.
+    pattern : Pattern
+    layout : Layout
+    estimator : {"ste", "sr_ste", "masked_decay", "none"}
+    decay : float
+        Of the pruned weights, for sr_ste.
+    absorb_mean : bool
+        Spread what a line of m prunes evenly over what it keeps, so that the line's sum
+        stays as it was (Hubara et al. 2021).
+
+    Attributes
+    ----------
+    mask : Tensor of bool
+        Saved with the model.
+    code : Tensor of int
+        The pattern, saved with the model so that a checkpoint of another is noticed.
+    """
+
+    mask: Tensor
+    code: Tensor
+
+    def __init__(
+        self,
+        weight: Tensor,
+        pattern: Pattern,
+        layout: Layout,
+        estimator: Estimator = "ste",
+        decay: float = 2e-4,
+        absorb_mean: bool = False,
+    ) -> None:
+        super().__init__()
+        self.pattern, self.layout = pattern, layout
+        self.estimator, self.decay, self.absorb_mean = estimator, decay, absorb_mean
+        keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
+        self.register_buffer("mask", keep_all)
+        self.register_buffer("code", encode(pattern).to(weight.device))
+        self._factor: tuple[Any, Tensor] | None = None
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the weight that the layer uses."""
+        mask = self.mask
+        kept = self.as_factor(weight)
+        extra = None
+        if self.absorb_mean:
+            extra = shares_of_pruned(weight.detach(), mask, self.pattern.m, self.layout)
+        if self.estimator == "none":
+            return _product(weight, kept, extra)
+        if self.estimator == "sr_ste":
+            return _Refined.apply(weight, kept, extra, mask, self.decay)
+        return _StraightThrough.apply(weight, kept, extra)
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """Let ``module.weight = tensor`` set the dense weight."""
+        return weight
+
+    def extra_repr(self) -> str:
+        """Say which pattern and estimator, for ``print(model)``."""
+        return f"{self.pattern}, {self.estimator}"
+
+    def as_factor(self, weight: Tensor) -> Tensor:
+        """Return the mask as what multiplies fastest.
+
+        On the CPU a product with bool takes twice the time of one in the weight's own
+        type, so the mask is kept in that too; the version that torch counts tells when
+        it was written to. A compiler fuses the product with bool anyway.
+        """
+        mask = self.mask
+        if torch.compiler.is_compiling() or weight.device.type != "cpu" or mask.is_inference():
+            return mask
+        state = (mask._version, mask.data_ptr(), weight.dtype)
+        if self._factor is None or self._factor[0] != state:
+            self._factor = state, mask.to(weight.dtype)
+        return self._factor[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_factor": None}
+
+
+def _product(weight: Tensor, kept: Tensor, extra: Tensor | None) -> Tensor:
+    return (weight if extra is None else weight + extra) * kept
+
+
+class _StraightThrough(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(weight: Tensor, kept: Tensor, extra: Tensor | None) -> Tensor:
+        return _product(weight, kept, extra)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        return gradient, None, None
+
+
+class _Refined(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        weight: Tensor, kept: Tensor, extra: Tensor | None, mask: Tensor, decay: float
+    ) -> Tensor:
+        return _product(weight, kept, extra)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        weight, _, _, mask, ctx.decay = inputs
+        ctx.save_for_backward(weight, mask)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        weight, mask = ctx.saved_tensors
+        return gradient + ctx.decay * pruned(weight, mask), None, None, None, None
+
+
+def pruned(weight: Tensor, mask: Tensor) -> Tensor:
+    """Return what a mask takes away."""
+    return weight * mask.logical_not()
+
+
+def encode(pattern: Pattern) -> Tensor:
+    """Write a pattern as four numbers."""
+    return torch.tensor([pattern.n, pattern.m, pattern.transposable, pattern.at_most])
+
+
+def decode(code: Tensor) -> Pattern:
+    """Read what `encode` wrote."""
+    n, m, transposable, at_most = code.tolist()
+    return Pattern(n, m, transposable=bool(transposable), at_most=bool(at_most))
+
+
+def shares_of_pruned(weight: Tensor, mask: Tensor, m: int, layout: Layout) -> Tensor:
+    """Spread the sum of what each line of m inputs prunes evenly over what it keeps.
+
+    Returns the share of every weight's line, in the weight's shape.
+    """
+
+    def lines(values: Tensor) -> Tensor:
+        rows = layout.matrices(values).movedim(layout.matrix_axes[1], -1)
+        return pad(rows, (0, -inputs % m)).unflatten(-1, (-1, m))
+
+    inputs = layout.sides(weight.shape)[1]
+    lost = lines(pruned(weight, mask)).sum(-1, keepdim=True)
+    share = lost / lines(mask.to(weight.dtype)).sum(-1, keepdim=True).clamp(min=1)
+    rows = share.expand(*share.shape[:-1], m).flatten(-2)[..., :inputs]
+    return rows.movedim(-1, layout.matrix_axes[1]).reshape(weight.shape)

@@ -1,0 +1,143 @@
+"""What masks maximise, other than magnitude: from gradients, movements, activations.
+
+A score is a function of a `Layer` that returns a tensor of its weight's shape, large where
+a weight should stay. One that needs to see the training go by is an object with `watch`
+and `observe` besides, as those here are. Until there is something to go by, they are the
+magnitudes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from masksolve.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from masksolve.torch.layer import Layer
+
+__all__ = ["SCORES", "Gradient", "LayerScore", "Movement", "Wanda", "as_score"]
+
+LayerScore: TypeAlias = Callable[["Layer"], Tensor]
+
+
+class Gradient:
+    """|W . g|: how much the loss would change without the weight, to first order."""
+
+    def __call__(self, layer: Layer) -> Tensor:
+        """Return the scores of a layer."""
+        if layer.gradient is None:
+            return layer.weight.abs()
+        return (layer.weight * layer.gradient).abs()
+
+
+class Movement:
+    """The sum of -W . g over the steps: what moves away from zero stays.
+
+    Sanh et al. 2020, arXiv:2005.07683. Scores may be negative.
+    """
+
+    def __init__(self) -> None:
+        self._sums: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
+
+    def observe(self, layer: Layer) -> None:
+        """Add a step's movement."""
+        if layer.gradient is None:
+            return
+        moved = -layer.weight * layer.gradient
+        before = self._sums.get(layer.masked)
+        self._sums[layer.masked] = moved if before is None else before.add_(moved)
+
+    def __call__(self, layer: Layer) -> Tensor:
+        """Return the scores of a layer."""
+        return self._sums.get(layer.masked, layer.weight.abs())
+
+
+class Wanda:
+    """|W| times the norm of the input that it multiplies.
+
+    Sun et al. 2023, arXiv:2306.11695. The norm of every input channel is taken over all
+    that the layer saw in training mode, what is older counting less by `memory` a call.
+
+    Parameters
+    ----------
+    memory : float in [0, 1)
+    """
+
+    def __init__(self, memory: float = 0.9) -> None:
+        if not 0 <= memory < 1:
+            raise InvalidInput(f"memory must be in [0, 1), got {memory}")
+        self.memory = memory
+        self._squares: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
+
+    def watch(self, layer: Layer) -> Any:
+        """Look at a layer's inputs from now on; returns the hook's handle."""
+        kinds = (axis for kind, axis in _CHANNEL.items() if isinstance(layer.module, kind))
+        channel = next(kinds, None)
+        if channel is None:
+            raise InvalidInput(
+                f"{layer.name}: Wanda's score needs a linear layer or a convolution, "
+                f"got {layer.kind.__name__}"
+            )
+        masked = layer.masked
+
+        @torch.no_grad()
+        def see(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            if not module.training:
+                return
+            x = inputs[0].detach().movedim(channel, -1).flatten(0, -2)
+            squares = x.float().square().mean(0)
+            before = self._squares.get(masked)
+            self._squares[masked] = (
+                squares if before is None else torch.lerp(squares, before, self.memory)
+            )
+
+        return layer.module.register_forward_pre_hook(see)
+
+    def __call__(self, layer: Layer) -> Tensor:
+        """Return the scores of a layer."""
+        size, squares = layer.weight.abs(), self._squares.get(layer.masked)
+        if squares is None:
+            return size
+        norms = squares.sqrt().to(size.dtype)
+        source = layer.layout.matrix_axes[1]
+        matrices = layer.layout.matrices(size)
+        shape = [1] * matrices.ndim
+        if layer.layout.parts > 1:
+            shape[0] = layer.layout.parts
+        shape[source] = -1
+        return (matrices * norms.view(shape)).reshape(size.shape)
+
+
+_CHANNEL: Mapping[type[nn.Module], int] = {
+    nn.Linear: -1,
+    **{getattr(nn, f"Conv{d}d"): -1 - d for d in (1, 2, 3)},
+    **{getattr(nn, f"ConvTranspose{d}d"): -1 - d for d in (1, 2, 3)},
+}
+"""Which axis of the input holds the channels."""
+
+SCORES: Mapping[str, Callable[[], LayerScore] | None] = {
+    "magnitude": None,  # the solver takes it as it reads
+    "gradient": Gradient,
+    "movement": Movement,
+    "wanda": Wanda,
+}
+
+
+def as_score(score: str | LayerScore) -> LayerScore | None:
+    """Return a score function by its name, or as it is; None for magnitudes."""
+    if isinstance(score, str):
+        if score not in SCORES:
+            raise InvalidInput(
+                f"score {score!r} is not known: expected one of {', '.join(SCORES)} "
+                "or a function of a layer"
+            )
+        make = SCORES[score]
+        return None if make is None else make()
+    if not callable(score):
+        raise InvalidInput(f"score must be a name or a function, got {score!r}")
+    return score

@@ -1,0 +1,119 @@
+"""Masks of tensors: read where they lie, solved outside torch, given back as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from masksolve.errors import InvalidInput
+from masksolve.pattern import Pattern
+from masksolve.solve import solve
+from masksolve.torch.layouts import Layout
+
+__all__ = ["as_array", "solve_mask"]
+
+_VIEWED: dict[torch.dtype, tuple[torch.dtype, Any]] = {
+    torch.bfloat16: (torch.int16, ml_dtypes.bfloat16),
+    torch.float8_e4m3fn: (torch.uint8, ml_dtypes.float8_e4m3fn),
+    torch.float8_e5m2: (torch.uint8, ml_dtypes.float8_e5m2),
+    torch.float8_e4m3fnuz: (torch.uint8, ml_dtypes.float8_e4m3fnuz),
+    torch.float8_e5m2fnuz: (torch.uint8, ml_dtypes.float8_e5m2fnuz),
+}
+"""What NumPy lacks, with an integer type of its size and the ml_dtypes type it is."""
+
+
+def as_array(tensor: Tensor, name: str = "tensor") -> NDArray[Any]:
+    """Show a tensor as an array: the same memory if it is on the CPU.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no tensor, has no data (meta device), or is quantised, sparse or complex.
+    """
+    if not isinstance(tensor, Tensor):
+        raise InvalidInput(f"{name} must be a tensor, got {type(tensor).__name__}")
+    if tensor.device.type == "meta":
+        raise InvalidInput(f"{name} is on the meta device, without data: load weights first")
+    if tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():
+        kind = "quantised" if tensor.is_quantized else str(tensor.layout or tensor.dtype)
+        if tensor.is_complex():
+            kind = "complex"
+        raise InvalidInput(f"{name} is {kind}: expected a dense tensor of real numbers")
+    held = tensor.detach().cpu()
+    if held.dtype in _VIEWED:
+        integer, dtype = _VIEWED[held.dtype]
+        viewed: NDArray[Any] = held.view(integer).numpy().view(dtype)
+        return viewed
+    array: NDArray[Any] = held.numpy()
+    return array
+
+
+def solve_mask(
+    tensor: Tensor,
+    pattern: Pattern | str,
+    *,
+    method: str = "exact",
+    options: Mapping[str, float] | None = None,
+    score: Callable[[Tensor], Tensor] | None = torch.abs,
+    layout: Layout | None = None,
+    threads: int | None = None,
+) -> Tensor:
+    """Find the mask of an N:M pattern that keeps the most score of a tensor.
+
+    Parameters
+    ----------
+    tensor : Tensor, at least 2-D
+        Of any real dtype, on any device; memory on the CPU is read where it lies.
+        Never modified.
+    pattern : Pattern or str
+        For example ``"2:4"``, ``"4:8,at-most"``, ``"2:4,plain"``.
+    method, options, threads
+        As for `masksolve.solve`.
+    score : callable or None
+        Turns the tensor into scores of its shape; None: it holds scores already, of any
+        sign.
+    layout : Layout, optional
+        Which axes are the matrix's; default: the first is the output, the second the
+        input, as in linear layers and convolutions. `layout_of` has those of others.
+
+    Returns
+    -------
+    Tensor of bool
+        Of the tensor's shape and on its device, True = kept.
+
+    Raises
+    ------
+    InvalidInput, InvalidPattern, UnknownMethod
+        As for `masksolve.solve`; also for a tensor on the meta device, a quantised or
+        sparse one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> weight = torch.tensor([[4., 1, 0, 2], [3, 5, 1, 0], [0, 1, -6, 2], [1, 0, 2, 7]])
+    >>> solve_mask(weight, "1:4").int()
+    tensor([[1, 0, 0, 0],
+            [0, 1, 0, 0],
+            [0, 0, 1, 0],
+            [0, 0, 0, 1]], dtype=torch.int32)
+    """
+    layout = Layout() if layout is None else layout
+    # abs is left to the solver, which takes it as it reads.
+    by_magnitude = score is torch.abs
+    scores = tensor if by_magnitude or score is None else score(tensor.detach())
+    if scores is not tensor and getattr(scores, "shape", None) != tensor.shape:
+        raise InvalidInput(f"score(tensor) must be a tensor of shape {tuple(tensor.shape)}")
+    array = as_array(scores, "tensor" if scores is tensor else "score(tensor)")
+    if array.ndim < 2:
+        raise InvalidInput(f"tensor must have at least 2 dimensions, got {array.ndim}")
+    found = solve(
+        layout.matrices(array), pattern, method=method, options=options,
+        score=np.abs if by_magnitude else None, axes=layout.matrix_axes, threads=threads,
+    )  # fmt: skip
+    return torch.from_numpy(found.mask).view(tensor.shape).to(tensor.device)

@@ -1,0 +1,146 @@
+"""Give a model's weights masks, in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from masksolve.errors import InvalidInput
+from masksolve.torch.handle import Handle
+from masksolve.torch.layer import masked_layers
+from masksolve.torch.masked import ESTIMATORS, Estimator, Masked
+from masksolve.torch.persistence import keep_checkpoints_safe, make_picklable
+from masksolve.torch.scores import LayerScore
+from masksolve.torch.selection import Patterns, Select, choose
+
+__all__ = ["sparsify"]
+
+
+def sparsify(
+    model: nn.Module,
+    pattern: Patterns,
+    *,
+    select: Select = None,
+    estimator: Estimator = "ste",
+    decay: float = 2e-4,
+    method: str = "exact",
+    options: Mapping[str, float] | None = None,
+    score: str | LayerScore = "magnitude",
+    refresh_every: int = 1,
+    warm_start: bool = True,
+    warmup: int = 0,
+    ramp: int = 0,
+    absorb_mean: bool = False,
+    optimizer: torch.optim.Optimizer | None = None,
+    writer: Any = None,
+    threads: int | None = None,
+) -> Handle:
+    """Give the weights of a model N:M masks that are renewed while it trains.
+
+    The model is changed in place, by ``torch.nn.utils.parametrize``: its parameters stay
+    the same objects, dense, so that an optimizer may be made before or after; forward and
+    backward use the masked weights.
+
+    Parameters
+    ----------
+    model : Module
+    pattern : Pattern, str, mapping or callable
+        For example ``"2:4"``. A mapping from name patterns of modules, ``{"*.attn.*":
+        "2:4", "*": "4:8"}``, takes the first that fits, None leaves dense; a function of
+        (name, module) returns a pattern or None.
+    select : optional
+        Which modules: a type or types, a name pattern or several (``"encoder.*.fc?"``),
+        a function of (name, module). Default: what a sparse product could run, of sides
+        that are multiples of m; no embeddings and nothing that shares its weight.
+    estimator : {"ste", "sr_ste", "masked_decay", "none"}
+        What gradient the dense weight gets: straight through; with `decay` of the pruned
+        weights in every backward pass (Zhou et al. 2021), or once just before the
+        optimizer's step (Hu et al. 2024), which is what gradient accumulation and loss
+        scaling ask for; none: only where it is kept, under a mask that stays.
+    decay : float
+        Of pruned weights, for sr_ste and masked_decay.
+    method, options, threads
+        The solver, as for `masksolve.solve`.
+    score : str or callable
+        ``"magnitude"``, ``"gradient"``, ``"movement"``, ``"wanda"``, or a function of a
+        `Layer` that returns a tensor of its weight's shape, large where it should be kept.
+    refresh_every : int
+        Steps between renewals.
+    warm_start : bool
+        Start from the last potentials: most tiles then need but a check that their mask is
+        still proven. Takes about 3 bytes a weight.
+    warmup, ramp : int
+        So many steps everything is kept; in so many more n falls from m - 1 to its end.
+    absorb_mean : bool
+        Spread what a line of m prunes over what it keeps (Hubara et al. 2021).
+    optimizer : Optimizer, optional
+        Calls ``handle.step`` by itself, after each of its steps.
+    writer : optional
+        Gets ``add_scalar(tag, value, step)`` at each refresh, as TensorBoard's
+        SummaryWriter takes it.
+
+    Returns
+    -------
+    Handle
+        Call its ``step`` after each ``optimizer.step()``.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing is chosen (telling what was there), if a weight that was named cannot
+        have masks, if the model has masks already or is sharded already, or an option
+        is not what it should be.
+    InvalidPattern, UnknownMethod
+        If there is no such pattern or method.
+
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.Linear(32, 10))
+    >>> handle = sparsify(model, "4:8")
+    >>> handle.masks["0.weight"].sum(dim=1).unique()  # 4 of 8, in each row
+    tensor([8])
+    >>> handle.skipped
+    [('1.weight', 'its matrix is 10 x 32, no multiple of 8')]
+    """
+    if not isinstance(model, nn.Module):
+        raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
+    already = next(masked_layers(model), None)
+    if already is not None:
+        raise InvalidInput(
+            f"the model is sparsified already: {already.name} has {already.masked.pattern} "
+            "masks; finalize its handle first, or get another by Handle(model)"
+        )
+    if estimator not in ESTIMATORS:
+        raise InvalidInput(
+            f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}"
+        )
+    if not 0 <= decay < float("inf"):
+        raise InvalidInput(f"decay must be a number from 0 up, got {decay!r}")
+    chosen, skipped = choose(model, pattern, select)
+    for one in chosen:
+        weight = getattr(one.module, one.tensor_name)
+        masked = Masked(weight, one.pattern, one.layout, estimator, decay, absorb_mean)
+        masked.train(one.module.training)
+        parametrize.register_parametrization(one.module, one.tensor_name, masked)
+        make_picklable(one.module)
+    try:
+        handle = Handle(
+            model, method=method, options=options, score=score, refresh_every=refresh_every,
+            warm_start=warm_start, warmup=warmup, ramp=ramp, optimizer=optimizer,
+            writer=writer, threads=threads,
+        )  # fmt: skip
+        handle.skipped = skipped
+        handle.refresh()
+    except BaseException:
+        for one in chosen:  # the model is left as it was
+            parametrize.remove_parametrizations(
+                one.module, one.tensor_name, leave_parametrized=False
+            )
+        raise
+    keep_checkpoints_safe(model)
+    return handle
