@@ -1,14 +1,16 @@
 """The exact engine: all tiles of a matrix, proven, in four stages.
 
 1. Sixteen tiles at a time: some over-relaxed rounds, then the float64 certificate.
-   With potentials to start from, the certificate comes first, without rounds.
+   With potentials to start from, the certificate comes first, without rounds; then, if
+   more than a few tiles are left, a few rounds.
 2. What is left, again sixteen at a time: does an earlier mask still do? Else more
    rounds from where they stand.
 3. What is left now mostly has ties: rounds on scores with a small fixed noise, then
    potentials for the true scores from the mask.
 4. The last few: shortest augmenting paths from the potentials, in float64.
 
-Each stage sees a tile's entries and potentials only, so a result does not depend on
+A tile that is proven in the first stage has one optimum only, every comparison being
+strict; the others see a tile's entries and potentials only. So a result does not depend on
 how tiles are grouped or on the number of threads.
 """
 
@@ -37,7 +39,7 @@ from masksolve.kernels.lanes import (
     set_floor,
     settle_shift,
 )
-from masksolve.kernels.simd import ask, fill, run, span, store
+from masksolve.kernels.simd import ask, fill, load, run, span, store
 from masksolve.kernels.single import (
     TOLERANCE,
     finish_tile,
@@ -53,6 +55,9 @@ __all__ = ["box_solver"]
 
 MORE_ROUNDS = 2
 """Stage 2 takes this many times the rounds of stage 1, stage 3 as many again."""
+FEW = 2
+"""Of sixteen tiles whose start does not prove them, so many wait for stage 2; if there are
+more, all sixteen get some rounds first, three quarters of a cold start's."""
 SWEEPS = 24
 LIMIT = 2.0**960
 
@@ -202,9 +207,17 @@ def solve_box(
                 settle_shift(U, V, floor, m)
             for t in range(size, LANES):
                 inverse[t] = 0.0  # the rest of a last group repeats its last tile
+            before = load(total, 0)
             proven = wanted & ask(
                 certify, (E, U, V, X, col_counts, sizes, kept, inverse, total, slack_lines)
             )
+            if stage == 0 and warm and count_bits(wanted & ~proven) > FEW:
+                # Rounds for all sixteen here cost less than stage 2 for these alone.
+                run(relax, (S, U, V, 3 * times // 4, 0, omega, floor))
+                store(total, 0, before)
+                proven = wanted & ask(
+                    certify, (E, U, V, X, col_counts, sizes, kept, inverse, total, slack_lines)
+                )
             counts[stage] += count_bits(proven)
             if whole:
                 run(store_rows, (X, out, mask_stride, row * mask_stride + column))
@@ -223,6 +236,8 @@ def solve_box(
             if unproven == 0:
                 continue
             if stage == 0:
+                if warm:  # stage 2 goes on from the start, whatever the neighbours needed
+                    begin(VV, scale, sizes, V, at_most, m)
                 for t in range(size):
                     if unproven >> t & 1:
                         w.left[lefts] = chosen[t]
