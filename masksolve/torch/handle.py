@@ -253,7 +253,7 @@ class Handle:
             start = time.perf_counter()
             mask = result.mask.reshape(layer.mask.shape)
             changes[layer.name] = self._changes(layer, mask)
-            layer.mask.copy_(torch.from_numpy(mask))
+            layer.masked.write(mask)
             layer.result = result
             seconds += time.perf_counter() - start
             layer.seconds += seconds
@@ -304,7 +304,9 @@ class Handle:
             raise InvalidInput(
                 f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
             ) from None
-        total = float(torch.linalg.vector_norm(scores, 1, dtype=torch.float32))
+        # Single precision sums in pieces: good to six digits.
+        wide = torch.promote_types(scores.dtype, torch.float32)
+        total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
         return result, total, time.perf_counter() - start
 
 

@@ -17,8 +17,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 from torch.nn.functional import pad
 
 from masksolve.pattern import Pattern
@@ -72,7 +75,7 @@ class Masked(nn.Module):
         keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
         self.register_buffer("mask", keep_all)
         self.register_buffer("code", encode(pattern).to(weight.device))
-        self._factor: tuple[Any, Tensor] | None = None
+        self._factor: tuple[Any, Tensor | None] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight that the layer uses."""
@@ -99,16 +102,29 @@ class Masked(nn.Module):
         """Return the mask as what multiplies fastest.
 
         On the CPU a product with bool takes twice the time of one in the weight's own
-        type, so the mask is kept in that too; the version that torch counts tells when
-        it was written to. A compiler fuses the product with bool anyway.
+        type, so a mask that is used again is kept in that too; the version that torch
+        counts tells when it was written to. A compiler fuses the product with bool anyway.
         """
         mask = self.mask
         if torch.compiler.is_compiling() or weight.device.type != "cpu" or mask.is_inference():
             return mask
         state = (mask._version, mask.data_ptr(), weight.dtype)
         if self._factor is None or self._factor[0] != state:
+            self._factor = state, None
+            return mask
+        if self._factor[1] is None:
             self._factor = state, mask.to(weight.dtype)
         return self._factor[1]
+
+    @torch.no_grad()
+    def write(self, mask: NDArray[np.bool_]) -> None:
+        """Put a new mask in the old one's place."""
+        if self.mask.device.type == "cpu":
+            # Torch would wake its threads for this; it is told afterwards.
+            np.copyto(self.mask.numpy(), mask)
+            increment_version(self.mask)
+        else:
+            self.mask.copy_(torch.from_numpy(mask))
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_factor": None}
