@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core bench-diversity clean
+.PHONY: help demo test check docs bench bench-full bench-core bench-diversity examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -37,8 +37,12 @@ bench-core: $(VENV)/bench.done ## time the exact engine against one pass over me
 bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes
 	$(BIN)/python -m masksolve.bench.diversity
 
+examples: $(VENV)/trainers.done ## train with masks: a plain loop, Hugging Face, Lightning
+	for example in digits_loop topics_huggingface digits_lightning; do \
+		$(BIN)/python examples/$$example.py || exit 1; done
+
 clean: ## remove what the commands made
-	rm -rf $(VENV) demo-output bench-output docs/_build docs/api/generated
+	rm -rf $(VENV) demo-output bench-output examples-output docs/_build docs/api/generated
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/made.done:
@@ -61,7 +65,13 @@ $(VENV)/bench.done: $(VENV)/demo.done
 	$(PIP) --editable '.[bench,demo]'
 	touch $@
 
-$(VENV)/test.done: $(VENV)/bench.done
+# Asked for alone they would bring a torch of their own choice.
+$(VENV)/trainers.done: $(VENV)/bench.done
+	@echo "installing what the trainers' callbacks need (once)"
+	if $(BIN)/python -c 'import torch'; then $(PIP) --editable '.[trainers]'; fi
+	touch $@
+
+$(VENV)/test.done: $(VENV)/trainers.done
 	@echo "installing what the tests need (once)"
 	$(PIP) --editable '.[bench,demo,docs,test]'
 	touch $@
