@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from torch import nn
 from torch.nn.utils import parametrize
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
@@ -19,7 +20,7 @@ from masksolve.torch.masked import Masked
 __all__ = ["Choice", "Patterns", "Select", "choose"]
 
 Select: TypeAlias = (
-    type | tuple[type, ...] | str | Sequence[str] | Callable[[str, nn.Module], bool] | None
+    type | str | Sequence[type] | Sequence[str] | Callable[[str, nn.Module], bool] | None
 )
 Patterns: TypeAlias = (
     Pattern
@@ -56,19 +57,31 @@ def choose(
     Raises
     ------
     InvalidInput
-        If nothing is chosen, or what `select` names cannot have masks.
+        If nothing is chosen, if what `select` names cannot have masks, or if a name
+        pattern fits nothing.
     """
-    pattern_of, selects = _as_patterns(patterns), _as_predicate(select)
+    pattern_of, selects = _as_patterns(patterns, model), _as_predicate(select, model)
     owners = _owners(model)
     chosen: list[Choice] = []
     skipped: list[tuple[str, str]] = []
+    plain: list[str] = []  # with a matrix, and no pattern for it
+
+    def pass_over(name: str, why: str, what: str = "masks") -> None:
+        if select is not None:
+            raise InvalidInput(f"{name} cannot have {what}: {why}")
+        skipped.append((name, why))
+
     for prefix, module in model.named_modules():
-        layouts = layouts_of(module)
         if not selects(prefix, module):
             continue
-        _refuse_unknown(prefix, module, select)
+        out_of_reach = _out_of_reach(module)
+        if out_of_reach is not None:
+            pass_over(prefix or type(module).__name__, out_of_reach)
+            continue
+        layouts = layouts_of(module)
         wanted = pattern_of(prefix, module) if layouts else None
         if wanted is None:
+            plain += [prefix or type(module).__name__] if layouts else []
             continue
         pattern = Pattern.parse(wanted)
         for tensor_name, layout in layouts.items():
@@ -81,20 +94,22 @@ def choose(
                 why = "an embedding is a lookup, not a product"
             if why is None:
                 chosen.append(Choice(name, module, tensor_name, layout, pattern))
-            elif select is None:
-                skipped.append((name, why))
             else:
-                raise InvalidInput(f"{name} cannot have {pattern} masks: {why}")
+                pass_over(name, why, f"{pattern} masks")
     if not chosen:
-        raise InvalidInput(_nothing(model, skipped))
+        taken = (
+            None if select is None else [m for k, m in model.named_modules() if selects(k, m)]
+        )
+        raise InvalidInput(_nothing(model, taken, skipped, plain))
     return chosen, skipped
 
 
 def _as_patterns(
-    patterns: Patterns,
+    patterns: Patterns, model: nn.Module
 ) -> Callable[[str, nn.Module], Pattern | str | None]:
     if isinstance(patterns, Mapping):
         globs = {glob: p if p is None else Pattern.parse(p) for glob, p in patterns.items()}
+        _refuse_idle(globs, model)
 
         def first_match(name: str, module: nn.Module) -> Pattern | None:
             return next((p for glob, p in globs.items() if fnmatchcase(name, glob)), None)
@@ -106,38 +121,51 @@ def _as_patterns(
     return lambda name, module: whole
 
 
-def _as_predicate(select: Select) -> Callable[[str, nn.Module], bool]:
+def _as_predicate(select: Select, model: nn.Module) -> Callable[[str, nn.Module], bool]:
     if select is None:
         return lambda name, module: True
-    if isinstance(select, type) or (
-        isinstance(select, tuple) and select and all(isinstance(kind, type) for kind in select)
-    ):
-        kinds = select
-        return lambda name, module: isinstance(module, kinds)
-    if callable(select):
+    if callable(select) and not isinstance(select, type | nn.Module):
         return select
-    globs = [select] if isinstance(select, str) else list(select)
-    if globs and all(isinstance(glob, str) for glob in globs):
-        return lambda name, module: any(fnmatchcase(name, str(glob)) for glob in globs)
+    several = [select] if isinstance(select, type | str) else select
+    if isinstance(several, Sequence) and several:
+        kinds = tuple(kind for kind in several if isinstance(kind, type))
+        if len(kinds) == len(several):
+            return lambda name, module: isinstance(module, kinds)
+        globs = [glob for glob in several if isinstance(glob, str)]
+        if len(globs) == len(several):
+            _refuse_idle(globs, model)
+            return lambda name, module: any(fnmatchcase(name, glob) for glob in globs)
     raise InvalidInput(
-        f"select must be a type, types, a name pattern, name patterns or a function, "
-        f"got {select!r}"
+        "select must be a type, a name pattern, several of either, or a function, "
+        f"got {select!r:.60}"
     )
 
 
-def _refuse_unknown(name: str, module: nn.Module, select: Select) -> None:
-    """Refuse what was meant by name or type but never has masks."""
+def _refuse_idle(globs: Iterable[str], model: nn.Module) -> None:
+    """Refuse a name pattern that fits nothing: a slip would leave layers dense."""
+    names = [name for name, module in model.named_modules()]
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            known = [
+                name for name, module in model.named_modules() if name and layouts_of(module)
+            ]
+            there = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
+            raise InvalidInput(
+                f"no module's name fits {glob!r}: the model has {there or 'no named layers'}"
+            )
+
+
+def _out_of_reach(module: nn.Module) -> str | None:
+    """Tell why a kind of module never has masks, although it holds matrices."""
     kind = type(module)
-    if "quantized" in kind.__module__ and select is not None:
-        raise InvalidInput(
-            f"{name} is quantised ({kind.__module__}.{kind.__name__}): sparsify before "
-            "quantisation"
+    if ".quantized." in kind.__module__ and callable(getattr(module, "weight", None)):
+        return "it is quantised; sparsify before quantisation"
+    if isinstance(module, nn.RNNBase):
+        return (
+            "it keeps its weights in a list that a parametrization does not reach; "
+            f"use {kind.__name__}Cell"
         )
-    if isinstance(module, nn.RNNBase) and select is not None:
-        raise InvalidInput(
-            f"{name} is an {kind.__name__}, which keeps its weights in a list that masks "
-            f"would not reach: use {kind.__name__}Cell"
-        )
+    return None
 
 
 def _owners(model: nn.Module) -> dict[int, list[str]]:
@@ -165,8 +193,11 @@ def _obstacle(module: nn.Module, name: str, owners: Mapping[int, list[str]]) -> 
         return f"it is one parameter under several names: {', '.join(shared)}"
     if parameter.device.type == "meta":
         return "it is on the meta device, without data: load weights first"
-    if parameter.is_quantized or not parameter.dtype.is_floating_point:
-        return f"it is quantised ({parameter.dtype})"
+    dtype = parameter.dtype
+    if dtype.is_complex:
+        return "it is complex"
+    if parameter.is_quantized or not dtype.is_floating_point or dtype.itemsize == 1:
+        return f"it is quantised ({dtype})"
     return None
 
 
@@ -180,12 +211,29 @@ def _misfit(sides: tuple[int, int], pattern: Pattern, *, whole: bool) -> str | N
     return None
 
 
-def _nothing(model: nn.Module, skipped: Sequence[tuple[str, str]]) -> str:
-    there = Counter(type(module).__name__ for module in _leaves(model))
-    what = ", ".join(f"{number} {kind}" for kind, number in there.most_common()) or "nothing"
-    why = "".join(f"; {name}: {reason}" for name, reason in skipped[:3])
-    return f"no module of {type(model).__name__} gets a mask: it has {what}{why}"
+def _nothing(
+    model: nn.Module,
+    taken: Sequence[nn.Module] | None,
+    skipped: Sequence[tuple[str, str]],
+    plain: Sequence[str],
+) -> str:
+    said = f"no module of {type(model).__name__} gets a mask: it has {_counted(_leaves(model))}"
+    if taken is not None:
+        said += f", of which select takes {_counted(taken)}"
+    said += "".join(f"; {name}: {reason}" for name, reason in skipped[:3])
+    return said + "".join(f"; no pattern is given for {name}" for name in plain[:3])
 
 
-def _leaves(model: nn.Module) -> Iterator[nn.Module]:
-    return (module for module in model.modules() if not any(module.children()))
+def _counted(modules: Iterable[nn.Module]) -> str:
+    kinds = Counter(type_before_parametrizations(module).__name__ for module in modules)
+    return ", ".join(f"{number} {kind}" for kind, number in kinds.most_common()) or "nothing"
+
+
+def _leaves(module: nn.Module) -> Iterator[nn.Module]:
+    """Go through what a model is made of, without the innards of layers."""
+    children = list(module.children())
+    if not children or layouts_of(module) or _out_of_reach(module):
+        yield module
+        return
+    for child in children:
+        yield from _leaves(child)
