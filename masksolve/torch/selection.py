@@ -17,7 +17,7 @@ from masksolve.pattern import Pattern
 from masksolve.torch.layouts import Layout, layouts_of
 from masksolve.torch.masked import Masked
 
-__all__ = ["Choice", "Patterns", "Select", "choose"]
+__all__ = ["Choice", "Patterns", "Select", "as_predicate", "choose"]
 
 Select: TypeAlias = (
     type | str | Sequence[type] | Sequence[str] | Callable[[str, nn.Module], bool] | None
@@ -60,7 +60,7 @@ def choose(
         If nothing is chosen, if what `select` names cannot have masks, or if a name
         pattern fits nothing.
     """
-    pattern_of, selects = _as_patterns(patterns, model), _as_predicate(select, model)
+    pattern_of, selects = _as_patterns(patterns, model), as_predicate(select, model)
     owners = _owners(model)
     chosen: list[Choice] = []
     skipped: list[tuple[str, str]] = []
@@ -121,7 +121,7 @@ def _as_patterns(
     return lambda name, module: whole
 
 
-def _as_predicate(select: Select, model: nn.Module) -> Callable[[str, nn.Module], bool]:
+def as_predicate(select: Select, model: nn.Module) -> Callable[[str, nn.Module], bool]:
     if select is None:
         return lambda name, module: True
     if callable(select) and not isinstance(select, type | nn.Module):

@@ -1,0 +1,179 @@
+"""From plain models to models with thresholds, and back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from masksolve.errors import InvalidInput
+from masksolve.torch.dst.layers import Conv1d, Conv2d, Linear
+from masksolve.torch.dst.recurrent import LSTM, LSTMCell
+from masksolve.torch.dst.thresholds import (
+    PUBLISHED_BELOW,
+    Kind,
+    Thresholded,
+    as_number,
+    as_share,
+    sparse_weights,
+)  # fmt: skip
+from masksolve.torch.selection import Select, as_predicate
+
+__all__ = ["convert", "finalize"]
+
+SPARSE: dict[type[nn.Module], type[Thresholded]] = {
+    nn.Linear: Linear,
+    nn.Conv1d: Conv1d,
+    nn.Conv2d: Conv2d,
+    nn.LSTM: LSTM,
+    nn.LSTMCell: LSTMCell,
+}
+PLAIN: dict[type[nn.Module], type[nn.Module]] = {
+    sparse: plain for plain, sparse in SPARSE.items()
+}
+
+
+def convert(
+    model: nn.Module,
+    *,
+    select: Select = None,
+    thresholds: Kind = "vector",
+    initial: float = 0.0,
+    reset_below: float | Literal["published"] | None = "published",
+) -> nn.Module:
+    """Give the layers of a model thresholds, in place.
+
+    Linear layers, one- and two-dimensional convolutions, LSTMs and their cells become those
+    of this package; other modules, and subclasses, which may do anything with their
+    weights, stay as they are. Modules and weights stay the same objects, with their values:
+    a trained model starts from what it has learned, and with ``initial=0`` computes what
+    it did. An optimizer made earlier does not know the thresholds: make it afterwards.
+
+    Parameters
+    ----------
+    model : Module
+    select : optional
+        Which modules: a type or types, a name pattern or several (``"encoder.*"``), or a
+        function of (name, module). Default: all. The paper leaves the output layer of
+        LSTMs dense.
+    thresholds : {"vector", "scalar", "matrix"}
+        One for each output, matrix or weight.
+    initial : float
+        Their first value.
+    reset_below : float, None or "published"
+        In training mode the thresholds of a matrix go back to 0 once its mask keeps no more
+        than this share. Published: 0.01, but never in LSTMs. None: never.
+
+    Returns
+    -------
+    Module
+        The model.
+
+    Raises
+    ------
+    InvalidInput
+        If there is nothing to convert, or an option is not what it should be.
+
+    Examples
+    --------
+    >>> model = convert(nn.Sequential(nn.Linear(64, 300), nn.ReLU(), nn.Linear(300, 10)))
+    >>> model[0]
+    Linear(in_features=64, out_features=300, bias=True, thresholds=vector)
+    """
+    if not isinstance(model, nn.Module):
+        raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
+    as_number(initial, "initial")
+    published = reset_below == "published"
+    given = None if published else as_share(reset_below)
+    selects = as_predicate(select, model)
+    selected = [module for name, module in model.named_modules() if selects(name, module)]
+    chosen = [module for module in selected if type(module) in SPARSE]
+    if not chosen:
+        raise InvalidInput(_nothing(model, selected))
+    for module in chosen:
+        weights = [p for p in module.parameters(recurse=False) if p.ndim > 1]
+        if any(not p.dtype.is_floating_point for p in weights):
+            raise InvalidInput(
+                f"a {type(module).__name__} has weights of {weights[0].dtype}: thresholds "
+                "are for floating-point numbers"
+            )
+    for module in chosen:
+        recurrent = isinstance(module, nn.LSTM | nn.LSTMCell)
+        below = PUBLISHED_BELOW if published and not recurrent else given
+        sparse = SPARSE[type(module)]
+        module.__class__ = sparse
+        sparse.add_thresholds(module, thresholds, initial, below)
+    _keep_off_fast_paths(model)
+    return model
+
+
+def finalize(model: nn.Module) -> dict[str, Tensor]:
+    """Leave plain layers with weights in which the pruned ones are zero.
+
+    Returns
+    -------
+    dict of str to Tensor of bool
+        The masks, by the names of the weights.
+
+    Raises
+    ------
+    InvalidInput
+        If the model has no thresholds, or one that is not finite; for a subclass of one of
+        this package's layers.
+
+    Examples
+    --------
+    >>> model = convert(nn.Sequential(nn.Linear(64, 300)), initial=0.1)
+    >>> mask = finalize(model)["0.weight"]
+    >>> bool((mask == (model[0].weight != 0)).all()), type(model[0]) is nn.Linear
+    (True, True)
+    """
+    weights = list(sparse_weights(model))
+    for weight in weights:
+        if type(weight.module) not in PLAIN:
+            raise InvalidInput(
+                f"{weight.name} is of {type(weight.module).__name__}, whose plain kind is not "
+                "known: expected layers of masksolve.torch.dst themselves"
+            )
+    masks = {weight.name: weight.mask() for weight in weights}
+    owners = Counter(
+        id(p) for module in model.modules() for p in module.parameters(recurse=False)
+    )
+    with torch.no_grad():
+        for weight in weights:
+            used = weight.dense * masks[weight.name]
+            if owners[id(weight.dense)] == 1:
+                weight.dense.copy_(used)
+            else:  # whoever shares it uses all of it, or another part
+                setattr(weight.module, weight.tensor_name, nn.Parameter(used))
+    for module in {id(weight.module): weight.module for weight in weights}.values():
+        module.drop_thresholds()
+        module.__class__ = PLAIN[type(module)]
+    return masks
+
+
+def _keep_off_fast_paths(model: nn.Module) -> None:
+    """Keep torch's transformer layers from handing bare weights to a kernel of their own.
+
+    In evaluation they call no forward of their linear layers, unless told that their
+    activation is neither ReLU nor GELU.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.TransformerEncoderLayer) and any(
+            isinstance(child, Thresholded) for child in module.children()
+        ):
+            module.activation_relu_or_gelu = 0
+
+
+def _nothing(model: nn.Module, selected: list[nn.Module]) -> str:
+    wanted = ", ".join(kind.__name__ for kind in SPARSE)
+    if any(isinstance(module, Thresholded) for module in selected):
+        return f"{type(model).__name__} is converted already: what is selected has thresholds"
+    kinds = sorted({type(module).__name__ for module in selected})
+    there = ", ".join(kinds[:8]) + (", ..." if len(kinds) > 8 else "")
+    return (
+        f"nothing in {type(model).__name__} can have thresholds: expected {wanted}, "
+        f"selected is {there or 'nothing'}"
+    )
