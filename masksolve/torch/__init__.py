@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if importlib.util.find_spec("torch") is None:
     raise ImportError("masksolve.torch needs PyTorch: pip install torch")
 
-from masksolve.torch import dst
+from masksolve.torch import dst, filters
 from masksolve.torch.handle import Handle
 from masksolve.torch.history import History, LayerRecord, Record
 from masksolve.torch.layer import Layer
@@ -49,6 +49,7 @@ __all__ = [
     "Wanda",
     "dense_state_dict",
     "dst",
+    "filters",
     "layout_of",
     "register_layout",
     "solve_mask",

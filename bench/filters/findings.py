@@ -1,0 +1,154 @@
+"""What is read from the figures: means over seeds, paired differences, kept promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isnan, nan
+from statistics import fmean
+
+import numpy as np
+from scipy.stats import t as student
+
+from .records import Findings, LayerErrors, Point, Run
+from .sizes import SAMPLERS
+
+__all__ = ["Estimate", "Promise", "Reader", "estimate"]
+
+CONFIDENCE = 0.95
+ROUNDING = 1e-3
+"""Figures in the file have four digits."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds, and half its 95 % interval by Student's t.
+
+    Attributes
+    ----------
+    mean, half : float
+        The half is NaN of a single seed.
+    """
+
+    mean: float
+    half: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return not isnan(self.half) and abs(self.mean) > self.half
+
+    def write(self, scale: float = 100, places: int = 1, *, sign: bool = False) -> str:
+        """Write "+1.2 ± 0.3"."""
+        mean = f"{scale * self.mean:{'+' if sign else ''}.{places}f}"
+        return mean if isnan(self.half) else f"{mean} ± {scale * self.half:.{places}f}"
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Estimate a mean from one independent value a seed."""
+    found = np.fromiter(values, dtype=np.float64)
+    if len(found) < 2:
+        return Estimate(float(found.mean()), nan)
+    half = student.ppf((1 + CONFIDENCE) / 2, len(found) - 1) * found.std(ddof=1)
+    return Estimate(float(found.mean()), float(half / len(found) ** 0.5))
+
+
+@dataclass(frozen=True)
+class Promise:
+    """How often layers that lost inputs kept within a bound, and how closely.
+
+    Attributes
+    ----------
+    trials, within : int
+        Layers, times networks, budgets and draws.
+    closest, usual : float
+        Measured error over bound: the largest, and the median.
+    """
+
+    trials: int
+    within: int
+    closest: float
+    usual: float
+
+    @property
+    def share(self) -> float:
+        """The share of trials within the bound."""
+        return self.within / self.trials if self.trials else nan
+
+
+class Reader:
+    """Reads findings.
+
+    Parameters
+    ----------
+    found : Findings
+    """
+
+    def __init__(self, found: Findings) -> None:
+        self.found = found
+        self.budgets: list[float] = found["settings"]["budgets"]
+        self._runs = {(run["sampler"], run["seed"]): run for run in found["runs"]}
+
+    def runs(self, sampler: str) -> list[Run]:
+        """Return a sampler's runs, by seed."""
+        return [self._runs[sampler, seed] for seed in range(self.found["seeds"])]
+
+    def points(self, sampler: str, budget: float) -> list[Point]:
+        """Return what a sampler made of every network at a budget."""
+        where = self.budgets.index(budget)
+        return [run["points"][where] for run in self.runs(sampler)]
+
+    def dense(self, what: str = "dense") -> Estimate:
+        """Return the dense networks' error: as they are, or "trained_on"."""
+        return estimate(float(run[what]) for run in self.runs(SAMPLERS[0]))  # type: ignore[literal-required]
+
+    def values(self, sampler: str, budget: float, what: str) -> list[float]:
+        """Return a figure of each seed: a mean over draws where there are several."""
+        found = [point[what] for point in self.points(sampler, budget)]  # type: ignore[literal-required]
+        return [fmean(value) if isinstance(value, list) else float(value) for value in found]
+
+    def mean(self, sampler: str, budget: float, what: str) -> Estimate:
+        """Return a figure's mean over seeds."""
+        return estimate(self.values(sampler, budget, what))
+
+    def less(self, sampler: str, other: str, budget: float, what: str) -> Estimate:
+        """Return a figure less another sampler's on the same network."""
+        pairs = zip(*(self.values(s, budget, what) for s in (sampler, other)), strict=True)
+        return estimate(a - b for a, b in pairs)
+
+    def layers(self, samplers: Iterable[str] = SAMPLERS) -> Iterator[LayerErrors]:
+        """Go through the layers of all draws."""
+        for sampler in samplers:
+            for run in self.runs(sampler):
+                for point in run["points"]:
+                    for draw in point["layers"]:
+                        yield from draw
+
+    def promise(self, bound: str, measured: str, samplers: Iterable[str] = SAMPLERS) -> Promise:
+        """Hold measured errors against a bound, wherever there is one."""
+        pairs = np.array([
+            (layer[measured], layer[bound])  # type: ignore[literal-required]
+            for layer in self.layers(samplers)
+            if layer[bound]  # type: ignore[literal-required]
+        ])  # fmt: skip
+        if not len(pairs):
+            return Promise(0, 0, nan, nan)
+        ratios = pairs[:, 0] / pairs[:, 1]
+        within = int((ratios <= 1 + ROUNDING).sum())
+        return Promise(len(pairs), within, float(ratios.max()), float(np.median(ratios)))
+
+    def crossing(self, sampler: str, what: str, points: float) -> float:
+        """Return the least budget from which on the error is at most so much above dense.
+
+        Means over seeds; 1 if no budget is good enough.
+        """
+        dense = self.dense("trained_on" if what == "tuned" else "dense").mean
+        falling = sorted(self.budgets, reverse=True)
+        good = [self.mean(sampler, b, what).mean <= dense + points for b in falling]
+        if not good[0]:
+            return 1.0
+        last = next(
+            (a for a, (_, ok) in zip(falling, pairwise(good), strict=False) if not ok), None
+        )
+        return falling[-1] if last is None else last

@@ -1,0 +1,173 @@
+"""The page: what was done, every figure, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os.path import relpath
+from pathlib import Path
+
+from ..report.words import listing, plain
+from .findings import Reader
+from .published import SOURCE
+from .records import Findings
+from .sizes import SAMPLERS
+from .tables import errors, groups, promises, published, sizes
+
+__all__ = ["write_page"]
+
+CLOSE = 0.01
+"""Of error: what counts as nearly as good as the whole network."""
+
+
+def write_page(found: Findings, path: Path, pictures: Path | None = None) -> list[Path]:
+    """Write the page and its pictures; return all files.
+
+    Parameters
+    ----------
+    found : Findings
+    path : Path
+        Of the page, ``....md``.
+    pictures : Path, optional
+        Their folder; default: that of the page.
+    """
+    # matplotlib takes a while, and the words do without.
+    from .picture import PICTURES, save
+
+    reader = Reader(found)
+    folder = pictures or path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    for name, draw in PICTURES.items():
+        picture = folder / f"filters-{name}.png"
+        save(draw(reader), picture)
+        drawn.append(picture)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "\n\n".join(_blocks(reader, relpath(folder, path.parent))) + "\n"
+    path.write_text(text, encoding="utf-8")
+    return [path, *drawn]
+
+
+def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
+    yield "# What filter pruning costs"
+    yield (
+        "Residual networks, pruned by every sampler of `masksolve.torch.filters` to a row of "
+        "sizes. [The method](filters.md) has a page of its own. Every figure and every verdict "
+        "here is computed from one file of results."
+    )
+    yield "## In short"
+    yield "\n".join(f"- {sentence}" for sentence in _in_short(reader))
+    yield "## What was done"
+    yield _what_was_done(reader)
+    yield "## Error against size"
+    yield f"![Held-out error against size]({pictures}/filters-errors.png)"
+    yield (
+        "Means over networks, of means over draws; 95 % intervals over networks. In bold: "
+        "better than magnitude, and the interval of the difference on the same networks "
+        "leaves 0 out."
+    )
+    for what, title in (("wrong", "As pruned"), ("tuned", "Trained on")):
+        yield f"### {title}"
+        yield errors(reader, what).markdown()
+    yield "### Sizes reached"
+    yield (
+        "Samplers that draw reach the budget on average only. Output: norm of the error of "
+        "the logits over their norm, on the calibration batch."
+    )
+    yield sizes(reader).markdown()
+    yield "## Bounds"
+    yield f"![Errors and bounds of every layer]({pictures}/filters-bounds.png)"
+    yield (
+        "Of each layer, by itself: the largest relative error over digits, outputs and "
+        "patches, held against its bounds. Only layers that lost inputs are counted."
+    )
+    yield promises(reader).markdown()
+    yield "## Which filters go"
+    yield f"![Filters that each group keeps]({pictures}/filters-kept.png)"
+    yield groups(reader).markdown()
+    yield "## As published"
+    yield f"The authors' own figures. Source: {SOURCE}. None of them was measured here."
+    yield published().markdown()
+    yield "## Limits"
+    yield "\n".join(_limits(reader))
+
+
+def _in_short(reader: Reader) -> Iterator[str]:
+    for what, words in (("wrong", "As pruned"), ("tuned", "Trained on for a little")):
+        better, worse = _verdicts(reader, what)
+        parts = [f"{name} {verdict}" for name, verdict in (*better, *worse)]
+        yield f"{words}, against magnitude: {listing(parts)}."
+        sizes = [
+            f"{sampler} {100 * reader.crossing(sampler, what, CLOSE):g} %"
+            for sampler in SAMPLERS
+        ]
+        yield (
+            f"{words}, the smallest budget down to which the error stays within "
+            f"{100 * CLOSE:g} point of the whole network's: {listing(sizes)}."
+        )
+    sure = reader.promise("certified", "measured")
+    proven = reader.promise("proven", "measured")
+    theirs = reader.promise("published", "held_out")
+    delta = reader.found["settings"]["delta"]
+    yield (
+        f"{sure.within} of {sure.trials} layers and trials stayed within the bound that is "
+        f"certain once filters are drawn, and {proven.within} of {proven.trials} within the "
+        f"one proven before (to fail with probability {delta:g}); on digits held out "
+        f"{theirs.within} of {theirs.trials} within the published one."
+    )
+    yield (
+        f"The bounds are loose: the median layer's error is {100 * sure.usual:.0f} % of the "
+        f"certain bound, {100 * proven.usual:.1f} % of the proven, and "
+        f"{100 * theirs.usual:.2g} % of the published one, on digits held out."
+    )
+
+
+def _verdicts(reader: Reader, what: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Say of every sampler at which budgets it is clearly better or worse."""
+    better: list[tuple[str, str]] = []
+    worse: list[tuple[str, str]] = []
+    for sampler in (s for s in SAMPLERS if s != "magnitude"):
+        less = {b: reader.less(sampler, "magnitude", b, what) for b in reader.budgets}
+        up = [f"{100 * b:g}" for b, d in less.items() if d.sure and d.mean < 0]
+        down = [f"{100 * b:g}" for b, d in less.items() if d.sure and d.mean > 0]
+        words = []
+        if up:
+            words.append(f"is better at {listing(up)} %")
+        if down:
+            words.append(f"is worse at {listing(down)} %")
+        text = " but ".join(words) or "cannot be told apart"
+        (better if up else worse).append((sampler, text))
+    return better, worse
+
+
+def _what_was_done(reader: Reader) -> str:
+    found, settings = reader.found, reader.found["settings"]
+    machine = found["machine"]
+    return (
+        f"{found['seeds']} networks of {found['parameters']:,} parameters: a stem and six "
+        f"residual blocks of {settings['width']}, {2 * settings['width']} and "
+        f"{4 * settings['width']} channels on scikit-learn's digits, {settings['learned']} of "
+        f"1797 learned for {settings['epochs']} epochs by SGD. Sensitivities come from "
+        f"{settings['calibration']} of the digits learned, errors of layers held out from "
+        f"{settings['checked']} others; delta is {settings['delta']:g} for each layer. "
+        f"Samplers that draw prune every network {settings['draws']} times to each budget. "
+        f"Trained on: {settings['tuning']} epochs more, for the first draw, and for the whole "
+        f"network as well.\n\n`make bench-filters`, or `python -m masksolve.bench.filters`, "
+        f"does it all. Run on {machine['cores']} cores of {plain(machine.get('cpu', '?'))}, "
+        f"commit {machine['commit']}, torch {found['versions'].get('torch', '?')}."
+    )
+
+
+def _limits(reader: Reader) -> Iterator[str]:
+    yield "- One small network on small images; one schedule. Larger ones may differ."
+    yield (
+        "- Uniform and magnitude take the same share of every layer's filters; the others "
+        "settle layers' sizes by sensitivity. Both differ at once: what is kept, and where."
+    )
+    yield (
+        "- Pruned once. The authors prune and train in turns, many times, to reach their "
+        "figures."
+    )
+    yield (
+        "- Layers' errors are those of each layer by itself. No bound is given for the whole "
+        "network; its measured error is in the table of sizes."
+    )
