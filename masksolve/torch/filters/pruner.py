@@ -335,7 +335,7 @@ def prune(
     ... )
     >>> pruned = prune(model, [torch.rand(16, 1, 4, 4)], budget=0.5)
     >>> pruned.model[3]
-    Conv2d(5, 9, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+    Conv2d(8, 7, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
     >>> pruned.report.share <= 0.5
     True
     >>> all(row.measured <= row.guaranteed for row in pruned.report.layers)

@@ -1,0 +1,152 @@
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from masksolve.errors import FileFormatError, InvalidInput
+
+pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+
+from masksolve.bench.filters import __main__ as command
+from masksolve.bench.filters import experiment
+from masksolve.bench.filters.findings import Reader, estimate
+from masksolve.bench.filters.page import write_page
+from masksolve.bench.filters.records import Kept, load, save
+from masksolve.bench.filters.sizes import SAMPLERS, SIZES
+from masksolve.bench.filters.tables import errors
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("filters") / "filters.json"
+    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
+    return out
+
+
+def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
+    found = load(run)
+    smoke = SIZES["smoke"]
+    assert len(found["runs"]) == smoke.seeds * len(SAMPLERS)
+    for one in found["runs"]:
+        assert [point["budget"] for point in one["points"]] == list(smoke.budgets)
+        for point in one["points"]:
+            draws = 1 if one["sampler"] in ("deterministic", "magnitude") else smoke.draws
+            assert len(point["wrong"]) == len(point["layers"]) == len(point["share"]) == draws
+            assert np.mean(point["share"]) == pytest.approx(point["budget"], abs=0.15)
+    reader = Reader(found)
+    for bound in ("certified", "proven", "published"):
+        assert reader.promise(bound, "measured").share >= 0.99
+    text = run.with_suffix(".md").read_text()
+    assert "is certain once filters are drawn" in text
+    assert "| CIFAR-10 | VGG-16 | 92.78 | -0.47 | 94.87 | 84.76 |" in text
+    for name in ("errors", "bounds", "kept"):
+        assert (run.parent / f"filters-{name}.png").stat().st_size > 5_000
+
+    def never(*arguments):
+        raise AssertionError("what was finished is done again")
+
+    monkeypatch.setattr(experiment, "prune", never)
+    monkeypatch.setattr(experiment, "trained", never)
+    command.main(["--size", "smoke", "--processes", "1", "--out", str(run)])
+    command.main(["--read", str(run)])
+    assert "promises kept" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_goes_on(run, monkeypatch, tmp_path):
+    lines = run.with_suffix(".jsonl").read_text().splitlines()
+    out = tmp_path / "filters.json"
+    out.with_suffix(".jsonl").write_text("\n".join([*lines[:-2], lines[-2][:40]]))
+    done = []
+    prune = experiment.prune
+
+    def spy(folder, size, sampler, seed):
+        done.append((seed, sampler))
+        return prune(run.with_suffix(""), size, sampler, seed)
+
+    monkeypatch.setattr(experiment, "prune", spy)
+    monkeypatch.setattr(experiment, "trained", lambda *arguments: None)
+    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
+    assert len(done) == 2
+    assert load(out)["runs"] == load(run)["runs"]
+
+
+def test_other_settings_and_damaged_files_are_refused(run, tmp_path, monkeypatch):
+    path = run.with_suffix(".jsonl")
+    with pytest.raises(InvalidInput, match="holds runs of other settings"):
+        Kept.open(path, SIZES["full"].settings())
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_text(path.read_text().splitlines()[0] + "\nnot JSON\n")
+    with pytest.raises(InvalidInput, match="expected JSON on every line"):
+        Kept.open(damaged, SIZES["smoke"].settings())
+    with pytest.raises(FileFormatError, match=r"cannot read .*nowhere\.json"):
+        load(tmp_path / "nowhere.json")
+    other = tmp_path / "other.json"
+    other.write_text("{}")
+    with pytest.raises(
+        SystemExit, match="is not what this experiment leaves: it lacks machine"
+    ):
+        command.main(["--read", str(other)])
+
+
+def made_up(wrong, seeds=3):
+    """Findings of one budget, with errors of each sampler and seed."""
+    layer = {"name": "a", "published": None, "proven": 0.5, "certified": 0.4, "measured": 0.2,
+             "held_out": 0.45}  # fmt: skip
+    runs = [
+        {
+            "seed": seed, "sampler": sampler, "dense": 0.01, "trained_on": 0.02,
+            "filters": [8], "makers": [["a"]], "sensitivities": [3.0],
+            "points": [
+                {"budget": budget, "share": [budget], "wrong": [wrong[sampler][k][seed]],
+                 "output": [0.1], "tuned": 0.01, "kept": [4], "layers": [[layer]]}
+                for k, budget in enumerate((0.8, 0.5, 0.2))
+            ],
+        }
+        for seed in range(seeds) for sampler in SAMPLERS
+    ]  # fmt: skip
+    settings = {**SIZES["smoke"].settings(), "budgets": [0.8, 0.5, 0.2]}
+    return {"machine": {"cpu": "a", "cores": 2, "commit": "b"}, "versions": {"torch": "2"},
+            "settings": settings, "seeds": seeds, "parameters": 100, "runs": runs}  # fmt: skip
+
+
+def test_what_is_read_from_figures(tmp_path):
+    same = [[0.01, 0.02, 0.03]] * 3
+    wrong = dict.fromkeys(SAMPLERS, same)
+    wrong["hybrid"] = [[0.01, 0.02, 0.03], [0.0, 0.011, 0.02], [0.5, 0.5, 0.51]]
+    reader = Reader(made_up(wrong))
+    less = reader.less("hybrid", "magnitude", 0.5, "wrong")
+    interval = stats.ttest_1samp([-0.01, -0.009, -0.01], 0).confidence_interval()
+    assert less.mean - less.half == pytest.approx(interval.low)
+    assert less.mean + less.half == pytest.approx(interval.high)
+    assert less.sure
+    assert not reader.less("random", "magnitude", 0.5, "wrong").sure
+    assert reader.crossing("hybrid", "wrong", 0.01) == 0.5
+    assert reader.crossing("random", "wrong", 0.01) == 0.2
+    assert reader.crossing("random", "wrong", 0.005) == 1
+    promise = reader.promise("certified", "held_out", ["random"])
+    assert (promise.trials, promise.within) == (9, 0)
+    assert promise.usual == pytest.approx(0.45 / 0.4)
+    assert reader.promise("published", "measured").trials == 0
+    rows = errors(reader, "wrong").rows
+    assert rows[1][2].startswith("**1.0 ± ")
+    assert not rows[2][2].startswith("**")
+    assert rows[-1] == ("dense", *["1.0 ± 0.0"] * 5)
+    found = made_up(wrong)
+    save(found, tmp_path / "filters.json")
+    assert load(tmp_path / "filters.json") == json.loads(json.dumps(found))
+    page, *pictures = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
+    text = page.read_text()
+    assert "hybrid is better at 50 % but is worse at 20 %" in text
+    assert "](pictures/filters-errors.png)" in text
+    assert all(picture.parent.name == "pictures" for picture in pictures)
+
+
+def test_a_single_seed_has_no_interval():
+    one = estimate([0.5])
+    assert math.isnan(one.half)
+    assert not one.sure
+    assert one.write() == "50.0"
