@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-filters examples clean
+.PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-dst bench-filters examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -36,6 +36,9 @@ bench-core: $(VENV)/bench.done ## time the exact engine against one pass over me
 
 bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes
 	$(BIN)/python -m masksolve.bench.diversity
+
+bench-dst: $(VENV)/bench.done ## what Dynamic Sparse Training leaves of networks: some minutes
+	$(BIN)/python -m masksolve.bench.dst
 
 bench-filters: $(VENV)/bench.done ## what filter pruning costs, and its bounds: some minutes
 	$(BIN)/python -m masksolve.bench.filters

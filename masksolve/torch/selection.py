@@ -122,6 +122,7 @@ def _as_patterns(
 
 
 def as_predicate(select: Select, model: nn.Module) -> Callable[[str, nn.Module], bool]:
+    """Return a function that tells whether a module, by its name, is selected."""
     if select is None:
         return lambda name, module: True
     if callable(select) and not isinstance(select, type | nn.Module):

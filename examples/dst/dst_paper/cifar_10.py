@@ -72,8 +72,8 @@ def _pickled(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     try:
         found = _Arrays(io.BytesIO(read(path)), encoding="bytes").load()
         pixels, labels = found[b"data"], np.asarray(found[b"labels"])
-    except FileFormatError:
-        raise
+    except _NotArraysError as error:
+        raise FileFormatError(f"{path} is no batch of CIFAR-10: {error}") from error
     except Exception as error:  # a damaged pickle may raise anything
         raise FileFormatError(
             f"{path} is truncated or no batch of CIFAR-10's Python version: {error}"
@@ -84,6 +84,10 @@ def _pickled(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any]]:
             f"{path} is no batch of CIFAR-10: expected {len(labels)} x {PIXELS} bytes of pixels"
         )
     return pixels, labels
+
+
+class _NotArraysError(Exception):
+    """A pickle asks for something that is not needed to make arrays."""
 
 
 class _Arrays(pickle.Unpickler):
@@ -97,4 +101,4 @@ class _Arrays(pickle.Unpickler):
             return np.zeros(0).__reduce__()[0]
         if (module, name) == ("_codecs", "encode"):
             return lambda text, encoding: text.encode(encoding)
-        raise FileFormatError(f"the pickle asks for {module}.{name}: expected arrays only")
+        raise _NotArraysError(f"its pickle asks for {module}.{name}, expected arrays only")

@@ -84,8 +84,7 @@ def train(run: Run) -> Iterator[dict[str, Any]]:
     ------
     dict
         Of the epoch: mean training loss, test accuracy and, if sparse, the remaining share
-        of all masked weights and of each layer, the mean threshold of each, how often
-        thresholds were reset, and the patterns.
+        of all masked weights and of each layer, the mean threshold of each, and the patterns.
     """
     network = run.network.to(run.device)
     optimizer = run.settings.make_optimizer(network)
@@ -97,10 +96,8 @@ def train(run: Run) -> Iterator[dict[str, Any]]:
     for epoch in range(state.load() + 1, run.epochs + 1):
         record: dict[str, Any] = {"epoch": epoch, "loss": _learn(run, network, optimizer)}
         schedule.step()
-        if run.alpha is not None and run.settings.masked is None:
-            dst.reset(network)  # an evaluation changes nothing by itself
-            if projection is not None:
-                projection.refresh()
+        if run.alpha is not None and dst.reset(network) and projection is not None:
+            projection.refresh()
         record["accuracy"] = _accuracy(run, network)
         if run.alpha is not None:
             left = dst.remaining(network)

@@ -15,6 +15,7 @@ from masksolve.torch.dst.thresholds import (
     PUBLISHED_BELOW,
     Kind,
     Thresholded,
+    as_kind,
     as_number,
     as_share,
     sparse_weights,
@@ -84,6 +85,7 @@ def convert(
     """
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
+    as_kind(thresholds)
     as_number(initial, "initial")
     published = reset_below == "published"
     given = None if published else as_share(reset_below)

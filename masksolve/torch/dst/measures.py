@@ -12,7 +12,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
-from masksolve.torch.dst.thresholds import PUBLISHED_BELOW, as_number, as_share, sparse_weights
+from masksolve.torch.dst.thresholds import as_number, as_share, sparse_weights
 
 __all__ = ["Remaining", "masks", "remaining", "reset", "sparsity_loss", "thresholds"]
 
@@ -43,8 +43,8 @@ def sparsity_loss(model: nn.Module, alpha: float = 1.0) -> Tensor:
     Examples
     --------
     >>> from masksolve.torch.dst import Linear
-    >>> sparsity_loss(nn.Sequential(Linear(64, 300), Linear(300, 10)), alpha=0.1)
-    tensor(31.0000, grad_fn=<MulBackward0>)
+    >>> sparsity_loss(nn.Sequential(Linear(64, 300), Linear(300, 10)), alpha=0.1).item()
+    31.0
     """
     alpha = as_number(alpha, "alpha", 0)
     weights = list(sparse_weights(model))
@@ -54,7 +54,7 @@ def sparsity_loss(model: nn.Module, alpha: float = 1.0) -> Tensor:
             weight.refuse_spoilt()
         raise InvalidInput(
             "the sum of exp(-t) over all thresholds overflows: the lowest is "
-            f"{min(float(w.threshold.min()) for w in weights):.3g}; training has diverged"
+            f"{min(w.threshold.min().item() for w in weights):.3g}; training has diverged"
         )
     return alpha * total
 
@@ -171,18 +171,18 @@ def thresholds(model: nn.Module) -> dict[str, Tensor]:
     return {w.name: w.threshold.detach().clone() for w in sparse_weights(model)}
 
 
-def reset(model: nn.Module, below: float = PUBLISHED_BELOW) -> list[str]:
+def reset(model: nn.Module, below: float | None = None) -> list[str]:
     """Set the thresholds of every matrix to 0 whose thresholds keep next to nothing.
 
-    Layers with ``reset_below`` do so by themselves at every call in training mode. Before an
-    evaluation, which changes nothing by itself, this does it by hand; and for LSTMs, which
-    by default never do it, at any time.
+    Layers with ``reset_below`` do so by themselves at every call in training mode. An
+    evaluation changes nothing by itself: call this before, as the paper's code does.
 
     Parameters
     ----------
     model : Module
-    below : float
-        A share; matrices that keep more stay as they are.
+    below : float, optional
+        Matrices that keep no more than this share are reset. Default: every layer's own
+        ``reset_below``, by which LSTMs are left alone unless told otherwise.
 
     Returns
     -------
@@ -204,8 +204,6 @@ def reset(model: nn.Module, below: float = PUBLISHED_BELOW) -> list[str]:
     (['0.weight'], [])
     """
     share = as_share(below, "below")
-    if share is None:
-        raise InvalidInput("below must be a share from 0 to 1, got None")
     weights = list(sparse_weights(model))
     for weight in weights:
         weight.refuse_spoilt()

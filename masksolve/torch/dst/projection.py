@@ -133,9 +133,8 @@ class Projection:
         found = []
         for weight in self._weights:
             weight.refuse_spoilt()
-            below = weight.module.reset_below
-            if below is not None and weight.module.training:
-                weight.reset(below)
+            if weight.module.training:
+                weight.reset()
             found.append(self._solve(weight))
         for weight, projected in zip(self._weights, found, strict=True):
             old = weight.projected

@@ -21,8 +21,8 @@ from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import decode, encode
 
 __all__ = [
-    "PUBLISHED_BELOW", "Kind", "Projected", "SparseWeight", "Thresholded", "as_number",
-    "as_share", "sparse_weights",
+    "PUBLISHED_BELOW", "Kind", "Projected", "SparseWeight", "Thresholded", "as_kind",
+    "as_number", "as_share", "sparse_weights",
 ]  # fmt: skip
 
 Kind: TypeAlias = Literal["vector", "scalar", "matrix"]
@@ -89,9 +89,7 @@ class Thresholded(nn.Module):
 
     def add_thresholds(self, kind: Kind, initial: float, reset_below: float | None) -> None:
         """Register a threshold for every weight."""
-        if kind not in KINDS:
-            raise InvalidInput(f"thresholds must be one of {', '.join(KINDS)}, got {kind!r}")
-        self.kind, self.initial = kind, as_number(initial, "initial")
+        self.kind, self.initial = as_kind(kind), as_number(initial, "initial")
         self.reset_below = as_share(reset_below)
         for name, parts in self.matrices().items():
             weight = getattr(self, name)
@@ -233,8 +231,17 @@ class SparseWeight:
             "checkpoint and lower the rate of learning or alpha"
         )
 
-    def reset(self, below: float) -> list[str]:
-        """Apply the reset rule; return the full names of the matrices that it took."""
+    def reset(self, below: float | None = None) -> list[str]:
+        """Apply the reset rule, the module's own or another, by what thresholds keep.
+
+        Returns
+        -------
+        list of str
+            The full names of the matrices that it took.
+        """
+        below = self.module.reset_below if below is None else below
+        if below is None:
+            return []
         kept = step(self.distance())
         starved = take_back(kept, self.threshold, len(self.parts), below)
         self.module.resets += starved.sum()
@@ -305,6 +312,13 @@ def threshold_name(name: str) -> str:
 def projected_name(name: str) -> str:
     """Return under which name a weight's projected mask is kept."""
     return name.replace("weight", "projected", 1)
+
+
+def as_kind(kind: Kind) -> Kind:
+    """Return a kind of thresholds."""
+    if kind not in KINDS:
+        raise InvalidInput(f"thresholds must be one of {', '.join(KINDS)}, got {kind!r}")
+    return kind
 
 
 def as_number(value: Any, name: str, least: float = float("-inf")) -> float:

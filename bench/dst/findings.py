@@ -1,0 +1,133 @@
+"""What the experiment found, and what is read from it: means, paired differences, ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+from scipy.stats import t as student
+
+from .records import Findings, Run
+
+__all__ = ["MEASURES", "Estimate", "Reader", "estimate"]
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds, and half its 95 % interval by Student's t.
+
+    Attributes
+    ----------
+    mean, half : float
+        NaN if unknown: half an interval takes two seeds.
+    """
+
+    mean: float
+    half: float
+
+    def write(self, scale: float = 100, places: int = 2, *, sign: bool = False) -> str:
+        """Write "+1.23 ± 0.45"."""
+        if isnan(self.mean):
+            return "-"
+        mean = f"{scale * self.mean:{'+' if sign else ''}.{places}f}"
+        return mean if isnan(self.half) else f"{mean} ± {scale * self.half:.{places}f}"
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Estimate a mean from one independent value a seed."""
+    found = np.fromiter(values, dtype=np.float64)
+    if len(found) < 2:
+        return Estimate(float(found[0]) if len(found) else nan, nan)
+    quantile = float(student.ppf((1 + CONFIDENCE) / 2, len(found) - 1))
+    error = float(found.std(ddof=1)) / len(found) ** 0.5
+    return Estimate(float(found.mean()), quantile * error)
+
+
+MEASURES: dict[str, Callable[[Run], float]] = {
+    "accuracy": lambda run: run["accuracy"][-1],
+    "remaining": lambda run: run["remaining"][-1] if run["remaining"] else 1.0,
+    "stored": lambda run: nan if run["stored"] is None else run["stored"],
+    "back": lambda run: run["back"],
+    "resets": lambda run: float(run["resets"]),
+    "milliseconds": lambda run: run["milliseconds"],
+}
+"""One number a run, at its end."""
+
+
+class Reader:
+    """Looks things up in findings.
+
+    Parameters
+    ----------
+    found : Findings
+    """
+
+    def __init__(self, found: Findings) -> None:
+        self.found = found
+        self._runs = {(run["task"], run["arm"], run["seed"]): run for run in found["runs"]}
+        self.tasks: dict[str, dict[str, Any]] = {task["name"]: task for task in found["tasks"]}
+
+    def arms(self, task: str) -> list[str]:
+        """Return the labels of a task's arms."""
+        labels: list[str] = self.tasks[task]["arms"]
+        return labels
+
+    def swept(self, task: str) -> dict[float, str]:
+        """Return the labels of the sweep over alpha, all else as published, by alpha."""
+        plain = [label for label in self.arms(task) if label.startswith("alpha ")]
+        return {float(label[6:]): label for label in plain if "," not in label}
+
+    def runs(self, task: str, arm: str) -> list[Run]:
+        """Return an arm's runs, seed by seed."""
+        return [self._runs[task, arm, seed] for seed in range(self.found["seeds"])]
+
+    def mean(self, task: str, arm: str, measure: str) -> Estimate:
+        """Estimate a measure."""
+        return estimate(MEASURES[measure](run) for run in self.runs(task, arm))
+
+    def less_dense(self, task: str, arm: str, m: str | None = None) -> Estimate:
+        """Estimate the accuracy less that of dense networks of the same seeds.
+
+        With `m`, that of the masks cut to N:m after training.
+        """
+        pairs = zip(self.runs(task, arm), self.runs(task, "dense"), strict=True)
+        return estimate(
+            (run["accuracy"][-1] if m is None else run["cuts"][m]["accuracy"])
+            - dense["accuracy"][-1]
+            for run, dense in pairs
+        )
+
+    def cut(self, task: str, arm: str, m: str, name: str) -> Estimate:
+        """Estimate a figure of the masks cut to N:m after training."""
+        return estimate(run["cuts"][m][name] for run in self.runs(task, arm))  # type: ignore[literal-required]
+
+    def curve(self, task: str, arm: str, kind: str, name: str | None = None) -> Any:
+        """Return the mean over seeds of a curve, of one matrix or weight if it has a name."""
+        runs = self.runs(task, arm)
+        return np.mean([run[kind][name] if name else run[kind] for run in runs], axis=0)  # type: ignore[literal-required]
+
+    def ranks(self, task: str) -> float:
+        """Correlate alpha with the remaining share, by Spearman's ranks over all runs."""
+        swept = self.swept(task)
+        points = [
+            (alpha, MEASURES["remaining"](run))
+            for alpha, label in swept.items()
+            for run in self.runs(task, label)
+        ]
+        return float(spearmanr(*zip(*points, strict=True)).statistic)
+
+    def sparsest(self, task: str, points: float = 1.0) -> str | None:
+        """Return the arm of the sweep that keeps least within so many points of dense."""
+        good = [
+            label
+            for label in self.swept(task).values()
+            if self.less_dense(task, label).mean >= -points / 100
+        ]
+        key = {label: self.mean(task, label, "remaining").mean for label in good}
+        return min(good, key=key.__getitem__) if good else None

@@ -1,0 +1,170 @@
+"""The experiment's pictures: accuracy against what remains, layers, thresholds, N:M masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
+
+from ..report.style import FAINT, INK, OTHERS, OURS, bare, canvas, entitle, save, settle, styled
+from .findings import Reader
+from .tasks import MAIN, PROJECTED
+
+__all__ = ["draw"]
+
+COLOURS = (*OURS, *OTHERS)
+MARKS = ("o", "s", "D", "^")
+SMALL = 8.0
+
+
+def draw(reader: Reader, stem: Path) -> list[Path]:
+    """Draw everything; return the files, named after `stem`."""
+    pictures = {"sweep": _sweep, "layers": _layers, "time": _time, "masks": _masks}
+    paths = []
+    for name, picture in pictures.items():
+        path = stem.with_name(f"{stem.name}-{name}.png")
+        with styled():
+            picture(reader, path)
+        paths.append(path)
+    return paths
+
+
+def _sweep(reader: Reader, path: Path) -> None:
+    """Draw accuracy against the remaining share, a panel a network."""
+    figure, panels = canvas(1, len(reader.tasks), 3.4 * len(reader.tasks) + 0.4, 3.9)
+    for axes, task in zip(panels, reader.tasks, strict=True):
+        for k, (alpha, arm) in enumerate(reader.swept(task).items()):
+            _point(axes, reader, task, arm, COLOURS[k], MARKS[k % 4], f"{alpha:g}")
+        axes.axhline(0, color=FAINT, linewidth=1)
+        axes.axhline(-1, color=FAINT, linewidth=1, linestyle=":")
+        _percent(axes, "remaining weights, %")
+        bare(axes, task)
+        axes.legend(title="alpha", fontsize=SMALL, frameon=False)
+    panels[0].set_ylabel("accuracy less dense's, points")
+    entitle(
+        figure, "What is left, and what it costs",
+        "Means of all seeds with 95 % intervals; 0 is the dense networks of the same seeds, "
+        "dotted a point less.",
+    )  # fmt: skip
+    settle(figure)
+    save(figure, path)
+
+
+def _point(
+    axes: Axes, reader: Reader, task: str, arm: str, colour: str, mark: str, label: str
+) -> None:
+    left, less = reader.mean(task, arm, "remaining"), reader.less_dense(task, arm)
+    axes.errorbar(
+        100 * left.mean, 100 * less.mean,
+        xerr=_bar(left.half), yerr=_bar(less.half), color=colour, marker=mark,
+        markersize=6, elinewidth=1, linestyle="", label=label,
+    )  # fmt: skip
+
+
+def _bar(half: float) -> float | None:
+    return None if np.isnan(half) else 100 * half
+
+
+def _layers(reader: Reader, path: Path) -> None:
+    """Draw what is kept of each matrix, against alpha."""
+    figure, panels = canvas(1, len(reader.tasks), 3.4 * len(reader.tasks) + 0.4, 3.9)
+    for axes, task in zip(panels, reader.tasks, strict=True):
+        swept = reader.swept(task)
+        for k, name in enumerate(reader.runs(task, next(iter(swept.values())))[0]["layers"]):
+            kept = [reader.curve(task, arm, "layers", name)[-1] for arm in swept.values()]
+            axes.plot(
+                list(swept), 100 * np.array(kept), color=COLOURS[k % len(COLOURS)], marker="o",
+                markersize=4, linestyle=("-", "--")[k // 8 % 2], label=_called(name),
+            )  # fmt: skip
+        axes.set_xscale("log")
+        axes.set_xlabel("alpha")
+        bare(axes, task)
+        axes.legend(fontsize=SMALL - 2, frameon=False, ncols=2 if "LSTM" in task else 1)
+    panels[0].set_ylabel("kept of the matrix, %")
+    entitle(figure, "Which layers keep their weights", "Means of all seeds, at the end.")
+    settle(figure)
+    save(figure, path)
+
+
+def _called(name: str) -> str:
+    return name.removeprefix("lstm.").replace("weight_", "").replace(".weight", "")
+
+
+def _time(reader: Reader, path: Path) -> None:
+    """Draw remaining share and mean thresholds while the main network learns."""
+    swept, every = reader.swept(MAIN), reader.tasks[MAIN]["every"]
+    names = list(reader.runs(MAIN, next(iter(swept.values())))[0]["thresholds"])
+    figure, panels = canvas(1, 1 + len(names), 3.4 * (1 + len(names)) + 0.4, 3.9)
+    for k, (alpha, arm) in enumerate(swept.items()):
+        curves: Sequence[np.ndarray] = [
+            100 * reader.curve(MAIN, arm, "remaining"),
+            *(reader.curve(MAIN, arm, "thresholds", name) for name in names),
+        ]
+        for axes, curve in zip(panels, curves, strict=True):
+            epochs = every * np.arange(1, len(curve) + 1)
+            axes.plot(epochs, curve, color=COLOURS[k], label=f"{alpha:g}")
+    for axes, title in zip(panels, ("remaining, %", *(f"thresholds of {n}" for n in names)),
+                           strict=True):  # fmt: skip
+        bare(axes, title)
+        axes.set_xlabel("epoch")
+    panels[0].legend(title="alpha", fontsize=SMALL, frameon=False)
+    entitle(figure, f"{MAIN}: thresholds over time", "Means of all seeds; thresholds of a "
+            "layer by their mean.")  # fmt: skip
+    settle(figure)
+    save(figure, path)
+
+
+def _masks(reader: Reader, path: Path) -> None:
+    """Draw N:M masks beside masks by thresholds alone: by what is kept and has room."""
+    figure, panels = canvas(1, 2, 9.6, 4.4)
+    for k, m in enumerate(PROJECTED):
+        swept = reader.swept(MAIN).values()
+        trained = [arm for arm in (f"{a}, N:{m}" for a in swept) if arm in reader.arms(MAIN)]
+        cut = [a for a in swept if f"{a}, N:{m}" in trained]
+        less = [100 * reader.less_dense(MAIN, arm).mean for arm in trained]
+        after = [100 * reader.less_dense(MAIN, arm, str(m)).mean for arm in cut]
+        for axes, name in zip(panels, ("remaining", "stored"), strict=True):
+            there = [100 * reader.mean(MAIN, arm, name).mean for arm in trained]
+            axes.plot(there, less, color=COLOURS[k], marker="o", label=f"N:{m} in training")
+            there = [100 * reader.cut(MAIN, arm, str(m), name).mean for arm in cut]
+            axes.plot(there, after, color=COLOURS[k], marker="o", linestyle=":",
+                      markerfacecolor="white", label=f"N:{m} after training")  # fmt: skip
+    swept_arms = list(reader.swept(MAIN).values())
+    _line(panels[0], reader, swept_arms, "remaining", INK, "thresholds alone")
+    uniform = [arm for arm in reader.arms(MAIN) if arm.startswith("uniform")]
+    for axes, name in zip(panels, ("remaining", "stored"), strict=True):
+        _line(axes, reader, uniform, name, OTHERS[0], "the same N:M everywhere")
+        axes.axhline(0, color=FAINT, linewidth=1)
+        axes.legend(fontsize=SMALL, frameon=False)
+    _percent(panels[0], "remaining weights, %")
+    _percent(panels[1], "room in the patterns, N/M, %")
+    bare(panels[0], "by what is kept")
+    bare(panels[1], "by what would be stored")
+    panels[0].set_ylabel("accuracy less dense's, points")
+    entitle(
+        figure, f"{MAIN}: thresholds that choose N:M masks",
+        "Means of all seeds, lines along alpha. All N:M masks are transposable and proven "
+        "optimal.",
+    )  # fmt: skip
+    settle(figure)
+    save(figure, path)
+
+
+def _line(
+    axes: Axes, reader: Reader, arms: list[str], name: str, colour: str, label: str
+) -> None:
+    there = [100 * reader.mean(MAIN, arm, name).mean for arm in arms]
+    less = [100 * reader.less_dense(MAIN, arm).mean for arm in arms]
+    axes.plot(there, less, color=colour, marker="s", label=label)
+
+
+def _percent(axes: Axes, label: str) -> None:
+    """Set up a logarithmic axis of percents."""
+    axes.set_xscale("log")
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,155 @@
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn  # noqa: E402
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: E402
+
+from masksolve.torch import dst  # noqa: E402
+
+from . import naive  # noqa: E402
+
+
+def _spread_thresholds(module, top=0.3):
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if name.startswith("threshold"):
+                parameter.uniform_(0, top)
+    return module
+
+
+def _dense_twin(lstm, plain):
+    """The dense module with the masked weights, made without the package's own masking."""
+    state = {}
+    for name, value in lstm.state_dict().items():
+        if name.startswith("threshold"):
+            continue
+        if name.startswith("weight"):
+            threshold = lstm.state_dict()[name.replace("weight", "threshold")]
+            value = torch.tensor(naive.masked(value.tolist(), threshold.tolist())).to(value)
+        state[name] = value
+    plain.load_state_dict(state)
+    return plain
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"num_layers": 2, "batch_first": True},
+        {"bidirectional": True, "bias": False},
+        {"proj_size": 3, "num_layers": 2},
+    ],
+)
+def test_lstm_is_the_dense_one_with_masked_weights(options):
+    lstm = _spread_thresholds(dst.LSTM(5, 6, **options, dtype=torch.float64))
+    plain = _dense_twin(lstm, nn.LSTM(5, 6, **options, dtype=torch.float64))
+    assert 0.2 < dst.remaining(lstm).total < 0.8
+    x = torch.randn(4, 3, 5, dtype=torch.float64)
+    ours, (h, c) = lstm(x)
+    theirs, (their_h, their_c) = plain(x)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close((h, c), (their_h, their_c))
+    torch.testing.assert_close(lstm(x, (h, c))[0], plain(x, (h, c))[0])
+    torch.testing.assert_close(lstm(x[:, 0])[0], plain(x[:, 0])[0])  # a single sequence
+
+
+def test_lstm_gradients_are_those_of_the_formulas():
+    lstm = _spread_thresholds(dst.LSTM(5, 6, dtype=torch.float64))
+    plain = _dense_twin(lstm, nn.LSTM(5, 6, dtype=torch.float64))
+    x = torch.randn(4, 3, 5, dtype=torch.float64)
+    for module in (lstm, plain):
+        module(x)[0].square().sum().backward()
+    for name in ("ih_l0", "hh_l0"):
+        weight, threshold = getattr(lstm, f"weight_{name}"), getattr(lstm, f"threshold_{name}")
+        upstream = getattr(plain, f"weight_{name}").grad.tolist()
+        performance, structure, by_threshold = (
+            torch.tensor(g, dtype=torch.float64)
+            for g in naive.gradients(weight.tolist(), threshold.tolist(), upstream)
+        )
+        torch.testing.assert_close(weight.grad, performance + structure)
+        torch.testing.assert_close(threshold.grad, by_threshold.sum(1))
+
+
+def test_packed_sequences():
+    lstm = _spread_thresholds(dst.LSTM(5, 6))
+    plain = _dense_twin(lstm, nn.LSTM(5, 6))
+    packed = pack_padded_sequence(torch.randn(4, 3, 5), [2, 4, 1], enforce_sorted=False)
+    ours, theirs = (pad_packed_sequence(module(packed)[0])[0] for module in (lstm, plain))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_cell_is_the_formula():
+    cell = _spread_thresholds(dst.LSTMCell(3, 2, dtype=torch.float64), top=0.7)
+    assert 0 < dst.remaining(cell).total < 1
+    x, h, c = (torch.randn(4, size, dtype=torch.float64) for size in (3, 2, 2))
+    ours = cell(x, (h, c))
+    masked = [
+        naive.masked(
+            getattr(cell, f"weight_{n}").tolist(), getattr(cell, f"threshold_{n}").tolist()
+        )
+        for n in ("ih", "hh")
+    ]
+    for k in range(4):
+        expected = naive.lstm_step(
+            x[k].tolist(), h[k].tolist(), c[k].tolist(), *masked,
+            cell.bias_ih.tolist(), cell.bias_hh.tolist(),
+        )  # fmt: skip
+        assert [part[k].tolist() for part in ours] == [pytest.approx(part) for part in expected]
+
+
+def test_cell_alone_without_states_and_as_the_lstm_steps():
+    cell = _spread_thresholds(dst.LSTMCell(5, 6))
+    x = torch.randn(3, 5)
+    torch.testing.assert_close(cell(x), cell(x, (torch.zeros(3, 6), torch.zeros(3, 6))))
+    single = cell(x[1])
+    torch.testing.assert_close(single, tuple(part[1] for part in cell(x)))
+    torch.testing.assert_close(cell(x[1], single), tuple(p[1] for p in cell(x, cell(x))))
+    lstm = dst.LSTM(5, 6)
+    lstm.load_state_dict({f"{name}_l0": value for name, value in cell.state_dict().items()})
+    sequence = torch.stack([x, x])
+    torch.testing.assert_close(lstm(sequence)[0][1], cell(x, cell(x))[0])
+
+
+def test_eight_thresholds_a_unit_and_eight_matrices():
+    lstm = dst.LSTM(5, 6)
+    assert lstm.threshold_ih_l0.shape == lstm.threshold_hh_l0.shape == (24,)
+    assert dst.LSTM(5, 6, thresholds="scalar").threshold_ih_l0.shape == (4,)
+    assert dst.LSTM(5, 6, thresholds="matrix").threshold_hh_l0.shape == (24, 6)
+    names = [f"weight_{a}_l0.{g}" for a in ("ih", "hh") for g in
+             ("input", "forget", "update", "output")]  # fmt: skip
+    assert list(dst.remaining(lstm).layers) == names
+
+
+def test_scalar_thresholds_are_of_one_matrix_each():
+    lstm = dst.LSTM(5, 6, thresholds="scalar")
+    with torch.no_grad():
+        lstm.threshold_hh_l0[2] = 9
+    layers = dst.remaining(lstm).layers
+    assert [name for name, share in layers.items() if share == 0] == ["weight_hh_l0.update"]
+
+
+def test_output_gates_masks_are_counted_as_masks():
+    """The paper's code adds up masked weights for that gate, which may be negative."""
+    lstm = dst.LSTM(5, 6)
+    with torch.no_grad():
+        for name in ("weight_ih_l0", "weight_hh_l0"):
+            getattr(lstm, name).fill_(-2.0)
+    assert dst.remaining(lstm).total == 1
+
+
+def test_lstm_follows_its_weights_to_another_dtype_and_state():
+    lstm = _spread_thresholds(dst.LSTM(5, 6)).double()
+    plain = _dense_twin(lstm, nn.LSTM(5, 6).double())
+    x = torch.randn(4, 3, 5, dtype=torch.float64)
+    torch.testing.assert_close(lstm(x)[0], plain(x)[0])
+    other = dst.LSTM(5, 6).double()
+    other.load_state_dict(lstm.state_dict())
+    torch.testing.assert_close(other(x)[0], lstm(x)[0])
+
+
+def test_an_error_inside_leaves_the_lstm_as_it_was():
+    lstm = dst.LSTM(5, 6)
+    with pytest.raises(RuntimeError):
+        lstm(torch.zeros(4, 3, 7))
+    assert all(a is b for a, b in zip(lstm._flat_weights, lstm.all_weights[0], strict=True))
