@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
-from ..report.style import FAINT, INK, bare, canvas, entitle, settle, styled
+from ..report.style import FAINT, INK, bare, canvas, decades, entitle, settle, styled
 from .findings import Reader
 from .sizes import SAMPLERS
 
@@ -40,15 +40,23 @@ def errors(reader: Reader) -> Figure:
             for sampler in SAMPLERS:
                 _curve(axes, reader, sampler, what)
             axes.axhline(reader.dense(dense).mean, color=INK, linestyle="--", linewidth=1)
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(FixedLocator(reader.budgets))
-            axes.xaxis.set_minor_locator(NullLocator())
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{100 * x:g} %"))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:g} %"))
+            _per_cent(axes)
             axes.set_xlabel("parameters that stayed")
-        panels[0].legend(frameon=False, loc="upper right")
+        panels[1].legend(frameon=False, loc="upper right")
         settle(figure)
     return figure
+
+
+def _per_cent(axes: Axes) -> None:
+    """Write logarithmic axes in per cent; bands may leave them below."""
+    means = [y for line in axes.lines for y in np.asarray(line.get_ydata()) if y > 0]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_ylim(0.7 * min(means), 1)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
 
 
 def _curve(axes: Axes, reader: Reader, sampler: str, what: str) -> None:
@@ -74,6 +82,11 @@ def bounds(reader: Reader) -> Figure:
             _layers(axes, reader, sampler, budget)
         for axes in panels[1:]:
             axes.set_yticklabels([])
+        low = min(axes.get_xlim()[0] for axes in panels)
+        high = max(axes.get_xlim()[1] for axes in panels)
+        for axes in panels:
+            axes.set_xlim(low, high)
+            decades(axes.xaxis, lambda x: f"{x:g}")
         panels[-1].legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         settle(figure)
     return figure

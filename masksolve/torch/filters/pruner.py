@@ -69,7 +69,7 @@ class Pruner:
     Attributes
     ----------
     sensitivities : list of array
-        Of each group's filters, largest first if sorted by you.
+        Of each group's filters.
     makers : list of list of str
         The layers that each group's filters belong to.
 
@@ -348,7 +348,10 @@ def prune(
 
 
 def _tensors(output: Any) -> list[Tensor]:
+    """Find the tensors that a network returns, whatever they are packed in."""
     if isinstance(output, Tensor):
         return [output]
-    parts = output.values() if isinstance(output, dict) else output
+    if isinstance(output, dict):
+        output = tuple(output.values())
+    parts = output if isinstance(output, tuple | list) else ()
     return [tensor for part in parts for tensor in _tensors(part)]

@@ -1,5 +1,6 @@
 import copy
 import io
+from shutil import which
 
 import numpy as np
 import pytest
@@ -221,6 +222,17 @@ def test_it_runs_in_compile(name):
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
     with torch.no_grad():
         torch.testing.assert_close(outputs(compiled(batch)), outputs(model(batch)))
+
+
+@pytest.mark.skipif(which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_it_runs_in_compile_with_real_code():
+    net, batch = make("residual")
+    model = mst.filters.prune(net, [batch], 0.5, sampler="hybrid").model.eval()
+    torch.compiler.reset()
+    compiled = torch.compile(model, fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(batch), model(batch), rtol=1e-4, atol=1e-5)
 
 
 def test_masks_fit_afterwards():

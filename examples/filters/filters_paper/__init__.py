@@ -1,0 +1,1 @@
+"""Networks and settings with which provable filter pruning was published."""
