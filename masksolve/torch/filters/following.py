@@ -37,6 +37,8 @@ from masksolve.torch.filters.ties import FIXED, Ties
 
 __all__ = ["follow"]
 
+UNKNOWN = "mixes channels, or moves them in a way that is not known"
+
 
 def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network:
     """Find out which channels of a model belong together.
@@ -71,12 +73,18 @@ def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network
 
 
 def _trace(model: nn.Module) -> fx.GraphModule:
-    masked = next((k for k, m in model.named_modules() if parametrize.is_parametrized(m)), None)
-    if masked is not None:
-        raise InvalidInput(
-            f"{masked or 'the model'} has a parametrized weight: prune filters first and "
-            "sparsify then, or call the handle's finalize() before"
-        )
+    for name, module in model.named_modules():
+        weight = getattr(module, "weight", None)
+        if parametrize.is_parametrized(module):
+            raise InvalidInput(
+                f"{name or 'the model'} has a parametrized weight: prune filters first and "
+                "sparsify then, or call the handle's finalize() before"
+            )
+        if isinstance(weight, Tensor) and "weight" not in module._parameters:
+            raise InvalidInput(
+                f"{name or 'the model'} computes its weight from others, as "
+                "torch.nn.utils.prune and weight_norm do: remove that first"
+            )
     defaults = {
         name: p.default
         for name, p in signature(model.forward).parameters.items()
@@ -134,8 +142,8 @@ class _Walk(fx.Interpreter):
             if isinstance(module, nn.Flatten):
                 return move(self._labelled(node), module, result, ())
             if is_plain(module):
-                return stay(self._flows[node.args[0]], result)
-            raise Obstacle("mixes channels, or moves them in a way that is not known")
+                return stay(self._flows[node.all_input_nodes[0]], result)
+            raise Obstacle(UNKNOWN)
         if name in MOVING:
             call = node.target if node.op == "call_function" else _method(node.target)
             sizes = node.args[1:] if name in ("view", "reshape") else ()
@@ -147,12 +155,13 @@ class _Walk(fx.Interpreter):
                 if isinstance(n, fx.Node) and isinstance(self.env[n], Tensor)
             ]
             return combine(tensors, self.ties)
-        flow = self._flows.get(node.args[0]) if isinstance(node.args[0], fx.Node) else None
-        if flow is not None and name in REDUCING:
-            return reduce(flow, node, self.env[node.args[0]], result)
-        if flow is not None and name in ELEMENTWISE:
-            return stay(flow, result)
-        raise Obstacle("mixes channels, or moves them in a way that is not known")
+        if len([n for n in node.all_input_nodes if isinstance(self.env[n], Tensor)]) == 1:
+            first = node.all_input_nodes[0]
+            if name in REDUCING:
+                return reduce(self._flows[first], node, self.env[first], result)
+            if name in ELEMENTWISE:
+                return stay(self._flows[first], result)
+        raise Obstacle(UNKNOWN)
 
     def _labelled(self, node: fx.Node) -> tuple[Any, Any]:
         """Return a node's arguments, with channels' numbers in place of tensors."""

@@ -155,7 +155,7 @@ class _Showing(fx.Interpreter):
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if target in self._see:
-            self._see[target](args[0])
+            self._see[target]((*args, *kwargs.values())[0])
         return super().call_module(target, args, kwargs)
 
 

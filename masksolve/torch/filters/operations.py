@@ -31,7 +31,7 @@ ELEMENTWISE = {
     "tanh", "hardtanh", "hardswish", "hardsigmoid", "softplus", "softsign", "logsigmoid",
     "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout",
     "neg", "abs", "exp", "log", "sqrt", "rsqrt", "square", "pow", "clamp", "clip",
-    "contiguous", "clone", "detach", "float", "double", "half", "bfloat16", "to", "type_as",
+    "contiguous", "clone", "detach", "float", "double", "half", "bfloat16", "to",
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
     "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
@@ -134,7 +134,8 @@ def move(
         size = asked[flow.axis] if flow.axis < len(asked) else -1
         if isinstance(size, int) and size != -1:
             raise Obstacle(f"has their number, {size}, written into the code")
-    came = [_along_one_axis(tensor).ids for tensor in _tensors(arguments)]
+    given = _tensors([arguments, list(options.values())])
+    came = [_along_one_axis(tensor).ids for tensor in given]
     together = np.concatenate(came)
     if not np.array_equal(np.unique(flow.ids), np.unique(together)):
         raise Obstacle("takes only some channels")

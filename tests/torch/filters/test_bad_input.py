@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.prune import l1_unstructured
 
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
@@ -99,3 +100,9 @@ def test_parameters_under_two_names():
     net[2].weight = net[0].weight
     message = refused(net, [torch.rand(2, 4)], 0.5)
     assert message.startswith("0.weight and 2.weight are one parameter")
+
+
+def test_weights_that_are_computed_from_others():
+    net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    l1_unstructured(net[1], "weight", 0.5)
+    assert refused(net, [torch.rand(2, 4)], 0.5).startswith("1 computes its weight from others")

@@ -62,6 +62,7 @@ CANNOT = {
     "sum_1": (lambda m, x: x / x.sum(1, keepdim=True), "mixes channels"),
     "view": (lambda m, x: x.view(x.size(0), 2, 4, 5, 5).flatten(1, 2), "over several axes"),
     "add": (lambda m, x: x + x.transpose(1, 2), "beside another axis"),
+    "pow_1": (lambda m, x: x.pow(x.abs()), "mixes channels, or moves them"),
     "chunk": (lambda m, x: torch.cat(x.chunk(2, 1), 1), "mixes channels, or moves them"),
     "pad": (lambda m, x: functional.pad(x, (0, 0, 0, 0, 1, 1))[:, 1:9], "number of channels"),
     "conv2d": (lambda m, x: functional.conv2d(x, torch.ones(8, 8, 1, 1)), "mixes channels"),
@@ -98,6 +99,8 @@ CAN = [
     lambda m, x: functional.interpolate(functional.avg_pool2d(x, 2), scale_factor=2.0),
     lambda m, x: functional.pad(x, (1, 1, 1, 1)),
     lambda m, x: m.inner[0](x),
+    lambda m, x: torch.unsqueeze(input=m.inner[0](input=x), dim=0).squeeze(0),
+    lambda m, x: torch.cat(tensors=[torch.relu(input=x)], dim=1),
 ]
 
 

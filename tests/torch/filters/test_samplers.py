@@ -33,9 +33,9 @@ def test_uniform_takes_all_alike():
 @pytest.mark.parametrize("name", ["random", "hybrid"])
 def test_what_is_drawn_keeps_means_and_numbers(name):
     rng = np.random.default_rng(2)
-    choices = [SAMPLERS[name](replace(task(keep=4), rng=rng)) for _ in range(20_000)]
+    choices = [SAMPLERS[name](replace(task(keep=4), rng=rng)) for _ in range(5_000)]
     factors = np.array([choice.factors for choice in choices])
-    np.testing.assert_allclose(factors.mean(axis=0)[:6], 1, atol=0.15)
+    np.testing.assert_allclose(factors.mean(axis=0)[:6], 1, atol=0.2)
     assert (factors[:, 6] == 0).all()  # of no use to any layer
     kept = (factors > 0).sum(axis=1).mean()
     expected = {
