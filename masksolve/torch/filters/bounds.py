@@ -73,7 +73,6 @@ def proven(draws: int, total: float, parts: int, delta: float) -> float:
     Parameters
     ----------
     draws : int
-        0: the channels are just left out.
     total : float
         The sum of the sensitivities that were drawn from.
     parts : int
@@ -89,10 +88,7 @@ def proven(draws: int, total: float, parts: int, delta: float) -> float:
     >>> round(200 * exp(-3 * 1000 * error**2 / (2 * (6 + 2 * error))), 12)
     0.01
     """
-    rest = min(1.0, total)
-    if not draws:
-        return rest
-    return _error(total * log(2 * max(1, parts) / delta) / (3 * draws), rest)
+    return _error(total * log(2 * max(1, parts) / delta) / (3 * draws), min(1.0, total))
 
 
 def _error(b: float, rest: float) -> float:

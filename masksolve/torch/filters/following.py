@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
 from masksolve.torch.filters.modules import CHANNELWISE, MIXING, follow_module, is_plain
@@ -73,18 +72,6 @@ def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network
 
 
 def _trace(model: nn.Module) -> fx.GraphModule:
-    for name, module in model.named_modules():
-        weight = getattr(module, "weight", None)
-        if parametrize.is_parametrized(module):
-            raise InvalidInput(
-                f"{name or 'the model'} has a parametrized weight: prune filters first and "
-                "sparsify then, or call the handle's finalize() before"
-            )
-        if isinstance(weight, Tensor) and "weight" not in module._parameters:
-            raise InvalidInput(
-                f"{name or 'the model'} computes its weight from others, as "
-                "torch.nn.utils.prune and weight_norm do: remove that first"
-            )
     defaults = {
         name: p.default
         for name, p in signature(model.forward).parameters.items()

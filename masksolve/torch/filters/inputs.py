@@ -7,10 +7,27 @@ from numbers import Real
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["as_batches", "as_budget", "as_delta", "as_patterns"]
+__all__ = ["as_batches", "as_budget", "as_delta", "as_patterns", "check_weights"]
+
+
+def check_weights(model: nn.Module) -> None:
+    """Refuse weights that are no parameters of their own: what is cut would come back."""
+    for name, module in model.named_modules():
+        weight = getattr(module, "weight", None)
+        if parametrize.is_parametrized(module):
+            raise InvalidInput(
+                f"{name or 'the model'} has a parametrized weight: prune filters first and "
+                "sparsify then, or call the handle's finalize() before"
+            )
+        if isinstance(weight, Tensor) and "weight" not in module._parameters:
+            raise InvalidInput(
+                f"{name or 'the model'} computes its weight from others, as "
+                "torch.nn.utils.prune and weight_norm do: remove that first"
+            )
 
 
 def as_batches(batches: Iterable[Any], model: nn.Module, name: str = "batches") -> list[Tensor]:

@@ -22,7 +22,13 @@ from masksolve.torch.filters.bounds import (
     published_factor,
 )
 from masksolve.torch.filters.following import follow
-from masksolve.torch.filters.inputs import as_batches, as_budget, as_delta, as_patterns
+from masksolve.torch.filters.inputs import (
+    as_batches,
+    as_budget,
+    as_delta,
+    as_patterns,
+    check_weights,
+)
 from masksolve.torch.filters.network import Sizes
 from masksolve.torch.filters.report import GroupRow, LayerRow, Report
 from masksolve.torch.filters.samplers import SAMPLERS, Choice, Task
@@ -76,9 +82,10 @@ class Pruner:
     Raises
     ------
     InvalidInput
-        If there are no batches or they do not fit the model; if the model cannot be
-        traced, an operation's channels cannot be followed (naming its node), two names
-        share a parameter that would be cut, or there is nothing to prune.
+        If there are no batches or they do not fit the model; if its weights are computed
+        from others, as under masks; if it cannot be traced, an operation's channels cannot
+        be followed (naming its node), two names share a parameter that would be cut, or
+        there is nothing to prune.
     """
 
     def __init__(
@@ -91,6 +98,7 @@ class Pruner:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
+        check_weights(model)
         self._delta = as_delta(delta)
         self._training = {name: m.training for name, m in model.named_modules()}
         self._dense = copy.deepcopy(model).eval()
@@ -148,15 +156,10 @@ class Pruner:
         sizes = Sizes(self._network)
         if sampler in BY_SENSITIVITY:
             factors = [self._factor(atoms) for atoms in self._groups]
-            whole = sampler not in CHANCE
             return by_error(
-                self.sensitivities,
-                factors,
-                sizes,
-                allowed,
-                whole=whole,
-                multiple_of=multiple_of,
-            )
+                self.sensitivities, factors, sizes, allowed,
+                whole=sampler not in CHANCE, multiple_of=multiple_of,
+            )  # fmt: skip
         most = np.array([len(atoms) for atoms in self._groups])
         return by_share(most, sizes, allowed, multiple_of)
 
@@ -232,13 +235,13 @@ class Pruner:
         ours = 0.0
         for g in read:
             choice = choices[g]
-            if choice.draws is None:  # what was left to no chance is certain
+            if not choice.draws:  # what was left to no chance is certain
                 ours += certified(choice.factors, shares.largest[self._groups[g]])
                 theirs = None
                 continue
             total = float(self.sensitivities[g][choice.drawn_from].sum())
             ours += proven(choice.draws, total, shares.parts_seen, delta)
-            if theirs is not None and choice.draws:
+            if theirs is not None:
                 theirs += published(choice.draws, total * factor)
         return theirs, ours
 

@@ -39,11 +39,6 @@ def test_the_proven_bound_is_bernsteins(draws, total, parts, delta):
     assert bounds.proven(draws, total, parts, delta) == pytest.approx(expected, rel=1e-6)
 
 
-def test_nothing_drawn_is_all_left_out():
-    assert bounds.proven(0, 0.3, 10, 0.1) == 0.3
-    assert bounds.proven(0, 3.0, 10, 0.1) == 1
-
-
 @given(st.data())
 def test_no_part_can_be_further_off_than_certified(data):
     count = data.draw(st.integers(1, 6))
