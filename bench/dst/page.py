@@ -42,9 +42,9 @@ def _parts(reader: Reader, pictures: list[Path]) -> list[str]:
         _picture(by_name["sweep"], "Accuracy against remaining share, a panel a network."),
         *(_told(sweep(reader, task)) for task in reader.tasks),
         "*Remaining* counts entries of masks that are kept, of all masked weights. *Came back* "
-        "is the share of what is kept at the end that was pruned at an earlier look. *Resets* "
-        "counts matrices whose thresholds the reset rule took back to 0. *ms a step* is time "
-        "of one core.",
+        "is the share of what is kept at the end that was pruned after an earlier epoch. "
+        "*Resets* counts matrices whose thresholds the reset rule took back to 0. *ms a step* "
+        "is time of one core.",
         "## Layers and thresholds",
         _picture(by_name["layers"], "What is kept of each matrix, against alpha."),
         *(_told(layers(reader, task)) for task in reader.tasks),
@@ -97,7 +97,7 @@ def _in_short(reader: Reader) -> list[str]:
     back = max(reader.mean(MAIN, arm, "back").mean for arm in reader.swept(MAIN).values())
     lines.append(
         f"Pruned weights come back: of what {MAIN} keeps at the end, up to {100 * back:.1f} % "
-        "had been pruned at some earlier look."
+        "had been pruned after some earlier epoch."
     )
     swept = reader.swept(MAIN).values()
     return lines + [

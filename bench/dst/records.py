@@ -32,7 +32,7 @@ class Run(TypedDict):
     thresholds: dict[str, list[float]]  # mean, of each weight
     patterns: dict[str, list[int]]  # N, of each weight
     stored: float | None  # share of weights that N:M has room for, at the end
-    back: float  # share of what is kept at the end that was pruned at an earlier look
+    back: float  # share of what is kept at the end that was pruned after an earlier epoch
     resets: int  # of matrices, by the reset rule
     cuts: dict[str, Cut]  # by M
     milliseconds: float  # of processor time a step

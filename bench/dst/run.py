@@ -35,7 +35,7 @@ class _Log:
     layers: dict[str, list[float]] = field(default_factory=dict)
     thresholds: dict[str, list[float]] = field(default_factory=dict)
     patterns: dict[str, list[int]] = field(default_factory=dict)
-    gone: dict[str, torch.Tensor] = field(default_factory=dict)  # pruned at some look
+    gone: dict[str, torch.Tensor] = field(default_factory=dict)  # pruned after some epoch
     back: float = 0.0
 
     def masks(self, network: nn.Module, projection: dst.Projection | None) -> None:
@@ -48,11 +48,14 @@ class _Log:
             self.thresholds.setdefault(name, []).append(float(threshold.mean()))
         for name, pattern in projection.patterns.items() if projection else ():
             self.patterns.setdefault(name, []).append(pattern.n)
+
+    def returns(self, network: nn.Module) -> None:
+        """Note, after every epoch, what is kept that was not after an earlier one."""
         masks = dst.masks(network)
         returned = sum(
             int((m & self.gone[n]).sum()) for n, m in masks.items() if n in self.gone
         )
-        self.back = returned / max(left.kept, 1)
+        self.back = returned / max(sum(int(mask.sum()) for mask in masks.values()), 1)
         for name, mask in masks.items():
             self.gone[name] = self.gone.get(name, torch.zeros_like(mask)) | ~mask
 
@@ -81,6 +84,8 @@ def train(task: Task, arm: Arm, seed: int) -> Run:
     log, spent = _Log(), 0.0
     for epoch, seconds in enumerate(_learn(network, data, task, arm.alpha, optimizer), start=1):
         spent += seconds
+        if arm.alpha is not None:
+            log.returns(network)
         if epoch % task.every:
             continue
         if arm.alpha is not None:

@@ -84,7 +84,8 @@ TASKS = (
         MAIN, "sgd", 0.01, 64, 200, 10,
         (
             *_sweep(1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 3e-3),
-            *(Arm(alpha, m=m) for m in PROJECTED for alpha in (1e-3, 3e-3)),
+            Arm(1e-3, m=8),
+            *(Arm(3e-3, m=m) for m in PROJECTED),
             *(Arm(pattern=p) for p in ("1:16", "1:8", "2:8")),
             *(Arm(2e-3, kind=kind) for kind in ("scalar", "matrix")),
             Arm(3e-3, trained=True),
@@ -92,9 +93,9 @@ TASKS = (
     ),
     Task("LeNet-5", "sgd", 0.01, 64, 50, 5, _sweep(2e-4, 5e-4, 1e-3, 2e-3)),
     Task(
-        "LSTM-a", "adam", 1e-3, 100, 40, 2,
-        (*_sweep(1e-5, 1e-4, 5e-4, 2e-3), Arm(2e-3, reset="everywhere")),
+        "LSTM-a", "adam", 1e-3, 100, 50, 5,
+        (*_sweep(1e-4, 3e-4, 1e-3, 3e-3), Arm(3e-3, reset="everywhere")),
     ),
-    Task("LSTM-b", "adam", 1e-3, 100, 30, 2, _sweep(1e-4, 5e-4)),
+    Task("LSTM-b", "adam", 1e-3, 100, 30, 3, _sweep(1e-4, 1e-3)),
 )  # fmt: skip
 """The settings are the paper's, with more epochs, as there are fewer digits than in MNIST."""

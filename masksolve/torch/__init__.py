@@ -17,6 +17,15 @@ if importlib.util.find_spec("torch") is None:
     raise ImportError("masksolve.torch needs PyTorch: pip install torch")
 
 from masksolve.torch import dst, filters
+from masksolve.torch.adaprune import (
+    AdaPruned,
+    ByDensity,
+    Calibrated,
+    LayerReport,
+    adaprune,
+    kept_by_density,
+    reestimate_batch_norms,
+)
 from masksolve.torch.handle import Handle
 from masksolve.torch.history import History, LayerRecord, Record
 from masksolve.torch.layer import Layer
@@ -33,12 +42,16 @@ if TYPE_CHECKING:
     from masksolve.torch.trainers.lightning import LightningCallback
 
 __all__ = [
+    "AdaPruned",
+    "ByDensity",
+    "Calibrated",
     "Gradient",
     "Handle",
     "History",
     "HuggingFaceCallback",
     "Layer",
     "LayerRecord",
+    "LayerReport",
     "Layout",
     "LightningCallback",
     "Masked",
@@ -47,10 +60,13 @@ __all__ = [
     "Report",
     "ReportRow",
     "Wanda",
+    "adaprune",
     "dense_state_dict",
     "dst",
     "filters",
+    "kept_by_density",
     "layout_of",
+    "reestimate_batch_norms",
     "register_layout",
     "solve_mask",
     "sparsify",

@@ -13,7 +13,7 @@ from math import ceil
 from typing import TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
@@ -136,13 +136,12 @@ class Projection:
             if weight.module.training:
                 weight.reset()
             found.append(self._solve(weight))
-        for weight, projected in zip(self._weights, found, strict=True):
-            old = weight.projected
-            if old is None:
-                weight.projected = projected
+        for weight, (mask, pattern) in zip(self._weights, found, strict=True):
+            projected = weight.projected
+            if projected is None:
+                weight.projected = Projected(mask, pattern)
             else:
-                old.mask.copy_(projected.mask)
-                old.code.copy_(projected.code)
+                projected.write(mask, pattern)
 
     def remove(self) -> None:
         """Go back to masks by thresholds alone."""
@@ -161,12 +160,12 @@ class Projection:
             self.refresh()
 
     @torch.no_grad()
-    def _solve(self, weight: SparseWeight) -> Projected:
+    def _solve(self, weight: SparseWeight) -> tuple[Tensor, Pattern]:
         learned = weight.learned()
         pattern = Pattern.parse(self._rule(float(learned.sum()) / learned.numel()))
         find_method(self._method, pattern)
         if pattern.n == pattern.m and pattern.at_most:
-            return Projected(learned, pattern)
+            return learned, pattern
         try:
             mask = solve_mask(
                 weight.distance(), pattern, method=self._method, score=None,
@@ -178,7 +177,7 @@ class Projection:
             ) from None
         if pattern.at_most:
             mask &= learned  # a distance of 0 is no distance, and adds nothing
-        return Projected(mask, pattern)
+        return mask, pattern
 
 
 def project(

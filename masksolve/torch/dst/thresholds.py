@@ -55,6 +55,12 @@ class Projected(nn.Module):
         """The pattern that the mask obeys."""
         return decode(self.code)
 
+    def write(self, mask: Tensor, pattern: Pattern) -> None:
+        """Put a new mask in the old one's place."""
+        self.mask.copy_(mask)
+        if pattern != self.pattern:
+            self.code.copy_(encode(pattern))
+
     def extra_repr(self) -> str:
         """Say which pattern, for ``print(model)``."""
         return str(self.pattern)

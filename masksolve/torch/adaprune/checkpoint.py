@@ -1,0 +1,138 @@
+"""A folder that keeps each weight once it is done, so that a run that stops can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from masksolve.errors import FileFormatError, InvalidInput
+from masksolve.storage.atomic import whole_file
+from masksolve.torch.adaprune.fit import Fitted
+from masksolve.torch.adaprune.groups import Weight
+from masksolve.torch.adaprune.report import LayerReport
+
+__all__ = ["Folder"]
+
+RUN = "run.json"
+"""What was asked for, and of which weights."""
+
+
+class Folder:
+    """The folder, made if need be.
+
+    Parameters
+    ----------
+    path : str or Path
+    asked : mapping
+        Settings: numbers, words and what can be written as such.
+    weights : sequence of Weight
+
+    Raises
+    ------
+    InvalidInput
+        If it holds another run: what differs.
+    FileFormatError
+        If it cannot be written, or is damaged.
+    """
+
+    def __init__(
+        self, path: str | Path, asked: Mapping[str, Any], weights: Sequence[Weight]
+    ) -> None:
+        self._path = Path(path)
+        run = {
+            "settings": json.loads(json.dumps(asked)),
+            "weights": {
+                weight.name: [str(weight.pattern), _digest(weight)] for weight in weights
+            },
+        }
+        head = self._path / RUN
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            held = head.read_text(encoding="utf-8") if head.exists() else None
+        except OSError as error:
+            raise FileFormatError(f"cannot use checkpoint {path}: {error}") from None
+        if held is None:
+            _write(head, json.dumps(run, indent=1).encode())
+            return
+        try:
+            self._compare(json.loads(held), run)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, InvalidInput):
+                raise
+            raise FileFormatError(
+                f"{head} is damaged: remove the folder to start anew"
+            ) from None
+
+    def _compare(self, held: Any, run: Mapping[str, Any]) -> None:
+        said = f"checkpoint {self._path} is of another run: "
+        for name, value in run["settings"].items():
+            before = held["settings"].get(name)
+            if before != value:
+                raise InvalidInput(f"{said}its {name} was {before!r}, not {value!r}")
+        if list(held["weights"]) != list(run["weights"]):
+            raise InvalidInput(f"{said}it pruned {len(held['weights'])} other weights")
+        for name, (pattern, digest) in run["weights"].items():
+            before, weight = held["weights"][name]
+            if before != pattern:
+                raise InvalidInput(f"{said}{name} was to be {before}, not {pattern}")
+            if weight != digest:
+                raise InvalidInput(f"{said}{name} had other values before it was pruned")
+
+    def load(self, weight: Weight) -> Fitted | None:
+        """Return what became of a weight, if it was done."""
+        path = self._file(weight)
+        if not path.exists():
+            return None
+        try:
+            tensors = load(path.read_bytes())
+            report = json.loads(tensors["report"].numpy().tobytes())
+            found = Fitted(
+                tensors["weight"].to(weight.dense.device),
+                tensors["mask"].to(weight.dense.device),
+                None if "biases" not in tensors else tensors["biases"].to(weight.dense.device),
+                LayerReport(**report | {"shape": tuple(report["shape"])}),
+            )
+            fits = found.weight.shape == found.mask.shape == weight.dense.shape
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            fits = False
+        if not fits:
+            raise FileFormatError(f"{path} is damaged: remove it, and its weight is done anew")
+        return found
+
+    def save(self, weight: Weight, done: Fitted) -> None:
+        """Keep what became of a weight."""
+        report = torch.frombuffer(
+            bytearray(json.dumps(asdict(done.report)).encode()), dtype=torch.uint8
+        )
+        tensors: dict[str, Tensor] = {
+            "weight": done.weight, "mask": done.mask, "report": report,
+        }  # fmt: skip
+        if done.biases is not None:
+            tensors["biases"] = done.biases
+        _write(self._file(weight), save({k: t.contiguous() for k, t in tensors.items()}))
+
+    def _file(self, weight: Weight) -> Path:
+        # Names may hold what file names may not.
+        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", weight.name)
+        mark = hashlib.sha256(weight.name.encode()).hexdigest()[:8]
+        return self._path / f"{plain[:100]}-{mark}.safetensors"
+
+
+def _write(path: Path, data: bytes) -> None:
+    with whole_file(path, len(data)) as file:
+        file.write(data)
+
+
+def _digest(weight: Weight) -> str:
+    values = weight.dense.detach().cpu().contiguous().view(torch.uint8).numpy()
+    return hashlib.sha256(values.tobytes()).hexdigest()
