@@ -69,28 +69,38 @@ def _bar(half: float) -> float | None:
 
 
 def _layers(reader: Reader, path: Path) -> None:
-    """Draw what is kept of each matrix, against alpha."""
-    figure, panels = canvas(1, len(reader.tasks), 3.4 * len(reader.tasks) + 0.4, 3.9)
+    """Draw what is kept of each matrix at the end: a field a matrix and alpha."""
+    names = {task: _matrices(reader, task) for task in reader.tasks}
+    height = 0.24 * max(map(len, names.values())) + 1.6
+    figure, panels = canvas(1, len(names), 3.6 * len(names) + 0.4, height)
     for axes, task in zip(panels, reader.tasks, strict=True):
         swept = reader.swept(task)
-        for k, name in enumerate(reader.runs(task, next(iter(swept.values())))[0]["layers"]):
-            kept = [reader.curve(task, arm, "layers", name)[-1] for arm in swept.values()]
-            axes.plot(
-                list(swept), 100 * np.array(kept), color=COLOURS[k % len(COLOURS)], marker="o",
-                markersize=4, linestyle=("-", "--")[k // 8 % 2], label=_called(name),
-            )  # fmt: skip
-        axes.set_xscale("log")
-        axes.set_xlabel("alpha")
+        kept = np.array([
+            [reader.curve(task, arm, "layers", name)[-1] for arm in swept.values()]
+            for name in names[task]
+        ])  # fmt: skip
+        axes.imshow(kept, vmin=0, vmax=1, aspect="auto", cmap="Blues")
+        for (row, column), share in np.ndenumerate(kept):
+            said = f"{100 * share:.{0 if share > 0.1 else 1}f}"
+            colour = "white" if share > 0.6 else INK
+            axes.text(column, row, said, ha="center", va="center", color=colour, size=SMALL)
         bare(axes, task)
-        axes.legend(fontsize=SMALL - 2, frameon=False, ncols=2 if "LSTM" in task else 1)
-    panels[0].set_ylabel("kept of the matrix, %")
-    entitle(figure, "Which layers keep their weights", "Means of all seeds, at the end.")
+        axes.grid(visible=False)
+        axes.set_xticks(range(len(swept)), [f"{alpha:g}" for alpha in swept])
+        axes.set_yticks(range(len(names[task])), [_called(name) for name in names[task]])
+        axes.set_xlabel("alpha")
+    hint = "Kept of each matrix at the end, %; means of all seeds."
+    entitle(figure, "Which layers keep their weights", hint)
     settle(figure)
     save(figure, path)
 
 
+def _matrices(reader: Reader, task: str) -> list[str]:
+    return list(reader.runs(task, next(iter(reader.swept(task).values())))[0]["layers"])
+
+
 def _called(name: str) -> str:
-    return name.removeprefix("lstm.").replace("weight_", "").replace(".weight", "")
+    return name.removeprefix("lstm.").replace("weight_", "")
 
 
 def _time(reader: Reader, path: Path) -> None:
@@ -124,6 +134,8 @@ def _masks(reader: Reader, path: Path) -> None:
         swept = reader.swept(MAIN).values()
         trained = [arm for arm in (f"{a}, N:{m}" for a in swept) if arm in reader.arms(MAIN)]
         cut = [a for a in swept if f"{a}, N:{m}" in trained]
+        if not trained:
+            continue
         less = [100 * reader.less_dense(MAIN, arm).mean for arm in trained]
         after = [100 * reader.less_dense(MAIN, arm, str(m)).mean for arm in cut]
         for axes, name in zip(panels, ("remaining", "stored"), strict=True):
@@ -143,7 +155,10 @@ def _masks(reader: Reader, path: Path) -> None:
     _percent(panels[1], "room in the patterns, N/M, %")
     bare(panels[0], "by what is kept")
     bare(panels[1], "by what would be stored")
-    panels[0].set_ylabel("accuracy less dense's, points")
+    for axes in panels:
+        axes.set_yscale("symlog", linthresh=1, linscale=2)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    panels[0].set_ylabel("accuracy less dense's, points (logarithmic beyond 1)")
     entitle(
         figure, f"{MAIN}: thresholds that choose N:M masks",
         "Means of all seeds, lines along alpha. All N:M masks are transposable and proven "

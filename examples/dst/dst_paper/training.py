@@ -65,8 +65,12 @@ def load_data(settings: Settings, folder: Path) -> tuple[Any, Any]:
         If the folder lacks something, or a file is damaged.
     """
     if settings.data == "imagenet":
-        from .imagenet import load_imagenet  # takes Pillow
-
+        try:
+            from .imagenet import load_imagenet
+        except ImportError as error:
+            raise InvalidInput(
+                f"ImageNet takes Pillow (pip install pillow): {error}"
+            ) from error
         training, test = (load_imagenet(folder, settings.batch, train=t) for t in (True, False))
         return training, test
     load = {"mnist": load_mnist, "cifar-10": load_cifar_10}[settings.data]

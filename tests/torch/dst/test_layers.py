@@ -225,6 +225,19 @@ def test_compiles_without_a_break():
     torch.testing.assert_close(by_compiled, layer.threshold.grad)
 
 
+def test_mixed_precision_keeps_masks_and_thresholds_whole():
+    layer = dst.Linear(64, 32)
+    with torch.no_grad():
+        layer.threshold.fill_(0.05)
+    x = torch.randn(3, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), layer(x), atol=0.02, rtol=0.02)
+    found.sum().backward()
+    assert layer.threshold.grad.dtype == torch.float32
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

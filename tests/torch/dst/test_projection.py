@@ -47,6 +47,22 @@ def test_mask_keeps_the_largest_sum_of_distances():
             assert kept == pytest.approx(_best_tile(tile, 2))
 
 
+def test_a_pattern_raises_thresholds_by_the_solvers_prices():
+    """M = step(|W| - t - u - v) with the dual variables of rows and columns."""
+    layer = _linear()
+    dst.project(layer, "2:8,at-most")
+    mask = dst.masks(layer)["weight"].numpy()
+    distance = (layer.weight.abs() - layer.threshold[:, None]).detach().numpy()
+    found = ms.solve(distance, "2:8,at-most", score=None, potentials=True).tiles
+    rows, columns = found.row_potentials, found.column_potentials
+    assert rows.min() >= 0
+    assert columns.min() >= 0
+    raised = rows[..., :, None] + columns[..., None, :]  # (2, 3, 8, 8): tile by tile
+    raised = raised.transpose(0, 2, 1, 3).reshape(16, 24)
+    assert raised.max() > 0.1
+    np.testing.assert_array_equal(distance - raised > 0, mask)
+
+
 def test_as_n_reaches_m_it_is_the_step():
     layer = _linear()
     expected = dst.masks(layer)["weight"]
