@@ -32,7 +32,7 @@ EXCESS = 1e-7
 STEPS = {torch.float32: 150, torch.float64: 1000}
 """At most. Single precision does, unless A is badly conditioned."""
 JITTER = 1e-9
-PENALTIES = 0.05, 10.0
+PENALTIES = 0.05, 3.0
 """ADMM's first and last, in means of A's diagonal."""
 
 
