@@ -66,8 +66,8 @@ def reestimate(network: Network) -> int:
                 norm.reset_running_stats()
                 norm.momentum = None  # the plain average
                 norm.training = True
-            for number, batch in network:
-                network.run(number, batch, {})
+            for number in range(len(network.batches)):
+                network.run(number, {})
         except BaseException:
             for norm, (_, buffers) in zip(norms, held, strict=True):
                 for name, value in buffers.items():

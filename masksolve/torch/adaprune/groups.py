@@ -188,9 +188,9 @@ def trace(network: Network, weights: Sequence[Weight]) -> tuple[list[Group], lis
         If there are no batches, or the model does not take one.
     """
     seen = _Seen({weight.caller: _picker(weight) for weight in weights})
-    for number, batch in network:
+    for number in range(len(network.batches)):
         seen.begin()
-        network.run(number, batch, {module: partial(seen.see, module) for module in seen.picks})
+        network.run(number, {module: partial(seen.see, module) for module in seen.picks})
     return _grouped(weights, seen)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -24,13 +24,13 @@ class _Enough(BaseException):
     """Ends a forward pass from within; not an Exception, so that no model catches it."""
 
 
-def as_batches(batches: Any) -> Iterable[Any]:
-    """Return batches that can be gone through again and again.
+def as_batches(batches: Any) -> list[Any]:
+    """Return batches as a list: they are gone through again and again, in the same order.
 
     Raises
     ------
     InvalidInput
-        If they are one batch, or nothing that can be gone through.
+        If there are none, if they are one batch, or nothing that can be gone through.
     """
     if isinstance(batches, Tensor | Mapping | str | bytes):
         raise InvalidInput(
@@ -38,13 +38,14 @@ def as_batches(batches: Any) -> Iterable[Any]:
             "put it in a list"
         )
     try:
-        again = iter(batches)
+        listed = list(batches)
     except TypeError:
         raise InvalidInput(
             f"batches must be a list or a loader of batches, got {type(batches).__name__}"
         ) from None
-    # Whoever is their own iterator can be gone through once only.
-    return list(batches) if again is batches else batches
+    if not listed:
+        raise InvalidInput("there are no calibration batches: expected at least one")
+    return listed
 
 
 class Network:
@@ -63,8 +64,8 @@ class Network:
 
     Attributes
     ----------
-    count : int
-        How many batches there were the last time.
+    model : Module
+    batches : list
     """
 
     def __init__(
@@ -78,23 +79,13 @@ class Network:
             if value is not None and not callable(value):
                 raise InvalidInput(f"{name} must be a function, got {value!r:.60}")
         self.model = model
-        self.count = 0
         self.batches = as_batches(batches)
         self._forward = forward or _feed
         self._positions = positions or _attended
 
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """Go through the batches, with their numbers."""
-        number = -1
-        for number, batch in enumerate(self.batches):
-            yield number, batch
-        if number < 0:
-            raise InvalidInput("there are no calibration batches: expected at least one")
-        self.count = number + 1
-
-    def positions(self, number: int, batch: Any) -> Tensor | None:
+    def positions(self, number: int) -> Tensor | None:
         """Return which positions of a batch count, (samples, positions) of bool."""
-        found = self._positions(batch)
+        found = self._positions(self.batches[number])
         if found is None:
             return None
         if not isinstance(found, Tensor) or found.ndim != 2:
@@ -104,7 +95,7 @@ class Network:
             )
         return found != 0
 
-    def run(self, number: int, batch: Any, watchers: Mapping[nn.Module, Seen]) -> None:
+    def run(self, number: int, watchers: Mapping[nn.Module, Seen]) -> None:
         """Send a batch through the model, while watchers see their modules' calls.
 
         Raises
@@ -120,6 +111,7 @@ class Network:
 
             return before
 
+        batch = self.batches[number]
         hooks = [
             module.register_forward_pre_hook(see(watch), with_kwargs=True)
             for module, watch in watchers.items()

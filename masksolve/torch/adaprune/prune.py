@@ -174,7 +174,7 @@ def adaprune(
         masker.check(weight.pattern)
     folder = None
     if checkpoint is not None:
-        asked = settings.to_dict() | masker.to_dict() | {"batches": network.count}
+        asked = settings.to_dict() | masker.to_dict() | {"batches": len(network.batches)}
         folder = Folder(checkpoint, asked, weights)
     run = _Run(network, masker, settings, folder)
     try:
@@ -192,7 +192,7 @@ def adaprune(
         layers=[fitted.report for fitted in done.values()],
         masks={weight.name: fitted.mask for weight, fitted in done.items()},
         skipped=skipped,
-        batches=network.count,
+        batches=len(network.batches),
         seconds=time.perf_counter() - start,
     )
 
