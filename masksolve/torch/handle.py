@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
+from masksolve.pieces import as_threads
 from masksolve.result import MaskResult
 from masksolve.solve import solve
 from masksolve.solvers import METHODS, as_options, find_method
@@ -89,17 +89,27 @@ class Handle:
         for layer in self.layers:
             find_method(method, layer.masked.pattern)
         as_options(method, METHODS[method].options, options)
+        as_threads(threads)
+        if not (writer is None or hasattr(writer, "add_scalar")):
+            raise InvalidInput(f"writer must have add_scalar, got {type(writer).__name__}")
         self._method, self._options, self._threads = method, options, threads
         self._warm_start = warm_start and METHODS[method].warm == "potentials"
         self._writer = writer
         self._score = as_score(score)
-        watch = getattr(self._score, "watch", None)
-        self._hooks = [watch(layer) for layer in self.layers] if watch else []
-        self._attached = False
         # To notice a step without training.
         self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
-        if optimizer is not None:
-            self.attach(optimizer)
+        self._attached = False
+        self._hooks: list[Any] = []
+        try:
+            watch = getattr(self._score, "watch", None)
+            if watch is not None:
+                for layer in self.layers:
+                    self._hooks.append(watch(layer))
+            if optimizer is not None:
+                self.attach(optimizer)
+        except BaseException:
+            self.detach()
+            raise
 
     def __repr__(self) -> str:
         patterns = sorted({str(layer.masked.pattern) for layer in self.layers})
@@ -124,7 +134,7 @@ class Handle:
         """
         if self._attached:
             raise InvalidInput("the optimizer calls step by itself since attach: leave it out")
-        if any(layer.masked.estimator == "masked_decay" for layer in self.layers):
+        if self._decays():
             raise InvalidInput(
                 "masked_decay adds to gradients before the optimizer's step: "
                 "give the optimizer to sparsify, or to attach"
@@ -137,8 +147,12 @@ class Handle:
         Raises
         ------
         InvalidInput
-            If it does not train the masked weights.
+            If it does not train the masked weights, or another is attached.
         """
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise InvalidInput(
+                f"optimizer must be a torch optimizer, got {type(optimizer).__name__}"
+            )
         trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
         for layer, weight in self._originals():
             if weight.requires_grad and id(weight) not in trained:
@@ -146,10 +160,16 @@ class Handle:
         if self._attached:
             raise InvalidInput("an optimizer is attached already")
         self._hooks += [
-            optimizer.register_step_pre_hook(lambda *_: self._decay()),
+            optimizer.register_step_pre_hook(self._before_step),
             optimizer.register_step_post_hook(lambda *_: self._advance()),
         ]
         self._attached = True
+
+    def detach(self) -> None:
+        """Let go of the optimizer, and of the modules that a score looks at."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self._attached = [], False
 
     def refresh(self) -> None:
         """Solve all masks now, for the weights as they are.
@@ -161,6 +181,7 @@ class Handle:
         InvalidInput
             For a weight that is not finite, naming it and the step: the old masks stay.
         """
+        self._refuse_finalized()
         self._renew(self.layers)
 
     def report(self, since: int | None = None) -> Report:
@@ -182,11 +203,9 @@ class Handle:
             The last masks, by the names of the weights.
         """
         masks = self.masks
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks, self._attached = [], False
+        self.detach()
         for layer in self.layers:
-            parametrize.remove_parametrizations(layer.module, layer.tensor_name)
+            layer.release()
         self.layers = []
         return masks
 
@@ -195,18 +214,29 @@ class Handle:
         return {"steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on from a checkpoint; the masks come with the model's own state."""
+        """Go on from a checkpoint; the masks come with the model's own state.
+
+        The history begins anew: what came before was another training.
+        """
         self.steps = as_count(state["steps"], "steps", 0)
+        self.history = History()
+        for layer in self.layers:
+            layer.result = None
 
     def _originals(self) -> list[tuple[Layer, nn.Parameter]]:
         return [(layer, layer.original) for layer in self.layers]
 
     def _advance(self) -> None:
-        if not self.layers:
-            raise InvalidInput("the model is finalized: there are no masks to renew")
+        self._refuse_finalized()
         if self.steps == 0 and self._is_untouched():
             raise InvalidInput(
                 "step came before the first backward pass: call it after optimizer.step()"
+            )
+        if getattr(self._score, "needs_gradients", False) and all(
+            weight.grad is None for _, weight in self._originals()
+        ):
+            raise InvalidInput(
+                "the score needs gradients and there are none: call step before zero_grad"
             )
         self.steps += 1
         observe = getattr(self._score, "observe", None)
@@ -219,10 +249,15 @@ class Handle:
 
     def _is_untouched(self) -> bool:
         """Tell whether no weight has a gradient, nor changed, nor was put elsewhere."""
-        return all(
+        trained = [(layer, w) for layer, w in self._originals() if w.requires_grad]
+        return bool(trained) and all(
             weight.grad is None and self._untouched[layer.name] == (id(weight), weight._version)
-            for layer, weight in self._originals()
+            for layer, weight in trained
         )
+
+    def _refuse_finalized(self) -> None:
+        if not self.layers:
+            raise InvalidInput("the model is finalized: there are no masks to renew")
 
     def _is_due(self, layer: Layer) -> bool:
         final = layer.masked.pattern
@@ -233,6 +268,18 @@ class Handle:
             )
             return now != before
         return self._schedule.due(final, self.steps)
+
+    def _before_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: Any) -> None:
+        closure = args[0] if args else kwargs.get("closure")
+        if closure is not None and self._decays():
+            raise InvalidInput(
+                "masked_decay adds to gradients before the optimizer's step, and a closure "
+                "computes them within: call backward before step"
+            )
+        self._decay()
+
+    def _decays(self) -> bool:
+        return any(layer.masked.estimator == "masked_decay" for layer in self.layers)
 
     @torch.no_grad()
     def _decay(self) -> None:
@@ -273,8 +320,10 @@ class Handle:
 
     def _changes(self, layer: Layer, mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
         """Return where a mask differs from the layer's last; nowhere from none at all."""
+        if layer.result is not None:  # whatever was loaded since
+            return flipped(layer.result.mask.reshape(mask.shape), mask)
         before = np.ascontiguousarray(layer.mask.numpy(force=True))
-        if layer.result is None and before.all():
+        if before.all():
             return np.empty(0, dtype=np.uint32)
         return flipped(before, mask)
 
@@ -285,14 +334,14 @@ class Handle:
         if pattern.n == pattern.m:
             return None, 0.0, 0.0
         scores = whole(layer.weight if self._score is None else self._score(layer))
-        if scores.shape != layer.mask.shape:
+        array = as_array(scores, f"the score of {layer.name}")
+        if array.shape != layer.mask.shape:
             raise InvalidInput(
-                f"the score of {layer.name} has shape {tuple(scores.shape)}: expected that of "
+                f"the score of {layer.name} has shape {array.shape}: expected that of "
                 f"the weight, {tuple(layer.mask.shape)}"
             )
         layout, last = layer.layout, layer.result
         same = last is not None and last.pattern == pattern
-        array = as_array(scores)
         try:
             result = solve(
                 layout.matrices(array), pattern, method=self._method, options=self._options,

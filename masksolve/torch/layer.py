@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from masksolve.result import MaskResult
+from masksolve.torch.distributed import whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
 
@@ -64,19 +65,36 @@ class Layer:
 
     @property
     def kind(self) -> type[nn.Module]:
-        """The module's type, without what parametrization made of it."""
-        base: type[nn.Module] = type(self.module).__bases__[0]
-        return base
+        """The module's type, without what parametrization and sharding made of it."""
+        made = ("torch.nn.utils.parametrize", "torch.distributed.")
+        return next(k for k in type(self.module).__mro__ if not k.__module__.startswith(made))
 
     @property
     def mask(self) -> Tensor:
         """The mask, of the parameter's shape."""
         return self.masked.mask
 
+    def release(self, *, masked: bool = True) -> None:
+        """Make the parameter plain again, in its old place among the module's.
+
+        With zeros where the mask has them, or as it was before it had one.
+        """
+        order, parameters = getattr(self.masked, "order", ()), self.module._parameters
+        parametrize.remove_parametrizations(
+            self.module, self.tensor_name, leave_parametrized=masked
+        )
+        for name in sorted(
+            parameters, key=lambda n: order.index(n) if n in order else len(order)
+        ):
+            parameters[name] = parameters.pop(name)
+
     @torch.no_grad()
     def used(self) -> Tensor:
-        """Return the weight that the layer's products use."""
-        return getattr(self.module, self.tensor_name).detach()
+        """Return the weight that the layer's products use, in full."""
+        weight = whole(self.weight)
+        for parametrization in self.module.parametrizations[self.tensor_name]:
+            weight = parametrization(weight)
+        return weight.detach()
 
 
 def masked_layers(model: nn.Module) -> Iterator[Layer]:
