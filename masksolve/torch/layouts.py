@@ -108,8 +108,8 @@ def _attention(module: nn.Module) -> dict[str, Layout]:
 
 
 def _cell(module: nn.Module) -> dict[str, Layout]:
-    gates = module.weight_hh.shape[0] // module.hidden_size
-    return {name: Layout(parts=gates) for name in ("weight_ih", "weight_hh")}
+    # All gates are one product: what it sums over going back runs through them.
+    return {"weight_ih": Layout(), "weight_hh": Layout()}
 
 
 def _input_first(module: nn.Module) -> dict[str, Layout]:
