@@ -24,6 +24,7 @@ from masksolve.torch.masked import Masked
 from masksolve.torch.persistence import dense_state_dict
 from masksolve.torch.report import Report, ReportRow
 from masksolve.torch.scores import Gradient, Movement, Wanda
+from masksolve.torch.semi_structured import semi_structured, why_not_semi_structured
 from masksolve.torch.solving import solve_mask
 from masksolve.torch.sparsify import sparsify
 
@@ -49,8 +50,10 @@ __all__ = [
     "dense_state_dict",
     "layout_of",
     "register_layout",
+    "semi_structured",
     "solve_mask",
     "sparsify",
+    "why_not_semi_structured",
 ]
 
 _LATER = {

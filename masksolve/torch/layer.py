@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from masksolve.result import MaskResult
-from masksolve.torch.distributed import whole
+from masksolve.torch.distributed import part, whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
 
-__all__ = ["Layer", "masked_layers"]
+__all__ = ["Layer", "give_mask", "masked_layers"]
 
 
 @dataclass(slots=True, eq=False)
@@ -80,8 +80,11 @@ class Layer:
         With zeros where the mask has them, or as it was before it had one.
         """
         order, parameters = getattr(self.masked, "order", ()), self.module._parameters
+        if masked:
+            with torch.no_grad():
+                self.original.copy_(part(self.used(), self.original))
         parametrize.remove_parametrizations(
-            self.module, self.tensor_name, leave_parametrized=masked
+            self.module, self.tensor_name, leave_parametrized=False
         )
         for name in sorted(
             parameters, key=lambda n: order.index(n) if n in order else len(order)
@@ -95,6 +98,23 @@ class Layer:
         for parametrization in self.module.parametrizations[self.tensor_name]:
             weight = parametrization(weight)
         return weight.detach()
+
+
+def give_mask(module: nn.Module, tensor_name: str, masked: Masked) -> None:
+    """Parametrize a parameter, which stays the same in every respect.
+
+    Torch would point it to its memory anew, and whoever waits for its gradient, as
+    DistributedDataParallel does, would wait in vain; so a stand-in goes through that.
+    """
+    original = module._parameters[tensor_name]
+    stand_in = nn.Parameter(original.detach(), original.requires_grad)
+    try:
+        module._parameters[tensor_name] = stand_in
+        parametrize.register_parametrization(module, tensor_name, masked)
+    except BaseException:
+        module._parameters[tensor_name] = original
+        raise
+    module.parametrizations[tensor_name].original = original
 
 
 def masked_layers(model: nn.Module) -> Iterator[Layer]:

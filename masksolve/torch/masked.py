@@ -25,6 +25,7 @@ from torch.autograd.graph import increment_version
 from torch.nn.functional import pad
 
 from masksolve.pattern import Pattern
+from masksolve.torch.distributed import is_spread, part
 from masksolve.torch.layouts import Layout
 
 __all__ = ["ESTIMATORS", "Estimator", "Masked"]
@@ -75,7 +76,7 @@ class Masked(nn.Module):
         keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
         self.register_buffer("mask", keep_all)
         self.register_buffer("code", encode(pattern).to(weight.device))
-        self._factor: tuple[Any, Tensor | None] | None = None
+        self._factor: tuple[Any, Tensor, Tensor | None] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight that the layer uses."""
@@ -87,7 +88,7 @@ class Masked(nn.Module):
         if self.estimator == "none":
             return _product(weight, kept, extra)
         if self.estimator == "sr_ste":
-            return _Refined.apply(weight, kept, extra, mask, self.decay)
+            return _Refined.apply(weight, kept, extra, self.decay)
         return _StraightThrough.apply(weight, kept, extra)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
@@ -106,15 +107,20 @@ class Masked(nn.Module):
         counts tells when it was written to. A compiler fuses the product with bool anyway.
         """
         mask = self.mask
+        if is_spread(weight):
+            return part(mask, weight)
         if torch.compiler.is_compiling() or weight.device.type != "cpu" or mask.is_inference():
             return mask
         state = (mask._version, mask.data_ptr(), weight.dtype)
         if self._factor is None or self._factor[0] != state:
-            self._factor = state, None
+            # The mask is held so that none after it comes to lie where it lay.
+            self._factor = state, mask, None
             return mask
-        if self._factor[1] is None:
-            self._factor = state, mask.to(weight.dtype)
-        return self._factor[1]
+        factor = self._factor[2]
+        if factor is None:
+            factor = mask.to(weight.dtype)
+            self._factor = state, mask, factor
+        return factor
 
     @torch.no_grad()
     def write(self, mask: NDArray[np.bool_]) -> None:
@@ -154,20 +160,18 @@ class _Refined(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(
-        weight: Tensor, kept: Tensor, extra: Tensor | None, mask: Tensor, decay: float
-    ) -> Tensor:
+    def forward(weight: Tensor, kept: Tensor, extra: Tensor | None, decay: float) -> Tensor:
         return _product(weight, kept, extra)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        weight, _, _, mask, ctx.decay = inputs
-        ctx.save_for_backward(weight, mask)
+        weight, kept, _, ctx.decay = inputs
+        ctx.save_for_backward(weight, kept)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        weight, mask = ctx.saved_tensors
-        return gradient + ctx.decay * pruned(weight, mask), None, None, None, None
+        weight, kept = ctx.saved_tensors
+        return gradient + ctx.decay * pruned(weight, kept), None, None, None
 
 
 def pruned(weight: Tensor, mask: Tensor) -> Tensor:

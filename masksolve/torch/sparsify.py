@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
 from masksolve.torch.handle import Handle
-from masksolve.torch.layer import masked_layers
+from masksolve.torch.layer import give_mask, masked_layers
 from masksolve.torch.masked import ESTIMATORS, Estimator, Masked
-from masksolve.torch.persistence import keep_checkpoints_safe, make_picklable
+from masksolve.torch.persistence import keep_checkpoints_safe, make_portable
 from masksolve.torch.scores import LayerScore
 from masksolve.torch.selection import Patterns, Select, choose
 
@@ -119,16 +118,19 @@ def sparsify(
         raise InvalidInput(
             f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}"
         )
-    if not 0 <= decay < float("inf"):
+    if not (isinstance(decay, int | float) and 0 <= decay < float("inf")):
         raise InvalidInput(f"decay must be a number from 0 up, got {decay!r}")
     chosen, skipped = choose(model, pattern, select)
-    for one in chosen:
-        weight = getattr(one.module, one.tensor_name)
-        masked = Masked(weight, one.pattern, one.layout, estimator, decay, absorb_mean)
-        masked.train(one.module.training)
-        parametrize.register_parametrization(one.module, one.tensor_name, masked)
-        make_picklable(one.module)
+    orders = {one.module: tuple(one.module._parameters) for one in chosen}
+    handle = None
     try:
+        for one in chosen:
+            weight = getattr(one.module, one.tensor_name)
+            masked = Masked(weight, one.pattern, one.layout, estimator, decay, absorb_mean)
+            masked.order = orders[one.module]
+            masked.train(one.module.training)
+            give_mask(one.module, one.tensor_name, masked)
+            make_portable(one.module)
         handle = Handle(
             model, method=method, options=options, score=score, refresh_every=refresh_every,
             warm_start=warm_start, warmup=warmup, ramp=ramp, optimizer=optimizer,
@@ -136,11 +138,11 @@ def sparsify(
         )  # fmt: skip
         handle.skipped = skipped
         handle.refresh()
-    except BaseException:
-        for one in chosen:  # the model is left as it was
-            parametrize.remove_parametrizations(
-                one.module, one.tensor_name, leave_parametrized=False
-            )
+    except BaseException:  # the model is left as it was
+        if handle is not None:
+            handle.detach()
+        for layer in list(masked_layers(model)):
+            layer.release(masked=False)
         raise
     keep_checkpoints_safe(model)
     return handle
