@@ -270,7 +270,8 @@ class Handle:
         return self._schedule.due(final, self.steps)
 
     def _before_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: Any) -> None:
-        closure = args[0] if args else kwargs.get("closure")
+        # The arguments begin with the optimizer itself.
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
         if closure is not None and self._decays():
             raise InvalidInput(
                 "masked_decay adds to gradients before the optimizer's step, and a closure "

@@ -79,7 +79,7 @@ class Layer:
 
         With zeros where the mask has them, or as it was before it had one.
         """
-        order, parameters = getattr(self.masked, "order", ()), self.module._parameters
+        order, parameters = self.masked.order, self.module._parameters
         if masked:
             with torch.no_grad():
                 self.original.copy_(part(self.used(), self.original))

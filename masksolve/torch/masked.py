@@ -56,6 +56,8 @@ class Masked(nn.Module):
         Saved with the model.
     code : Tensor of int
         The pattern, saved with the model so that a checkpoint of another is noticed.
+    order : tuple of str
+        The names of the module's parameters before it had masks, in their order.
     """
 
     mask: Tensor
@@ -76,6 +78,7 @@ class Masked(nn.Module):
         keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
         self.register_buffer("mask", keep_all)
         self.register_buffer("code", encode(pattern).to(weight.device))
+        self.order: tuple[str, ...] = ()
         self._factor: tuple[Any, Tensor, Tensor | None] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -111,7 +114,10 @@ class Masked(nn.Module):
             return part(mask, weight)
         if torch.compiler.is_compiling() or weight.device.type != "cpu" or mask.is_inference():
             return mask
-        state = (mask._version, mask.data_ptr(), weight.dtype)
+        try:
+            state = (mask._version, mask.data_ptr(), weight.dtype)
+        except RuntimeError:  # a stand-in without memory, as torch.func makes them
+            return mask
         if self._factor is None or self._factor[0] != state:
             # The mask is held so that none after it comes to lie where it lay.
             self._factor = state, mask, None
