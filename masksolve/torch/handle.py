@@ -16,7 +16,7 @@ from masksolve.pieces import as_threads
 from masksolve.result import MaskResult
 from masksolve.solve import solve
 from masksolve.solvers import METHODS, as_options, find_method
-from masksolve.torch.distributed import whole
+from masksolve.torch.distributed import agreed, part, replicas, sharding
 from masksolve.torch.flips import flipped
 from masksolve.torch.history import History, LayerRecord, Record
 from masksolve.torch.layer import Layer, masked_layers
@@ -96,6 +96,7 @@ class Handle:
         self._warm_start = warm_start and METHODS[method].warm == "potentials"
         self._writer = writer
         self._score = as_score(score)
+        self._replicas = replicas(model)
         # To notice a step without training.
         self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
         self._attached = False
@@ -201,7 +202,18 @@ class Handle:
         -------
         dict of str to Tensor of bool
             The last masks, by the names of the weights.
+
+        Raises
+        ------
+        InvalidInput
+            If the model is sharded.
         """
+        wrapper = sharding(self.model)
+        if wrapper is not None:
+            raise InvalidInput(
+                f"the model's weights are sharded by {wrapper}: instead of finalizing it, load "
+                "masksolve.torch.dense_state_dict(model) into a plain one"
+            )
         masks = self.masks
         self.detach()
         for layer in self.layers:
@@ -277,17 +289,22 @@ class Handle:
                 "masked_decay adds to gradients before the optimizer's step, and a closure "
                 "computes them within: call backward before step"
             )
-        self._decay()
+        self._decay(getattr(optimizer, "grad_scale", None))
 
     def _decays(self) -> bool:
         return any(layer.masked.estimator == "masked_decay" for layer in self.layers)
 
     @torch.no_grad()
-    def _decay(self) -> None:
-        """Add masked decay to the gradients, once an optimizer's step."""
+    def _decay(self, scale: Tensor | None = None) -> None:
+        """Add masked decay to the gradients, once an optimizer's step.
+
+        Fused optimizers take a GradScaler's scale out of the gradients themselves, later.
+        """
         for layer, weight in self._originals():
             if layer.masked.estimator == "masked_decay" and weight.grad is not None:
-                weight.grad.add_(pruned(weight, layer.mask), alpha=layer.masked.decay)
+                lost = pruned(weight, part(layer.mask, weight))
+                lost = lost if scale is None else lost * scale
+                weight.grad.add_(lost, alpha=layer.masked.decay)
 
     @torch.no_grad()
     def _renew(self, layers: list[Layer]) -> None:
@@ -334,7 +351,9 @@ class Handle:
         pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
         if pattern.n == pattern.m:
             return None, 0.0, 0.0
-        scores = whole(layer.weight if self._score is None else self._score(layer))
+        weight = layer.weight
+        scores = weight if self._score is None else self._score(layer)
+        scores = agreed(scores, weight, self._replicas)
         array = as_array(scores, f"the score of {layer.name}")
         if array.shape != layer.mask.shape:
             raise InvalidInput(

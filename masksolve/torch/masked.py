@@ -25,7 +25,7 @@ from torch.autograd.graph import increment_version
 from torch.nn.functional import pad
 
 from masksolve.pattern import Pattern
-from masksolve.torch.distributed import is_spread, part
+from masksolve.torch.distributed import is_spread, part, whole
 from masksolve.torch.layouts import Layout
 
 __all__ = ["ESTIMATORS", "Estimator", "Masked"]
@@ -83,11 +83,12 @@ class Masked(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight that the layer uses."""
-        mask = self.mask
         kept = self.as_factor(weight)
         extra = None
         if self.absorb_mean:
-            extra = shares_of_pruned(weight.detach(), mask, self.pattern.m, self.layout)
+            dense = whole(weight.detach())
+            extra = shares_of_pruned(dense, self.mask, self.pattern.m, self.layout)
+            extra = part(extra, weight)
         if self.estimator == "none":
             return _product(weight, kept, extra)
         if self.estimator == "sr_ste":

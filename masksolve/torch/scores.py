@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.distributed import whole
 
 if TYPE_CHECKING:
     from masksolve.torch.layer import Layer
@@ -104,7 +105,7 @@ class Wanda:
 
     def __call__(self, layer: Layer) -> Tensor:
         """Return the scores of a layer."""
-        size, squares = layer.weight.abs(), self._squares.get(layer.masked)
+        size, squares = whole(layer.weight).abs(), self._squares.get(layer.masked)
         if squares is None:
             return size
         norms = squares.sqrt().to(size.dtype)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.distributed import sharding
 from masksolve.torch.handle import Handle
 from masksolve.torch.layer import give_mask, masked_layers
 from masksolve.torch.masked import ESTIMATORS, Estimator, Masked
@@ -108,6 +109,12 @@ def sparsify(
     """
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
+    wrapper = sharding(model)
+    if wrapper is not None:
+        raise InvalidInput(
+            f"the model is sharded already, by {wrapper}: sparsify it first, and then use "
+            "fully_shard"
+        )
     already = next(masked_layers(model), None)
     if already is not None:
         raise InvalidInput(
