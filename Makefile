@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core bench-diversity examples clean
+.PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-training bench-step examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -40,6 +40,12 @@ bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some
 examples: $(VENV)/trainers.done ## train with masks: a plain loop, Hugging Face, Lightning
 	for example in digits_loop topics_huggingface digits_lightning; do \
 		$(BIN)/python examples/$$example.py || exit 1; done
+
+bench-training: $(VENV)/bench.done ## what exact masks buy in training: about 35 minutes
+	$(BIN)/python -m masksolve.bench.sparse_training
+
+bench-step: $(VENV)/bench.done ## what renewing masks costs a step of training: some minutes
+	$(BIN)/python -m masksolve.bench.step_cost
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-output bench-output examples-output docs/_build docs/api/generated

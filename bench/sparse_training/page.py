@@ -1,0 +1,163 @@
+"""The page: what was done, every figure, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os.path import relpath
+from pathlib import Path
+
+from ..report.style import save
+from ..report.words import listing, plain
+from .arms import PLAIN
+from .findings import Reader
+from .questions import QUESTIONS, written
+from .reading import in_short, tally
+from .records import WINDOW, Findings
+from .tables import every_arm, question
+
+__all__ = ["write_page"]
+
+NETWORKS = {
+    "mlp": "MLP 64-{width}-{width}-10 on scikit-learn's digits, {learned} of 1797 learned, "
+    "moved by up to a pixel; both hidden layers masked",
+    "cnn": "three convolutions of {width}, {width} and {double} channels and a hidden layer "
+    "of {double} on the same digits; all masked but the first convolution and the last layer",
+    "transformer": "{blocks} blocks of width {width} over characters of Python's help() "
+    "topics, {length} at a time; the blocks' linear layers masked",
+}
+OPTIMIZERS = {"sgd": "SGD, momentum 0.9", "adamw": "AdamW, betas 0.9 and 0.95"}
+
+
+def write_page(found: Findings, path: Path, pictures: Path | None = None) -> list[Path]:
+    """Write the page and its pictures.
+
+    Parameters
+    ----------
+    found : Findings
+    path : Path
+        Of the page, ``....md``.
+    pictures : Path, optional
+        Their folder; default: that of the page.
+
+    Returns
+    -------
+    list of Path
+        All that was written.
+    """
+    # matplotlib takes a while, and the words do without.
+    from .picture import curves, differences, flips
+
+    reader = Reader(found)
+    folder = pictures or path.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = []
+    for name, draw in (("curves", curves), ("flips", flips), ("differences", differences)):
+        picture = folder / f"training-{name}.png"
+        save(draw(reader), picture)
+        drawn.append(picture)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text(reader, relpath(folder, path.parent)), encoding="utf-8")
+    return [path, *drawn]
+
+
+def text(reader: Reader, pictures: str) -> str:
+    """Write the page's Markdown; the pictures lie in a folder, relative to it."""
+    return "\n\n".join(_blocks(reader, pictures)) + "\n"
+
+
+def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
+    yield "# What exact masks buy in training"
+    yield (
+        "Small networks, trained dense and with masks of every kind by "
+        "`masksolve.torch`: plain and transposable, exact and approximate, renewed at every "
+        f"step and every {WINDOW}. Every figure and every verdict on this page is computed "
+        "from one file of results."
+    )
+    yield "## In short"
+    yield (
+        "Differences in held-out loss (less is better) and, in brackets, accuracy, each with "
+        "its 95 % interval over seeds. Where the interval holds 0 we say that no difference "
+        "can be told."
+    )
+    yield "\n".join(f"- {sentence}" for sentence in in_short(reader))
+    yield from _what_was_done(reader)
+    yield "## What came out"
+    yield f"![Held-out loss over steps]({pictures}/training-curves.png)"
+    yield f"![Final loss of every arm less dense]({pictures}/training-differences.png)"
+    for one in QUESTIONS.values():
+        table = question(reader, one)
+        if table.rows:
+            yield f"### {one.title}"
+            yield f"{tally(reader, one.name)} In bold: beyond its interval.".strip()
+            yield table.markdown()
+    yield "## How the masks move"
+    yield f"![Flips over steps]({pictures}/training-flips.png)"
+    yield "## Every arm"
+    yield (
+        "Loss in nats, held out. Kept: share of the masked layers' sum of |w| at the end. "
+        "Density: share of their weights that is kept; below 50 % lines end short, as greedy's "
+        "and the 2-approximation's do. Flips: share of the masks' entries that change in a "
+        f"renewal; moved: that differ from {WINDOW} steps before; both are means over the run."
+    )
+    for task in reader.tasks:
+        yield f"### {task}"
+        yield every_arm(reader, task).markdown()
+    yield from _limits(reader)
+
+
+def _what_was_done(reader: Reader) -> Iterator[str]:
+    found = reader.found
+    machine, runs = found["machine"], found["runs"]
+    hours = sum(run["seconds"] for run in runs) / 3600
+    yield "## What was done"
+    yield "\n".join(f"- {_task(reader, task)}" for task in reader.tasks)
+    yield (
+        f"{len(runs)} runs: {len(reader.arms)} arms, {found['seeds']} seeds each. Of one seed "
+        "all arms of a task get the same first weights, the same held-out data and the same "
+        "batches, so differences are taken seed by seed; intervals are Student's t over "
+        "seeds. The rate of learning climbs for 40 steps and falls to 0 along a cosine; it is "
+        "the best of four for dense training, not for masks, on other seeds. Masks are of |w|; "
+        "`exact`, `greedy` and `two_approx` are the methods of masksolve, `"
+        f"{PLAIN}` is written {written(PLAIN)}, all other patterns are transposable. Held-out "
+        "figures are those of the masks that the last step was made with."
+    )
+    yield (
+        f"The runs took {hours:.1f} hours of a busy core on {plain(machine['cpu'])}, "
+        f"Python {plain(machine['python_version'])}, "
+        + listing(f"{plain(k)} {plain(v)}" for k, v in found["versions"].items())
+        + ". The same again, and the page from the figures of our run:"
+    )
+    yield (
+        "```sh\nmake bench-training\n"
+        ".venv/bin/python -m masksolve.bench.sparse_training --read "
+        "docs/benchmarks/training.json \\\n    --page docs/training-results.md "
+        "--pictures docs/benchmarks\n```"
+    )
+
+
+def _task(reader: Reader, task: str) -> str:
+    settings = reader.settings(task)
+    numbers = {**settings, **settings["data"], **settings["network"]}
+    network = NETWORKS[task].format(**numbers, double=2 * settings["width"])
+    return (
+        f"**{task}**: {network}. {settings['steps']} steps of {settings['batch']}, "
+        f"{OPTIMIZERS[settings['optimizer']]}, rate {settings['rate']:g}, weight decay "
+        f"{settings['decay']:g}."
+    )
+
+
+def _limits(reader: Reader) -> Iterator[str]:
+    steps = [task["steps"] for task in reader.found["tasks"]]
+    few, many = min(steps), max(steps)
+    yield "## Limits"
+    yield "\n".join((
+        "- Networks of some ten thousand weights, small data, one schedule: others may differ.",
+        f"- {few} to {many} steps. Every {WINDOW} steps is {few // WINDOW} to {many // WINDOW} "
+        "renewals in all, while weights move fast. In trainings of 100,000 steps they move far "
+        "less between two renewals.",
+        "- One rate of learning for all arms, the best for dense training; the table on slower "
+        "learning tells how much of the result hangs on it.",
+        f"- {reader.found['seeds']} seeds: what is not told apart here may still differ by as "
+        "much as the interval is wide. With so many comparisons some stand out by chance.",
+        "- The text differs a little between versions of Python, and so do its figures.",
+    ))  # fmt: skip
