@@ -95,7 +95,8 @@ class Wanda:
             x = inputs[0] if inputs else next(iter(named.values()))
             if not module.training or not x.numel():
                 return
-            squares = x.movedim(channel, -1).flatten(0, -2).float().square().mean(0)
+            rows = x.movedim(channel, -1)
+            squares = rows.reshape(-1, rows.shape[-1]).float().square().mean(0)
             before = self._squares.get(masked)
             self._squares[masked] = (
                 squares if before is None else torch.lerp(squares, before, self.memory)
