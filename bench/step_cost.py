@@ -277,7 +277,7 @@ def _show(found: dict[str, Any]) -> None:
             continue
         table.add_row(
             row["name"], f"{row['renewal']:.2f}", f"{100 * row['kept']:.3f}",
-            f"{100 * row['share_every_step']:,.0f} %", f"{100 * row['share_seldom']:,.0f} %",
+            f"{100 * row['share_every_step']:,.0f} %", f"{100 * row['share_seldom']:,.1f} %",
         )  # fmt: skip
     console.print(table)
 

@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Train with masks of every kind, and see what exactness and frequency buy.",
     )
     parser.add_argument("--size", choices=SIZES, default="full")
-    parser.add_argument("--seeds", type=_from_one, help="default: the size's own")
+    parser.add_argument(
+        "--seeds", type=_from_one, help="of every task; default: the size's own"
+    )
     parser.add_argument("--processes", type=_from_one, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--out", type=Path, default=OUT, help=f"figures; default: {OUT}")
     parser.add_argument("--read", type=Path, help="lay out the figures of an earlier run")
@@ -59,9 +61,10 @@ def _train(options: argparse.Namespace, console: Console) -> Findings:
     from .sizes import SIZES
 
     size = SIZES[options.size]
+    if options.seeds:
+        size = size.of_seeds(options.seeds)
     kept = options.out.with_suffix(".jsonl")
-    seeds = options.seeds or size.seeds
-    found = experiment(size, seeds, options.processes, kept, console)
+    found = experiment(size, options.processes, kept, console)
     save(found, options.out)
     console.print(f"wrote {options.out}")
     return found

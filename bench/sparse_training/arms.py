@@ -24,7 +24,7 @@ DECAY = 2e-4
 """Of SR-STE, as published (Zhou et al. 2021),"""
 DECAYS = (2e-3, 2e-2)
 """and what else is tried in one pattern."""
-RATES = (0.5, 0.25)
+RATES = (0.5, 2.0)
 """Other rates of learning that are tried in one pattern, as multiples of the task's."""
 
 

@@ -35,15 +35,12 @@ Job = tuple[Task, Arm, int]
 RunAll = Callable[[Iterable[Job]], Iterable[Run]]
 
 
-def experiment(
-    size: Size, seeds: int, processes: int, path: Path, console: Console
-) -> Findings:
+def experiment(size: Size, processes: int, path: Path, console: Console) -> Findings:
     """Run what is not finished yet.
 
     Parameters
     ----------
     size : Size
-    seeds : int
     processes : int
     path : Path
         Where finished runs are kept; those that it holds are not run again.
@@ -56,7 +53,7 @@ def experiment(
         If the file holds runs of other settings.
     """
     kept = Kept.open(path, size)
-    wanted = _jobs(size, seeds)
+    wanted = _jobs(size)
     there = {(run["task"], run["arm"], run["seed"]) for run in kept.runs}
     left = [job for job in wanted if _key(job) not in there]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
@@ -75,19 +72,19 @@ def experiment(
         "machine": machine(),
         "versions": versions(PACKAGES),
         "size": size.name,
-        "seeds": seeds,
         "tasks": [task.to_dict() for task in size.tasks],
         "runs": [found[_key(job)] for job in wanted],
     }
 
 
-def _jobs(size: Size, seeds: int) -> list[Job]:
+def _jobs(size: Size) -> list[Job]:
     """List all runs, seed by seed: after an interruption all arms stand alike."""
     return [
         (task, arm, seed)
-        for seed in range(seeds)
+        for seed in range(max(task.seeds for task in size.tasks))
         for task in reversed(size.tasks)  # the longest first: less waiting at the end
         for arm in size.arms
+        if seed < task.seeds
     ]
 
 
@@ -107,16 +104,20 @@ def _workers(processes: int) -> Iterator[RunAll]:
         return
     spawned = multiprocessing.get_context("spawn")  # forks and threads do not mix
     pool = ProcessPoolExecutor(processes, spawned, _settle_alone)
+    # To be ended is to be interrupted: or the processes would go on by themselves.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield lambda jobs: (
             done.result() for done in as_completed([pool.submit(_work, job) for job in jobs])
         )
     finally:
         pool.shutdown(cancel_futures=True)
+        signal.signal(signal.SIGTERM, before)
 
 
 def _settle_alone() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is for the parent
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _settle()
 
 

@@ -86,11 +86,15 @@ class Reader:
         self.tasks = [task["name"] for task in found["tasks"]]
         self.arms = list(dict.fromkeys(run["arm"] for run in found["runs"]))
 
+    def seeds(self, task: str) -> range:
+        """Return a task's seeds."""
+        return range(self.settings(task)["seeds"])
+
     def runs(self, task: str, arm: str) -> dict[int, Run]:
         """Return an arm's runs by seed."""
         return {
             seed: self._runs[task, arm, seed]
-            for seed in range(self.found["seeds"])
+            for seed in self.seeds(task)
             if (task, arm, seed) in self._runs
         }
 
@@ -109,7 +113,7 @@ class Reader:
         runs = [(self.runs(task, one), self.runs(task, other)) for one, other in pairs]
         return estimate(
             fmean(value(one[seed]) - value(other[seed]) for one, other in runs)
-            for seed in range(self.found["seeds"])
+            for seed in self.seeds(task)
             if all(seed in one and seed in other for one, other in runs)
         )
 

@@ -71,4 +71,8 @@ class Kept:
 
 
 def _settings(size: Size) -> dict[str, Any]:
-    return {"size": size.name, "tasks": [task.to_dict() for task in size.tasks]}
+    """Return what runs must have in common; more seeds may be asked for later."""
+    tasks = [task.to_dict() for task in size.tasks]
+    for task in tasks:
+        del task["seeds"]
+    return {"size": size.name, "tasks": tasks}

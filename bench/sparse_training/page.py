@@ -8,12 +8,12 @@ from pathlib import Path
 
 from ..report.style import save
 from ..report.words import listing, plain
-from .arms import PLAIN
+from .arms import DECAY, PLAIN
 from .findings import Reader
 from .questions import QUESTIONS, written
 from .reading import in_short, tally
 from .records import WINDOW, Findings
-from .tables import every_arm, question
+from .tables import every_arm, headlines, question
 
 __all__ = ["write_page"]
 
@@ -74,12 +74,10 @@ def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
         "from one file of results."
     )
     yield "## In short"
-    yield (
-        "Differences in held-out loss (less is better) and, in brackets, accuracy, each with "
-        "its 95 % interval over seeds. Where the interval holds 0 we say that no difference "
-        "can be told."
-    )
+    yield "By held-out loss; better, worse: the 95 % interval over seeds leaves 0 out."
     yield "\n".join(f"- {sentence}" for sentence in in_short(reader))
+    yield "The figures behind these words: differences in loss and, in brackets, in accuracy."
+    yield headlines(reader).markdown()
     yield from _what_was_done(reader)
     yield "## What came out"
     yield f"![Held-out loss over steps]({pictures}/training-curves.png)"
@@ -108,22 +106,25 @@ def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
 def _what_was_done(reader: Reader) -> Iterator[str]:
     found = reader.found
     machine, runs = found["machine"], found["runs"]
-    hours = sum(run["seconds"] for run in runs) / 3600
     yield "## What was done"
     yield "\n".join(f"- {_task(reader, task)}" for task in reader.tasks)
     yield (
-        f"{len(runs)} runs: {len(reader.arms)} arms, {found['seeds']} seeds each. Of one seed "
-        "all arms of a task get the same first weights, the same held-out data and the same "
-        "batches, so differences are taken seed by seed; intervals are Student's t over "
-        "seeds. The rate of learning climbs for 40 steps and falls to 0 along a cosine; it is "
-        "the best of four for dense training, not for masks, on other seeds. Masks are of |w|; "
-        "`exact`, `greedy` and `two_approx` are the methods of masksolve, `"
-        f"{PLAIN}` is written {written(PLAIN)}, all other patterns are transposable. Held-out "
-        "figures are those of the masks that the last step was made with."
+        f"{len(runs)} runs of {len(reader.arms)} arms. Of one seed all arms of a task get the "
+        "same first weights, the same held-out data and the same batches, so differences are "
+        "taken seed by seed; intervals are Student's t over seeds, and a mean over several "
+        "arms is first taken within each seed. Held-out figures are those of the masks that "
+        "the last step was made with. Masks are of |w|; `exact`, `greedy` and `two_approx` are "
+        f"masksolve's methods; all patterns but {written(PLAIN)} are transposable. SR-STE's "
+        f"decay is {DECAY:g}, as published, where nothing else is said."
     )
     yield (
-        f"The runs took {hours:.1f} hours of a busy core on {plain(machine['cpu'])}, "
-        f"Python {plain(machine['python_version'])}, "
+        "The rate of learning climbs for 40 steps and falls to 0 along a cosine. It is the "
+        "best of four for dense training, on other seeds, for all arms of a task alike; but "
+        "for the CNN it is half of that, since in a first run at the full rate many networks "
+        "whose masks are renewed seldom diverged (some arms still learn at twice the rate)."
+    )
+    yield (
+        f"On {plain(machine['cpu'])}, Python {plain(machine['python_version'])}, "
         + listing(f"{plain(k)} {plain(v)}" for k, v in found["versions"].items())
         + ". The same again, and the page from the figures of our run:"
     )
@@ -142,22 +143,23 @@ def _task(reader: Reader, task: str) -> str:
     return (
         f"**{task}**: {network}. {settings['steps']} steps of {settings['batch']}, "
         f"{OPTIMIZERS[settings['optimizer']]}, rate {settings['rate']:g}, weight decay "
-        f"{settings['decay']:g}."
+        f"{settings['decay']:g}; {settings['seeds']} seeds."
     )
 
 
 def _limits(reader: Reader) -> Iterator[str]:
-    steps = [task["steps"] for task in reader.found["tasks"]]
-    few, many = min(steps), max(steps)
+    tasks = reader.found["tasks"]
+    few, *_, many = sorted(task["steps"] for task in tasks)
+    fewest, *_, most = sorted(task["seeds"] for task in tasks)
     yield "## Limits"
     yield "\n".join((
         "- Networks of some ten thousand weights, small data, one schedule: others may differ.",
         f"- {few} to {many} steps. Every {WINDOW} steps is {few // WINDOW} to {many // WINDOW} "
         "renewals in all, while weights move fast. In trainings of 100,000 steps they move far "
         "less between two renewals.",
-        "- One rate of learning for all arms, the best for dense training; the table on slower "
-        "learning tells how much of the result hangs on it.",
-        f"- {reader.found['seeds']} seeds: what is not told apart here may still differ by as "
-        "much as the interval is wide. With so many comparisons some stand out by chance.",
+        "- One rate of learning for all arms; the table on slower and faster learning tells "
+        "how much of the result hangs on it.",
+        f"- {fewest} to {most} seeds: what is not told apart here may still differ by as much "
+        "as the interval is wide. With so many comparisons some stand out by chance.",
         "- The text differs a little between versions of Python, and so do its figures.",
     ))  # fmt: skip

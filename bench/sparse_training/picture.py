@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from scipy.stats import t as student
 
 from ..report.style import FAINT, INK, bare, canvas, entitle, styled
@@ -59,8 +59,7 @@ def curves(reader: Reader) -> Figure:
                 if base(lines[0]) is None:
                     _logarithmic(axes)
                 else:
-                    axes.axhline(0, color=FAINT, linewidth=1)
-                    _centred(axes)
+                    _zoom(axes)
             panels[0].set_ylabel(name)
             _legend(panels[-1], lines)
         _settle(figure)
@@ -104,8 +103,7 @@ def differences(reader: Reader) -> Figure:
     with styled():
         figure, grid = canvas(1, len(reader.tasks), 11, 8.6)
         entitle(figure, "Every arm: held-out loss less that of dense networks",
-                "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE; the scale is "
-                "linear up to the mark, logarithmic beyond")  # fmt: skip
+                "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE")  # fmt: skip
         for axes, task in zip(grid, reader.tasks, strict=True):
             bare(axes, task)
             values = [reader.difference(task, [(arm.label, DENSE.label)], "loss")
@@ -195,13 +193,21 @@ def _half(values: Curves) -> Curves:
 
 
 def _logarithmic(axes: Axes) -> None:
+    low, high = axes.get_ylim()
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    wide = low <= 0 or high > 4 * low
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(5))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
 
 
-def _centred(axes: Axes) -> None:
+def _zoom(axes: Axes) -> None:
+    """Show what lies around zero in the later part; in the first steps all is noise."""
+    axes.axhline(0, color=FAINT, linewidth=1, gid="zero")
+    lines = [np.asarray(line.get_ydata()) for line in axes.lines if line.get_gid() != "zero"]
+    reach = max((float(np.abs(y[len(y) // 2 :]).max()) for y in lines if y.size), default=0)
+    if reach:
+        axes.set_ylim(-1.6 * reach, 1.6 * reach)
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 

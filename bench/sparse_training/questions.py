@@ -114,6 +114,22 @@ FREQUENCY = Question(
         for estimator in ESTIMATORS
     ),
 )  # fmt: skip
+RATHER = Question(
+    "rather", "If only one: approximate at every step less exact every 40",
+    ("pattern", "method", "estimator"),
+    tuple(
+        Contrast(
+            (name, method, estimator),
+            _pairs(
+                [Arm(p, method, estimator, EVERY[0]) for p in patterns],
+                method="exact", every=EVERY[1],
+            ),
+        )
+        for name, patterns in GROUPS
+        for method in METHODS[1:]
+        for estimator in ESTIMATORS
+    ),
+)  # fmt: skip
 ESTIMATOR = Question(
     "estimator", "What the estimator does: SR-STE less STE, exact", ("pattern", "every"),
     tuple(
@@ -136,20 +152,20 @@ SWEEP = Question(
     ),
 )  # fmt: skip
 RATE = Question(
-    "rate", "Slower learning: exact 4:8 by STE less dense at the same rate",
+    "rate", "Slower and faster learning: exact 4:8 by STE less dense at the same rate",
     ("rate of learning", "every"),
     tuple(
         Contrast(
             (f"x {rate:g}", str(k)),
             [(Arm("4:8", every=k, rate=rate).label, Arm(None, rate=rate).label)],
         )
-        for rate in (1.0, *RATES)
+        for rate in sorted((1.0, *RATES))
         for k in EVERY
     ),
 )  # fmt: skip
 
 QUESTIONS = {
     question.name: question
-    for question in (MASKS, BOTH_WAYS, EXACTNESS, FREQUENCY, ESTIMATOR, SWEEP, RATE)
+    for question in (MASKS, BOTH_WAYS, EXACTNESS, FREQUENCY, RATHER, ESTIMATOR, SWEEP, RATE)
 }
 """By name, in the order in which they are told."""

@@ -3,96 +3,141 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from math import isnan
+from statistics import fmean
 
 from ..report.words import listing
 from .arms import ESTIMATORS, EVERY, METHODS, PATTERNS, PLAIN, RATES, Arm
-from .findings import Estimate, Reader
+from .findings import MEASURES, Estimate, Reader
 from .questions import QUESTIONS, Pairs
 
-__all__ = ["in_short", "outcome", "tally"]
+__all__ = ["HEADLINES", "Headline", "in_short", "tally", "verdict"]
 
-NAMES = {"greedy": "greedy", "two_approx": "the 2-approximation"}
 OFTEN, SELDOM = EVERY
+WHOSE = {"exact": "exact", "greedy": "greedy", "two_approx": "2-approximate"}
+WHEN = {OFTEN: "at every step", SELDOM: f"every {SELDOM} steps"}
 
 
-def in_short(reader: Reader) -> Iterator[str]:
-    """Yield one sentence a question."""
-    both = tuple((e, k) for e in ESTIMATORS for k in EVERY)
-    for method in METHODS[1:]:
-        pairs = [
-            (Arm(p, "exact", e, k).label, Arm(p, method, e, k).label)
-            for p in PATTERNS
-            for e, k in both
+@dataclass(frozen=True)
+class Headline:
+    """A comparison in words: what is compared under which heading, and the pairs for it."""
+
+    heading: str
+    words: str
+    pairs: Pairs
+
+
+def _headlines() -> Iterator[Headline]:
+    """Yield the comparisons that tell most, each over all patterns and estimators."""
+    ways = list(product(PATTERNS, ESTIMATORS))
+
+    def compare(one: tuple[str, int], other: tuple[str, int]) -> Pairs:
+        return [
+            (Arm(p, one[0], e, one[1]).label, Arm(p, other[0], e, other[1]).label)
+            for p, e in ways
         ]
-        yield _sentence(reader, f"Exact masks instead of {NAMES[method]}'s", pairs)
+
+    for k, method in product(EVERY, METHODS[1:]):
+        words = f"exact masks rather than {WHOSE[method]}, renewed {WHEN[k]}"
+        yield Headline("Exactness", words, compare(("exact", k), (method, k)))
     for method in METHODS:
-        pairs = [
-            (Arm(p, method, e, OFTEN).label, Arm(p, method, e, SELDOM).label)
-            for p in PATTERNS
-            for e in ESTIMATORS
-        ]
-        whose = "exact" if method == "exact" else f"{NAMES[method]}'s"
-        yield _sentence(reader, f"Renewing {whose} masks at every step, not every 40,", pairs)
-    for rate in RATES:
-        seldom = Arm("4:8", every=SELDOM, rate=rate)
-        pairs = [(Arm("4:8", rate=rate).label, seldom.label)]
-        yield _sentence(
-            reader,
-            f"The same for exact 4:8 by STE at {rate:g} times the rate of learning",
-            pairs,
-        )
+        words = f"{WHOSE[method]} masks {WHEN[OFTEN]} rather than {WHEN[SELDOM]}"
+        yield Headline("Frequency", words, compare((method, OFTEN), (method, SELDOM)))
+    for rate in sorted(RATES):
+        words = f"exact 4:8 by STE likewise, at {rate:g} times the rate of learning"
+        often, seldom = (Arm("4:8", every=k, rate=rate).label for k in EVERY)
+        yield Headline("Frequency", words, [(often, seldom)])
+    for method in METHODS[1:]:
+        words = f"{WHOSE[method]} masks {WHEN[OFTEN]} rather than exact ones {WHEN[SELDOM]}"
+        yield Headline("If only one", words, compare((method, OFTEN), ("exact", SELDOM)))
     for k in EVERY:
         pairs = [(Arm(p, "exact", "sr_ste", k).label, Arm(p, "exact", "ste", k).label)
                  for p in PATTERNS]  # fmt: skip
-        yield _sentence(reader, f"SR-STE instead of STE, exact masks, {_every(k)},", pairs)
+        yield Headline("SR-STE", f"rather than STE, exact masks renewed {WHEN[k]}", pairs)
     for p in PATTERNS:
         pairs = [(Arm(p, "exact", e).label, Arm(PLAIN, "exact", e).label) for e in ESTIMATORS]
-        yield _sentence(
-            reader, f"Transposable {p} instead of plain 2:4, {_every(OFTEN)},", pairs
-        )
+        words = f"{p} in both directions rather than 2:4 in one, exact masks {WHEN[OFTEN]}"
+        yield Headline("Transposable", words, pairs)
 
 
-def _every(steps: int) -> str:
-    return "renewed at every step" if steps == 1 else f"renewed every {steps} steps"
+HEADLINES = tuple(_headlines())
+"""In the order in which they are told."""
 
 
-def _sentence(reader: Reader, subject: str, pairs: Pairs) -> str:
-    return f"{subject} {outcome(reader, pairs)}"
+def in_short(reader: Reader) -> Iterator[str]:
+    """Yield a sentence or two for each heading, as far as it was run."""
+    for heading in dict.fromkeys(one.heading for one in HEADLINES):
+        said = [
+            f"{one.words}: {found}"
+            for one in HEADLINES
+            if one.heading == heading and (found := verdict(reader, one.pairs))
+        ]
+        if said:
+            yield f"**{heading}.** {'; '.join(said)[:1].upper()}{'; '.join(said)[1:]}."
+    yield from _kept(reader)
+    yield from _moved(reader)
 
 
-def outcome(reader: Reader, pairs: Pairs) -> str:
-    """Say by the held-out loss where the first arms of pairs do better, where worse."""
+def verdict(reader: Reader, pairs: Pairs) -> str:
+    """Say by the held-out loss with which tasks the first arms of pairs do better."""
     found = {task: reader.difference(task, pairs, "loss") for task in reader.tasks}
     found = {task: loss for task, loss in found.items() if not isnan(loss.mean)}
-    if not found:
-        return "was not run."
-    better = [task for task, loss in found.items() if loss.sure and loss.mean < 0]
-    worse = [task for task, loss in found.items() if loss.sure and loss.mean > 0]
-    open_ = [task for task in found if task not in (*better, *worse)]
-    parts = [
-        f"{verb} {_where(tasks, reader.tasks)}"
-        for verb, tasks in (("helps", better), ("hurts", worse))
-        if tasks
-    ]
-    if open_:
-        parts.append(f"makes no difference that can be told {_where(open_, reader.tasks)}")
-    figures = "; ".join(
-        f"{task} {loss.write(places=3, sign=True)}"
-        f" ({_points(reader.difference(task, pairs, 'accuracy'))})"
-        for task, loss in found.items()
-    )
-    return f"**{listing(parts)}**. Loss: {figures}."
+    sides: dict[str, list[str]] = {"better": [], "worse": [], "not to be told apart": []}
+    for task, loss in found.items():
+        sides[_side(loss)].append(task)
+    parts = [f"{side} {_where(tasks, reader.tasks)}" for side, tasks in sides.items() if tasks]
+    return listing(parts) if parts else ""
+
+
+def _side(loss: Estimate) -> str:
+    if not loss.sure:
+        return "not to be told apart"
+    return "better" if loss.mean < 0 else "worse"
 
 
 def _where(tasks: Sequence[str], all_: Sequence[str]) -> str:
-    if len(tasks) == len(all_) > 1:
-        return "in every task"
-    return f"with the {listing(tasks)}"
+    return "in every task" if len(tasks) == len(all_) > 1 else f"with the {listing(tasks)}"
 
 
-def _points(accuracy: Estimate) -> str:
-    return f"{accuracy.write(100, sign=True)} points"
+def _kept(reader: Reader) -> Iterator[str]:
+    """Tell how much of the weights transposable masks keep in the end."""
+    said = []
+    for method in METHODS:
+        arms = [Arm(p, method, e, k).label for p, e, k in product(PATTERNS, ESTIMATORS, EVERY)]
+        runs = [run for task in reader.tasks for arm in arms
+                for run in reader.runs(task, arm).values()]  # fmt: skip
+        if runs:
+            kept, density = (100 * fmean(map(MEASURES[m], runs)) for m in ("kept", "density"))
+            said.append(f"{WHOSE[method]} {kept:.1f} % with {density:.1f} % of the weights")
+    if said:
+        yield (
+            "**What masks keep.** In the end, of the sum of |w|, mean over all transposable "
+            f"arms: {listing(said)}."
+        )
+
+
+def _moved(reader: Reader) -> Iterator[str]:
+    """Set the flips of 40 renewals against how far they lead."""
+    often, seldom = (Arm("4:8", every=k).label for k in EVERY)
+    said, back = [], []
+    for task in reader.tasks:
+        flips, moved, rarely = (
+            100 * reader.mean(task, arm, what).mean
+            for arm, what in ((often, "flips"), (often, "moved"), (seldom, "moved"))
+        )
+        if not isnan(flips + rarely):
+            back.append(SELDOM * flips > 2 * moved)
+            said.append(
+                f"{task} {SELDOM * flips:.0f} flips per 100 entries lead to masks that differ "
+                f"in {moved:.1f} (renewed once instead: {rarely:.1f})"
+            )
+    if said:
+        yield (
+            f"**Flips.** Over {SELDOM} renewals, one a step, of exact 4:8 by STE: "
+            f"{'; '.join(said)}.{' Most flips are taken back.' * all(back)}"
+        )
 
 
 def tally(reader: Reader, name: str) -> str:

@@ -35,7 +35,6 @@ class Findings(TypedDict):
     machine: dict[str, Any]
     versions: dict[str, str]
     size: str
-    seeds: int
     tasks: list[dict[str, Any]]  # settings, as in `Task`
     runs: list[Run]
 

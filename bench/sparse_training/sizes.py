@@ -20,28 +20,31 @@ class Size:
     name : str
     tasks : tuple of Task
     arms : tuple of Arm
-    seeds : int
-        Unless the command says otherwise.
     """
 
     name: str
     tasks: tuple[Task, ...]
     arms: tuple[Arm, ...]
-    seeds: int
+
+    def of_seeds(self, seeds: int) -> Size:
+        """Run every arm of every task with so many seeds instead."""
+        return replace(self, tasks=tuple(replace(task, seeds=seeds) for task in self.tasks))
 
 
 SMOKE = (DENSE, Arm("4:8"), Arm("4:8", "greedy"), Arm("4:8", every=WINDOW))
-HALF = tuple(replace(task, steps=task.steps // 2 // task.check * task.check) for task in TASKS)
 SIZES = {
     size.name: size
     for size in (
         Size(
             "smoke",
-            tuple(replace(task, steps=2 * WINDOW, check=WINDOW) for task in TASKS),
+            tuple(replace(task, seeds=2, steps=2 * WINDOW, check=WINDOW) for task in TASKS),
             SMOKE,
-            2,
         ),
-        Size("quick", HALF, FEW, 3),
-        Size("full", TASKS, ARMS, 5),
+        Size(
+            "quick",
+            tuple(replace(t, seeds=3, steps=t.steps // 2 // t.check * t.check) for t in TASKS),
+            FEW,
+        ),
+        Size("full", TASKS, ARMS),
     )
 }

@@ -12,8 +12,9 @@ from rich.table import Table as RichTable
 from .arms import DENSE
 from .findings import Estimate, Reader
 from .questions import QUESTIONS, Question, written
+from .reading import HEADLINES
 
-__all__ = ["Table", "every_arm", "everything", "question"]
+__all__ = ["Table", "every_arm", "everything", "headlines", "question"]
 
 
 @dataclass
@@ -44,12 +45,28 @@ class Table:
 
 def everything(reader: Reader) -> Iterator[Table]:
     """Lay everything out."""
+    yield headlines(reader)
     for task in reader.tasks:
         yield every_arm(reader, task)
     for one in QUESTIONS.values():
         table = question(reader, one)
         if table.rows:
             yield table
+
+
+def headlines(reader: Reader) -> Table:
+    """Lay out the comparisons that tell most; those beyond their interval are bold."""
+    table = Table("In short", ("", "", *reader.tasks), words=2)
+    for one in HEADLINES:
+        cells = []
+        for task in reader.tasks:
+            loss, accuracy = (
+                reader.difference(task, one.pairs, what) for what in ("loss", "accuracy")
+            )
+            cells.append(f"{_bold(loss, 1, 3)} ({accuracy.write(100, sign=True)})")
+        if any(cell != "- (-)" for cell in cells):
+            table.rows.append((one.heading, one.words, *cells))
+    return table
 
 
 def every_arm(reader: Reader, task: str) -> Table:

@@ -30,16 +30,16 @@ from masksolve.bench.sparse_training.kept import Kept  # noqa: E402
 from masksolve.bench.sparse_training.models import in_body  # noqa: E402
 from masksolve.bench.sparse_training.page import text, write_page  # noqa: E402
 from masksolve.bench.sparse_training.questions import QUESTIONS  # noqa: E402
-from masksolve.bench.sparse_training.reading import in_short, outcome, tally  # noqa: E402
+from masksolve.bench.sparse_training.reading import in_short, tally, verdict  # noqa: E402
 from masksolve.bench.sparse_training.records import WINDOW, load, save  # noqa: E402
 from masksolve.bench.sparse_training.run import train  # noqa: E402
 from masksolve.bench.sparse_training.sizes import SIZES, Size  # noqa: E402
-from masksolve.bench.sparse_training.tables import every_arm, question  # noqa: E402
+from masksolve.bench.sparse_training.tables import every_arm, headlines, question  # noqa: E402
 from masksolve.bench.sparse_training.tasks import TASKS  # noqa: E402
 from masksolve.torch import History, LayerRecord, Record  # noqa: E402
 
-MLP = replace(TASKS[0], steps=2 * WINDOW, check=WINDOW)
-TINY = Size("tiny", (MLP,), (DENSE, Arm("4:8"), Arm("4:8", every=WINDOW)), 2)
+MLP = replace(TASKS[0], seeds=2, steps=2 * WINDOW, check=WINDOW)
+TINY = Size("tiny", (MLP,), (DENSE, Arm("4:8"), Arm("4:8", every=WINDOW)))
 ODD, EVEN = "4:8 exact ste 1", "4:8 greedy ste 1"
 
 
@@ -71,12 +71,11 @@ def run_of(task, arm, seed, loss, accuracy=0.5):
 def findings(losses, tasks=("mlp", "cnn", "transformer")):
     """Make up findings from losses by arm, a list of seeds each."""
     seeds = max(len(values) for values in losses.values())
-    settings = {task.name: task.to_dict() for task in TASKS}
+    settings = {task.name: {**task.to_dict(), "seeds": seeds} for task in TASKS}
     return {
         "machine": {"cpu": "a *CPU*", "python_version": "3.11.0"},
         "versions": {"torch": "2.0"},
         "size": "full",
-        "seeds": seeds,
         "tasks": [settings[task] for task in tasks],
         "runs": [
             run_of(task, arm, seed, loss)
@@ -297,7 +296,6 @@ def test_finished_runs_are_not_run_again(tiny):
     assert [(run["arm"], run["seed"]) for run in found["runs"]] == [
         (label, seed) for seed in range(2) for label in labels
     ]
-    assert found["seeds"] == 2
 
 
 def test_an_interruption_loses_nothing(tiny, monkeypatch):
@@ -329,7 +327,7 @@ def test_a_line_that_was_cut_off_is_run_again(tiny):
 
 def test_runs_of_other_settings_are_refused(tiny, tmp_path):
     tiny()
-    other = Size("smoke", (replace(MLP, width=16),), TINY.arms, 2)
+    other = Size("smoke", (replace(MLP, width=16),), TINY.arms)
     with pytest.raises(ms.InvalidInput, match=r"holds runs of other settings.*'smoke'"):
         Kept.open(tiny.kept, other)
     with pytest.raises(SystemExit, match=r"error: .*holds runs of other settings"):
@@ -374,10 +372,10 @@ def test_sizes_are_those_that_the_command_names():
 def test_processes_of_their_own_give_the_same(tmp_path):
     from rich.console import Console
 
-    size = replace(TINY, arms=TINY.arms[:2])
+    size = replace(TINY, arms=TINY.arms[:2]).of_seeds(1)
     quiet = Console(quiet=True)
     found = [
-        experiments.experiment(size, 1, processes, tmp_path / f"{processes}.jsonl", quiet)
+        experiments.experiment(size, processes, tmp_path / f"{processes}.jsonl", quiet)
         for processes in (1, 2)
     ]
     for runs_ in zip(*(one["runs"] for one in found), strict=True):
@@ -407,20 +405,23 @@ def test_the_whole_experiment_in_small(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("greedy", "says"),
-    [(0.1, "helps in every task"), (-0.1, "hurts in every task"),
-     (0.0, "makes no difference that can be told in every task")],
-)  # fmt: skip
+    ("greedy", "says"), [(0.1, "better"), (-0.1, "worse"), (0.0, "not to be told apart")]
+)
 def test_verdicts_follow_from_the_figures(greedy, says):
     reader = Reader(findings(everywhere(1.0, greedy=greedy)))
-    sentences = list(in_short(reader))
-    (exactness,) = (s for s in sentences if s.startswith("Exact masks instead of greedy's"))
-    assert says in exactness
-    mean = reader.difference(
-        "cnn", [(a.label, replace(a, method="greedy").label) for a in GRID
-                if a.method == "exact" and a.pattern in PATTERNS], "loss",
-    )  # fmt: skip
-    assert f"cnn {mean.write(places=3, sign=True)} (+0.00 ± 0.00 points)" in exactness
+    said = next(sentence for sentence in in_short(reader) if "**Exactness.**" in sentence)
+    assert said.startswith(
+        f"**Exactness.** Exact masks rather than greedy, renewed at every step: {says} in "
+        "every task; exact masks rather than 2-approximate, renewed at every step: not "
+    )
+    (row,) = (row for row in headlines(reader).rows if row[1].startswith("exact masks rather "
+              "than greedy, renewed at every step"))  # fmt: skip
+    pairs = [
+        (f"{p} exact {e} 1", f"{p} greedy {e} 1") for p in PATTERNS for e in ("ste", "sr_ste")
+    ]
+    figure = reader.difference("cnn", pairs, "loss").write(places=3, sign=True)
+    assert row[3].replace("**", "") == f"{figure} (+0.00 ± 0.00)"
+    assert row[3].startswith("**") == (says != "not to be told apart")
 
 
 def test_a_verdict_that_differs_from_task_to_task_names_them():
@@ -430,12 +431,27 @@ def test_a_verdict_that_differs_from_task_to_task_names_them():
             run["loss"][-1] += 1
         if run["task"] == "mlp" and run["arm"] == ODD:
             run["loss"][-1] += run["seed"]
-    said = outcome(Reader(found), [(ODD, EVEN)])
-    assert said.startswith(
-        "**helps with the transformer, hurts with the cnn and makes no difference that can be "
-        "told with the mlp**"
+    assert verdict(Reader(found), [(ODD, EVEN)]) == (
+        "better with the transformer, worse with the cnn and not to be told apart with the mlp"
     )
-    assert outcome(Reader(found), [(ODD, "nothing")]) == "was not run."
+    assert verdict(Reader(found), [(ODD, "nothing")]) == ""
+
+
+def test_what_was_not_run_is_not_spoken_of():
+    assert list(in_short(Reader(findings({"dense": [1.0, 2.0]})))) == []
+
+
+def test_flips_are_set_against_where_they_lead():
+    losses = {ODD: [1.0, 2.0], "4:8 exact ste 40": [1.0, 2.0]}
+    *_, kept, flips = in_short(Reader(findings(losses, tasks=("mlp",))))
+    assert kept.endswith("arms: exact 75.0 % with 50.0 % of the weights.")
+    assert "mlp 60 flips per 100 entries lead to masks that differ in 15.0 (renewed" in flips
+    assert flips.endswith("once instead: 15.0). Most flips are taken back.")
+    found = findings(losses, tasks=("mlp",))
+    for run in found["runs"]:
+        run["flips"] = [0.005, 0.005]
+    *_, flips = in_short(Reader(found))
+    assert flips.endswith("once instead: 15.0).")
 
 
 def test_a_tally_counts_both_sides():
@@ -467,9 +483,9 @@ def test_tables_hold_the_figures():
 def test_the_page_says_where_it_ran_and_holds_every_table(tmp_path):
     found = findings(everywhere(1.0))
     page = text(Reader(found), ".")
-    assert r"on a \*CPU\*, Python 3.11.0, torch 2.0." in page
-    assert f"{len(found['runs'])} runs: {len(ARMS)} arms, 5 seeds each." in page
-    assert f"{len(found['runs']) * 36 / 3600:.1f} hours" in page
+    assert r"On a \*CPU\*, Python 3.11.0, torch 2.0." in page
+    assert f"{len(found['runs'])} runs of {len(ARMS)} arms." in page
+    assert page.count("; 5 seeds.") == 3
     for one in QUESTIONS.values():
         assert f"### {one.title}" in page
     assert len(re.findall(r"^\| 8:16 \|", page, flags=re.MULTILINE)) > 3 * 12
