@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,14 +26,15 @@ os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # its idle threads 
 import torch
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from torch.nn import functional
 
 import masksolve as ms
 import masksolve.torch as mst
+from masksolve.errors import FileFormatError
 
 from .contestants import Contestant, contestants
 from .machine import machine, versions
+from .sparse_training import cost
 from .sparse_training.data import ALPHABET, Batch, Characters
 from .sparse_training.models import Transformer, in_body
 from .tiling import run
@@ -151,6 +153,7 @@ def measure(
         "network": {"width": width, "blocks": blocks, "batch": BATCH, "length": LENGTH,
                     "masked": sum(mask.numel() for mask in chief.handle.masks.values())},
         "rounds": rounds,
+        "seldom": SELDOM,
         "loops": [_cost(loop, dense) for loop in loops],
         "parts": _parts(chief, data),
     }  # fmt: skip
@@ -243,50 +246,9 @@ def _rival(rival: Contestant, handle: mst.Handle, step: float, renewals: int) ->
 
 def _show(found: dict[str, Any]) -> None:
     """Print tables."""
-    network = found["network"]
-    table = _table(
-        f"width {network['width']}, {network['blocks']} blocks, batch {BATCH} x {LENGTH}, "
-        f"{network['masked'] / 1e6:.1f} million masked weights, {found['threads']} threads; "
-        f"{found['rounds']} rounds",
-        "loop", "step, ms", "x dense", "quartiles", "mean", "renewal, ms", "of a dense step",
-    )  # fmt: skip
-    for row in found["loops"]:
-        renewed = row["renewal"] is not None
-        table.add_row(
-            row["loop"], f"{1e3 * row['step']:.1f}", f"{row['ratio']:.3f}",
-            f"{row['low']:.3f} - {row['high']:.3f}", f"{row['mean_ratio']:.3f}",
-            f"{1e3 * row['renewal']:.1f}" if renewed else "",
-            f"{100 * row['share']:.2f} %" if renewed else "",
-        )  # fmt: skip
-    console.print(table)
-    parts, (dense, never, *_) = found["parts"], found["loops"]
-    product = (never["ratio"] - 1) * dense["step"]
-    console.print(
-        f"where it goes, {PATTERN}: masked product {1e3 * product:.1f} ms a step; a renewal "
-        f"{1e3 * parts['renewal']:.1f} ms, of it {1e3 * parts['solve']:.1f} solving, "
-        f"{1e3 * parts['rest']:.1f} comparing, summing and writing; "
-        f"{100 * parts['flip_rate']:.2f} % of the entries flip"
-    )
-    table = _table(
-        "the same masks by others, in per cent of a dense step",
-        "solver", "renewal, s", "kept, % of exact", "every step", f"every {SELDOM}",
-    )  # fmt: skip
-    for row in found["rivals"]:
-        if "missing" in row:
-            table.add_row(row["name"], f"needs {', '.join(row['missing'])}")
-            continue
-        table.add_row(
-            row["name"], f"{row['renewal']:.2f}", f"{100 * row['kept']:.3f}",
-            f"{100 * row['share_every_step']:,.0f} %", f"{100 * row['share_seldom']:,.1f} %",
-        )  # fmt: skip
-    console.print(table)
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for k, column in enumerate(columns):
-        table.add_column(column, justify="right" if k else "left")
-    return table
+    for table in (cost.loops(found), cost.rivals(found)):
+        console.print(table.title, table.rich(), sep="\n")
+    console.print(cost.where_it_goes(found))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -298,9 +260,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=2 * SELDOM, help="steps of every loop")
     parser.add_argument("--rival-renewals", type=int, default=2)
     parser.add_argument("--out", type=Path, default=FOLDER / "step.json")
+    parser.add_argument("--read", type=Path, help="print the figures of an earlier run")
     options = parser.parse_args(arguments)
     if min(options.rounds, options.rival_renewals) < 1:
         parser.error("expected at least one round and one renewal")
+    if options.read:
+        try:
+            _show(cost.read(options.read))
+        except FileFormatError as error:
+            sys.exit(f"error: {error}")
+        return
     found = measure(options.rounds, options.rival_renewals)
     _show(found)
     options.out.parent.mkdir(parents=True, exist_ok=True)

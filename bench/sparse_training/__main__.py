@@ -14,6 +14,7 @@ from rich.console import Console
 
 from masksolve.errors import MasksolveError
 
+from . import cost
 from .findings import Reader
 from .page import write_page
 from .records import Findings, load, save
@@ -40,9 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--read", type=Path, help="lay out the figures of an earlier run")
     parser.add_argument("--page", type=Path, help="default: beside the figures, as .md")
     parser.add_argument("--pictures", type=Path, help="their folder; default: the page's")
+    parser.add_argument("--step", type=Path, help="figures of step_cost, for the page")
     options = parser.parse_args(arguments)
     console = Console(width=190, highlight=False)
     try:
+        step = cost.read(options.step) if options.step else None
         found = load(options.read) if options.read else _train(options, console)
     except MasksolveError as error:
         sys.exit(f"error: {error}")
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for table in everything(Reader(found)):
         console.print(table.title, table.rich(), sep="\n")
     page = options.page or (options.read or options.out).with_suffix(".md")
-    for path in write_page(found, page, options.pictures):
+    for path in write_page(found, page, options.pictures, step):
         console.print(f"wrote {path}")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..report.style import save
 from ..report.words import listing, plain
 from .arms import DECAY, PLAIN
+from .cost import Cost, loops, rivals, where_it_goes
 from .findings import Reader
 from .questions import QUESTIONS, written
 from .reading import in_short, tally
@@ -28,7 +29,9 @@ NETWORKS = {
 OPTIMIZERS = {"sgd": "SGD, momentum 0.9", "adamw": "AdamW, betas 0.9 and 0.95"}
 
 
-def write_page(found: Findings, path: Path, pictures: Path | None = None) -> list[Path]:
+def write_page(
+    found: Findings, path: Path, pictures: Path | None = None, step: Cost | None = None
+) -> list[Path]:
     """Write the page and its pictures.
 
     Parameters
@@ -38,6 +41,8 @@ def write_page(found: Findings, path: Path, pictures: Path | None = None) -> lis
         Of the page, ``....md``.
     pictures : Path, optional
         Their folder; default: that of the page.
+    step : dict, optional
+        What `step_cost` measured, for a section of its own.
 
     Returns
     -------
@@ -56,16 +61,16 @@ def write_page(found: Findings, path: Path, pictures: Path | None = None) -> lis
         save(draw(reader), picture)
         drawn.append(picture)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text(reader, relpath(folder, path.parent)), encoding="utf-8")
+    path.write_text(text(reader, relpath(folder, path.parent), step), encoding="utf-8")
     return [path, *drawn]
 
 
-def text(reader: Reader, pictures: str) -> str:
+def text(reader: Reader, pictures: str, step: Cost | None = None) -> str:
     """Write the page's Markdown; the pictures lie in a folder, relative to it."""
-    return "\n\n".join(_blocks(reader, pictures)) + "\n"
+    return "\n\n".join(_blocks(reader, pictures, step)) + "\n"
 
 
-def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
+def _blocks(reader: Reader, pictures: str, step: Cost | None) -> Iterator[str]:
     yield "# What exact masks buy in training"
     yield (
         "Small networks, trained dense and with masks of every kind by "
@@ -90,6 +95,8 @@ def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
             yield table.markdown()
     yield "## How the masks move"
     yield f"![Flips over steps]({pictures}/training-flips.png)"
+    if step is not None:
+        yield from _what_it_costs(step)
     yield "## Every arm"
     yield (
         "Loss in nats, held out. Kept: share of the masked layers' sum of |w| at the end. "
@@ -131,9 +138,28 @@ def _what_was_done(reader: Reader) -> Iterator[str]:
     yield (
         "```sh\nmake bench-training\n"
         ".venv/bin/python -m masksolve.bench.sparse_training --read "
-        "docs/benchmarks/training.json \\\n    --page docs/training-results.md "
-        "--pictures docs/benchmarks\n```"
+        "docs/benchmarks/training.json \\\n    --step docs/benchmarks/step.json "
+        "--page docs/training-results.md --pictures docs/benchmarks\n```"
     )
+
+
+def _what_it_costs(step: Cost) -> Iterator[str]:
+    table = loops(step)
+    yield "## What renewing costs"
+    yield (
+        "The same transformer, larger, as one would train it: a step with masks against the "
+        f"dense step of the same round, all loops in turn ({table.title}). Ratios are medians "
+        "over rounds, with their quartiles, and the mean; the last column is the renewals "
+        "alone, in per cent of dense steps."
+    )
+    yield table.markdown()
+    yield where_it_goes(step)
+    yield (
+        "The same masks by the 2-approximation as published and by OR-Tools, in the same run:"
+    )
+    yield rivals(step).markdown()
+    machine = step["machine"]
+    yield (f"On {machine['cores']} cores of {plain(machine['cpu'])}: `make bench-step`.")
 
 
 def _task(reader: Reader, task: str) -> str:

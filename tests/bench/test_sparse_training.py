@@ -280,7 +280,7 @@ def tiny(monkeypatch, tmp_path):
 
     monkeypatch.setattr(experiments, "train", spy)
     monkeypatch.setitem(all_sizes.SIZES, "smoke", replace(TINY, name="smoke"))
-    monkeypatch.setattr(command, "write_page", lambda found, page, pictures: [])
+    monkeypatch.setattr(command, "write_page", lambda *arguments: [])
     main.spy = spy
     main.kept = tmp_path / "t.jsonl"
     main.out = tmp_path / "t.json"
@@ -489,6 +489,7 @@ def test_the_page_says_where_it_ran_and_holds_every_table(tmp_path):
     for one in QUESTIONS.values():
         assert f"### {one.title}" in page
     assert len(re.findall(r"^\| 8:16 \|", page, flags=re.MULTILINE)) > 3 * 12
+    assert "## What renewing costs" not in page
     paths = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
     assert all(path.stat().st_size > 10_000 for path in paths)
 
