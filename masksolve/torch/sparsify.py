@@ -55,7 +55,9 @@ def sparsify(
     select : optional
         Which modules: a type or types, a name pattern or several (``"encoder.*.fc?"``),
         a function of (name, module). Default: what a sparse product could run, of sides
-        that are multiples of m; no embeddings and nothing that shares its weight.
+        that are multiples of m; no embeddings and nothing that shares its weight. What is
+        selected needs sides of at least m; what cannot have masks is passed over if types
+        were given, and refused else.
     estimator : {"ste", "sr_ste", "masked_decay", "none"}
         What gradient the dense weight gets: straight through; with `decay` of the pruned
         weights in every backward pass (Zhou et al. 2021), or once just before the
@@ -135,8 +137,8 @@ def sparsify(
             weight = getattr(one.module, one.tensor_name)
             masked = Masked(weight, one.pattern, one.layout, estimator, decay, absorb_mean)
             masked.order = orders[one.module]
-            masked.train(one.module.training)
             give_mask(one.module, one.tensor_name, masked)
+            one.module.parametrizations.train(one.module.training)
             make_portable(one.module)
         handle = Handle(
             model, method=method, options=options, score=score, refresh_every=refresh_every,
