@@ -38,7 +38,7 @@ bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some
 	$(BIN)/python -m masksolve.bench.diversity
 
 examples: $(VENV)/trainers.done ## train with masks: a plain loop, Hugging Face, Lightning
-	for example in digits_loop topics_huggingface digits_lightning; do \
+	for example in digits_loop digits_huggingface digits_lightning; do \
 		$(BIN)/python examples/$$example.py || exit 1; done
 
 bench-training: $(VENV)/bench.done ## what exact masks buy in training: about 35 minutes

@@ -187,6 +187,27 @@ def test_masked_decay_is_not_added_by_another_optimizer(tmp_path):
         torch.testing.assert_close(one.weight - other.weight, 0.25 * pruned[one.name])
 
 
+def test_masked_decay_under_a_loss_scale_that_the_optimizer_takes_out(tmp_path):
+    def fused(parameters, lr):
+        return torch.optim.SGD(parameters, lr, fused=True)
+
+    found = []
+    for estimator in ("ste", "masked_decay"):
+        model, handle = sparse(
+            Classifier(fused, 1.0), estimator=estimator, decay=0.25, refresh_every=100
+        )
+        pruned = {layer.name: layer.weight * ~layer.mask for layer in handle.layers}
+        scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+        half = L.plugins.MixedPrecision("16-mixed", "cpu", scaler=scaler)
+        callback = mst.LightningCallback(handle)
+        trainer_of(tmp_path, callback, max_steps=1, plugins=[half]).fit(model, loader())
+        found.append(handle)
+    for one, other in zip(found[0].layers, found[1].layers, strict=True):
+        torch.testing.assert_close(
+            one.weight - other.weight, 0.25 * pruned[one.name], rtol=0, atol=1e-6
+        )
+
+
 def test_a_part_of_the_module(tmp_path):
     model = Classifier()
     handle = mst.sparsify(model.body, "2:4")
