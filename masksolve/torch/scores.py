@@ -28,7 +28,7 @@ LayerScore: TypeAlias = Callable[["Layer"], Tensor]
 
 
 class Gradient:
-    """|W . g|: how much the loss would change without the weight, to first order."""
+    """How much the loss would change without a weight, to first order: abs(W . g)."""
 
     needs_gradients = True
 
@@ -64,7 +64,7 @@ class Movement:
 
 
 class Wanda:
-    """|W| times the norm of the input that it multiplies.
+    """The magnitude of a weight times the norm of the input that it multiplies.
 
     Sun et al. 2023, arXiv:2306.11695. The norm of every input channel is taken over all
     that the layer saw in training mode, what is older counting less by `memory` a call.
