@@ -43,7 +43,7 @@ class Classifier(Recipe, L.LightningModule):
 
 
 class TwoOptimizers(Classifier):
-    """Steps for the body and for the head, in every batch."""
+    """Steps for the head and then for the body, in every batch."""
 
     def __init__(self):
         super().__init__(torch.optim.SGD, 1.0)
@@ -58,7 +58,7 @@ class TwoOptimizers(Classifier):
             optimizer.step()
 
     def configure_optimizers(self):
-        return [self.make(part.parameters(), self.lr) for part in (self.body, self.head)]
+        return [self.make(part.parameters(), self.lr) for part in (self.head, self.body)]
 
 
 def loader():
@@ -144,14 +144,17 @@ def test_resuming_is_as_if_never_stopped(tmp_path, estimator):
             tmp_path, "{step}", every_n_train_steps=6, save_top_k=-1
         )
         callbacks = saver, mst.LightningCallback(handle)
-        trainer = trainer_of(tmp_path, *callbacks, max_steps=16, enable_checkpointing=True)
+        trainer = trainer_of(
+            tmp_path, *callbacks, max_steps=16, enable_checkpointing=True,
+            accumulate_grad_batches=2,
+        )  # fmt: skip
         trainer.fit(model, loader(), **options)
         assert handle.steps == 16
         return model, [record.step for record in handle.history.records]
 
     whole, steps = fit()
     assert steps == [0, 4, 8, 12, 16]
-    resumed, steps = fit(ckpt_path=tmp_path / "step=6.ckpt")  # the end of the first epoch
+    resumed, steps = fit(ckpt_path=tmp_path / "step=6.ckpt")  # the end of an epoch
     assert steps == [8, 12, 16]  # a history of its own
     assert_same(whole, resumed)
 
