@@ -41,7 +41,7 @@ examples: $(VENV)/trainers.done ## train with masks: a plain loop, Hugging Face,
 	for example in digits_loop digits_huggingface digits_lightning; do \
 		$(BIN)/python examples/$$example.py || exit 1; done
 
-bench-training: $(VENV)/bench.done ## what exact masks buy in training: about 35 minutes
+bench-training: $(VENV)/bench.done ## what exact masks buy in training: about 40 minutes
 	$(BIN)/python -m masksolve.bench.sparse_training
 
 bench-step: $(VENV)/bench.done ## what renewing masks costs a step of training: some minutes

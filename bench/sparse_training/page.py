@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from os.path import relpath
 from pathlib import Path
 
-from ..report.style import save
 from ..report.words import listing, plain
 from .arms import DECAY, PLAIN
 from .cost import Cost, loops, rivals, where_it_goes
@@ -50,7 +49,7 @@ def write_page(
         All that was written.
     """
     # matplotlib takes a while, and the words do without.
-    from .picture import curves, differences, flips
+    from .picture import curves, differences, flips, save
 
     reader = Reader(found)
     folder = pictures or path.parent
@@ -81,7 +80,10 @@ def _blocks(reader: Reader, pictures: str, step: Cost | None) -> Iterator[str]:
     yield "## In short"
     yield "By held-out loss; better, worse: the 95 % interval over seeds leaves 0 out."
     yield "\n".join(f"- {sentence}" for sentence in in_short(reader))
-    yield "The figures behind these words: differences in loss and, in brackets, in accuracy."
+    yield (
+        "The figures behind these words: differences in loss and, in brackets, in points of "
+        "accuracy."
+    )
     yield headlines(reader).markdown()
     yield from _what_was_done(reader)
     yield "## What came out"

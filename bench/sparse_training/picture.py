@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from PIL import Image
 from scipy.stats import t as student
 
 from ..report.style import FAINT, INK, bare, canvas, entitle, styled
@@ -19,7 +22,7 @@ from .arms import DENSE, ESTIMATORS, EVERY, METHODS, PATTERNS, PLAIN, Arm
 from .findings import Curves, Reader
 from .questions import written
 
-__all__ = ["curves", "differences", "flips"]
+__all__ = ["curves", "differences", "flips", "save"]
 
 PATTERN_COLOURS = {PLAIN: "#6b7785", "2:4": "#c2410c", "4:8": "#1f6cae", "8:16": "#2a9d5c"}
 METHOD_COLOURS = {"exact": "#0b4f9e", "greedy": "#c77700", "two_approx": "#b0208a"}
@@ -124,7 +127,7 @@ def differences(reader: Reader) -> Figure:
                 -0.02, y, f"{written(pattern)}, {method}", ha="right", va="center", color=INK,
                 transform=grid[0].get_yaxis_transform(),
             )  # fmt: skip
-        marks = [_mark("s", METHOD_COLOURS[m], m) for m in METHODS]
+        marks = [Line2D([], [], color=METHOD_COLOURS[m], lw=3, label=m) for m in METHODS]
         marks += [_mark("o", INK, "every step"), _mark("s", INK, "every 40")]
         figure.legend(handles=marks, loc="lower center", ncols=len(marks), frameon=False)
         figure.tight_layout(rect=(0.01, 0.03, 1, 1 - 0.58 / figure.get_figheight()), w_pad=2)
@@ -223,3 +226,11 @@ def _settle(figure: Figure) -> None:
 
 def _mark(shape: str, colour: str, label: str) -> Line2D:
     return Line2D([], [], linestyle="", marker=shape, color=colour, label=label, markersize=5)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Save as a PNG of few colours; the pale ones of the bands are among them."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, metadata={"Software": None})
+    picture = Image.open(buffer).convert("RGB")
+    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)

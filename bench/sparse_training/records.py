@@ -42,7 +42,7 @@ class Findings(TypedDict):
 def save(found: Findings, path: Path) -> None:
     """Write findings as JSON, a run a line."""
     head = json.dumps({key: value for key, value in found.items() if key != "runs"}, indent=1)
-    runs = ",\n".join(json.dumps(run) for run in found["runs"])
+    runs = ",\n".join(json.dumps(run, separators=(",", ":")) for run in found["runs"])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'{head[:-2]},\n "runs": [\n{runs}\n]}}\n', encoding="utf-8")
 

@@ -21,8 +21,8 @@ from .tasks import Task
 
 __all__ = ["train"]
 
-DIGITS = 4
-"""Of what the file holds."""
+DIGITS, FEWER = 4, 3
+"""Of what the file holds: of losses, and of shares of masks."""
 
 
 @dataclass
@@ -91,9 +91,9 @@ def train(task: Task, arm: Arm, seed: int) -> Run:
         "seed": seed,
         "loss": _short(log.loss),
         "accuracy": _short(log.accuracy),
-        "flips": _short(log.flips),
-        "moved": _short(log.moved),
-        "kept": _short(log.kept),
+        "flips": _short(log.flips, FEWER),
+        "moved": _short(log.moved, FEWER),
+        "kept": _short(log.kept, FEWER),
         "density": round(_density(handle), DIGITS),
         "seconds": round(time.perf_counter() - start, 2),
     }
@@ -133,5 +133,5 @@ def _density(handle: Any) -> float:
     return float(masks.double().mean())
 
 
-def _short(values: list[float]) -> list[float]:
-    return [float(f"{value:.{DIGITS}g}") for value in values]
+def _short(values: list[float], digits: int = DIGITS) -> list[float]:
+    return [float(f"{value:.{digits}g}") for value in values]

@@ -57,7 +57,7 @@ def everything(reader: Reader) -> Iterator[Table]:
 def headlines(reader: Reader) -> Table:
     """Lay out the comparisons that tell most; those beyond their interval are bold."""
     table = Table("In short", ("", "", *reader.tasks), words=2)
-    for one in HEADLINES:
+    for one in HEADLINES.values():
         cells = []
         for task in reader.tasks:
             loss, accuracy = (

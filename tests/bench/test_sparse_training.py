@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 from math import isnan
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from masksolve.bench.sparse_training import __main__ as command  # noqa: E402
+from masksolve.bench.sparse_training import cost  # noqa: E402
 from masksolve.bench.sparse_training import experiment as experiments  # noqa: E402
 from masksolve.bench.sparse_training import run as runs  # noqa: E402
 from masksolve.bench.sparse_training import sizes as all_sizes  # noqa: E402
@@ -404,16 +406,18 @@ def test_the_whole_experiment_in_small(tmp_path, capsys):
 # Words.
 
 
+def said(reader, start):
+    """Return the one sentence of those in short that starts so."""
+    (found,) = (sentence for sentence in in_short(reader) if sentence.startswith(start))
+    return found
+
+
 @pytest.mark.parametrize(
-    ("greedy", "says"), [(0.1, "better"), (-0.1, "worse"), (0.0, "not to be told apart")]
+    ("greedy", "says"),
+    [(0.1, "better in every"), (-0.1, "worse in every"), (0.0, "not to be told apart in any")],
 )
 def test_verdicts_follow_from_the_figures(greedy, says):
     reader = Reader(findings(everywhere(1.0, greedy=greedy)))
-    said = next(sentence for sentence in in_short(reader) if "**Exactness.**" in sentence)
-    assert said.startswith(
-        f"**Exactness.** Exact masks rather than greedy, renewed at every step: {says} in "
-        "every task; exact masks rather than 2-approximate, renewed at every step: not "
-    )
     (row,) = (row for row in headlines(reader).rows if row[1].startswith("exact masks rather "
               "than greedy, renewed at every step"))  # fmt: skip
     pairs = [
@@ -421,7 +425,50 @@ def test_verdicts_follow_from_the_figures(greedy, says):
     ]
     figure = reader.difference("cnn", pairs, "loss").write(places=3, sign=True)
     assert row[3].replace("**", "") == f"{figure} (+0.00 ± 0.00)"
-    assert row[3].startswith("**") == (says != "not to be told apart")
+    assert row[3].startswith("**") == (not says.startswith("not"))
+    assert verdict(reader, pairs) == f"{says} task"
+
+
+def test_exactness_is_praised_only_if_it_helps():
+    better = said(Reader(findings(everywhere(1.0, greedy=0.1))), "**Exactness")
+    assert better.startswith(
+        "**Exactness.** Exact masks rather than greedy, renewed at every step: better in every "
+        "task; exact masks rather than greedy, renewed every 40 steps: better in every task. "
+        "Exact masks rather than 2-approximate, renewed at every step: not to be told apart"
+    )
+    same = said(Reader(findings(everywhere(1.0))), "**Exactness")
+    assert same.startswith(
+        "**Exactness buys no accuracy over greedy masks.** Exact masks do better than greedy "
+        "ones, renewed as often, in no task. Exact masks rather than 2-approximate, renewed"
+    )
+    worse = said(Reader(findings(everywhere(1.0, greedy=-0.1))), "**Exactness")
+    assert (
+        "in no task; renewed at every step they do worse in every task and renewed every 40 "
+        "steps they do worse in every task. Exact"
+    ) in worse
+
+
+def test_frequency_is_praised_only_if_it_helps():
+    losses = everywhere(1.0)
+    assert said(Reader(findings(losses)), "**Frequency").startswith(
+        "**Frequency.** Exact masks at every step rather than every 40 steps: not to be told"
+    )
+    often = {a: [v - 0.1 * (" 1" in a) for v in values] for a, values in losses.items()}
+    reader = Reader(findings(often))
+    assert said(reader, "**Frequency").endswith(
+        "do better in every task, exact, greedy and 2-approximate ones alike. Exact 4:8 by "
+        "STE: better in every task at half the rate of learning; better in every task at twice "
+        "the rate of learning."
+    )
+    assert said(reader, "**If only one").startswith("**If only one can be had, take frequency.")
+    assert said(Reader(findings(losses)), "**If only one").startswith(
+        "**If only one can be had.** Greedy masks at every step rather than exact ones every "
+        "40 steps: not to be told apart in any task; 2-approximate masks"
+    )
+    assert said(reader, "**SR-STE.**").endswith(
+        "By decay, exact 4:8 at every step: 0.0002 not to be told apart in any task; 0.002 not "
+        "to be told apart in any task; 0.02 not to be told apart in any task."
+    )
 
 
 def test_a_verdict_that_differs_from_task_to_task_names_them():
@@ -444,7 +491,7 @@ def test_what_was_not_run_is_not_spoken_of():
 def test_flips_are_set_against_where_they_lead():
     losses = {ODD: [1.0, 2.0], "4:8 exact ste 40": [1.0, 2.0]}
     *_, kept, flips = in_short(Reader(findings(losses, tasks=("mlp",))))
-    assert kept.endswith("arms: exact 75.0 % with 50.0 % of the weights.")
+    assert kept.endswith("arms: exact 50.0 % with 75.0 % of the sum of |w|.")
     assert "mlp 60 flips per 100 entries lead to masks that differ in 15.0 (renewed" in flips
     assert flips.endswith("once instead: 15.0). Most flips are taken back.")
     found = findings(losses, tasks=("mlp",))
@@ -499,3 +546,27 @@ def test_findings_come_back_as_they_were_saved(tmp_path):
     path = tmp_path / "new" / "f.json"
     save(found, path)
     assert load(path) == found == json.loads(path.read_text())
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_in_the_docs_says_what_its_figures_say():
+    reader = Reader(load(DOCS / "benchmarks" / "training.json"))
+    step = DOCS / "benchmarks" / "step.json"
+    page = (DOCS / "training-results.md").read_text(encoding="utf-8")
+    assert page == text(reader, "benchmarks", cost.read(step) if step.exists() else None)
+
+
+def test_the_figures_in_the_docs_are_whole():
+    found = load(DOCS / "benchmarks" / "training.json")
+    assert [task["name"] for task in found["tasks"]] == [task.name for task in TASKS]
+    for task in found["tasks"]:
+        assert task == next(one for one in TASKS if one.name == task["name"]).to_dict()
+        assert task["seeds"] >= 5
+    assert {(run["task"], run["arm"], run["seed"]) for run in found["runs"]} == {
+        (task.name, arm.label, seed)
+        for task in TASKS
+        for arm in ARMS
+        for seed in range(task.seeds)
+    }
