@@ -200,9 +200,11 @@ def _parts(loop: Loop, data: Characters) -> dict[str, float]:
         loop.train(data.next())
         start = time.perf_counter()
         for layer in handle.layers:
+            last = layer.result
+            warm = last is not None and last.tiles.column_potentials is not None
             ms.solve(
-                layer.weight.numpy(), layer.masked.pattern, warm_start=layer.result,
-                potentials=True,
+                layer.weight.numpy(), layer.masked.pattern,
+                warm_start=last if warm else None, potentials=warm,
             )  # fmt: skip
         solved = time.perf_counter()
         handle.step()

@@ -28,6 +28,10 @@ from masksolve.torch.solving import as_array
 
 __all__ = ["Handle"]
 
+WARM_SINCE = 16
+"""From this m on a warm start pays. In smaller tiles the rounds are over sooner than the
+potentials are written and read again."""
+
 
 class Handle:
     """Renews the masks of a sparsified model, and tells what became of them.
@@ -67,7 +71,7 @@ class Handle:
         options: Mapping[str, float] | None = None,
         score: str | LayerScore = "magnitude",
         refresh_every: int = 1,
-        warm_start: bool = True,
+        warm_start: bool | None = None,
         warmup: int = 0,
         ramp: int = 0,
         optimizer: torch.optim.Optimizer | None = None,
@@ -93,7 +97,7 @@ class Handle:
         if not (writer is None or hasattr(writer, "add_scalar")):
             raise InvalidInput(f"writer must have add_scalar, got {type(writer).__name__}")
         self._method, self._options, self._threads = method, options, threads
-        self._warm_start = warm_start and METHODS[method].warm == "potentials"
+        self._warm_start = warm_start if METHODS[method].warm == "potentials" else False
         self._writer = writer
         self._score = as_score(score)
         self._replicas = replicas(model)
@@ -312,23 +316,22 @@ class Handle:
         # Only now: a weight that cannot be solved leaves all masks as they were.
         rows: dict[str, LayerRecord] = {}
         changes: dict[str, NDArray[np.uint32]] = {}
-        for layer, (result, total, seconds) in zip(layers, found, strict=True):
-            if result is None:
+        for layer, solved in zip(layers, found, strict=True):
+            if solved is None:
                 continue
+            result, scores, seconds = solved
             start = time.perf_counter()
             mask = result.mask.reshape(layer.mask.shape)
             changes[layer.name] = self._changes(layer, mask)
             layer.masked.write(mask)
             layer.result = result
+            # Single precision sums in pieces: good to six digits.
+            wide = torch.promote_types(scores.dtype, torch.float32)
+            total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
             seconds += time.perf_counter() - start
             layer.seconds += seconds
             rows[layer.name] = LayerRecord(
-                mask.size,
-                changes[layer.name].size,
-                result.objective,
-                total,
-                result.gap,
-                seconds,
+                mask.size, changes[layer.name].size, result.objective, total, result.gap, seconds
             )
         if rows:
             record = Record(self.steps, rows)
@@ -345,12 +348,16 @@ class Handle:
             return np.empty(0, dtype=np.uint32)
         return flipped(before, mask)
 
-    def _solve(self, layer: Layer) -> tuple[MaskResult | None, float, float]:
-        """Return a layer's new mask, the score of all its entries, and the seconds."""
+    def _solve(self, layer: Layer) -> tuple[MaskResult, Tensor, float] | None:
+        """Return a layer's new mask, its scores and the seconds; None during the warm-up.
+
+        Nothing here may wake torch's threads: for a while they would spin where the solver's
+        are at work.
+        """
         start = time.perf_counter()
         pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
         if pattern.n == pattern.m:
-            return None, 0.0, 0.0
+            return None
         weight = layer.weight
         scores = weight if self._score is None else self._score(layer)
         scores = agreed(scores, weight, self._replicas)
@@ -362,21 +369,18 @@ class Handle:
             )
         layout, last = layer.layout, layer.result
         same = last is not None and last.pattern == pattern
+        warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
         try:
             result = solve(
                 layout.matrices(array), pattern, method=self._method, options=self._options,
                 score=np.abs if self._score is None else None, axes=layout.matrix_axes,
-                warm_start=last if self._warm_start and same else None,
-                potentials=self._warm_start, threads=self._threads,
+                warm_start=last if warm and same else None, potentials=warm, threads=self._threads,
             )  # fmt: skip
         except InvalidInput as error:
             raise InvalidInput(
                 f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
             ) from None
-        # Single precision sums in pieces: good to six digits.
-        wide = torch.promote_types(scores.dtype, torch.float32)
-        total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
-        return result, total, time.perf_counter() - start
+        return result, scores, time.perf_counter() - start
 
 
 def _write(writer: Any, record: Record) -> None:

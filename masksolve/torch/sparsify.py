@@ -31,7 +31,7 @@ def sparsify(
     options: Mapping[str, float] | None = None,
     score: str | LayerScore = "magnitude",
     refresh_every: int = 1,
-    warm_start: bool = True,
+    warm_start: bool | None = None,
     warmup: int = 0,
     ramp: int = 0,
     absorb_mean: bool = False,
@@ -72,9 +72,10 @@ def sparsify(
         `Layer` that returns a tensor of its weight's shape, large where it should be kept.
     refresh_every : int
         Steps between renewals.
-    warm_start : bool
-        Start from the last potentials: most tiles then need but a check that their mask is
-        still proven. Takes about 3 bytes a weight.
+    warm_start : bool, optional
+        Start from the last potentials, so that a tile whose mask is still proven needs that
+        check alone. Default: from m = 16 on, where it saves time. Takes about 32 / m bytes a
+        weight, and one for the last mask.
     warmup, ramp : int
         So many steps everything is kept; in so many more n falls from m - 1 to its end.
     absorb_mean : bool

@@ -141,7 +141,7 @@ def test_warm_starts_change_the_work_only(text):
 def test_warm_starts_survive_a_jump():
     """Potentials of weights that are gone prove nothing false."""
     model = net()
-    handle = mst.sparsify(model, "4:8")
+    handle = mst.sparsify(model, "4:8", warm_start=True)
     for seed in range(5):
         torch.manual_seed(seed)
         with torch.no_grad():
@@ -488,3 +488,12 @@ def test_planted_fault_is_caught(monkeypatch):
     monkeypatch.setattr(mst.Handle, "_renew", lambda self, layers: renew(self, layers[:-1]))
     train(handle, optimizer_for(model), 10)
     assert not equal(handle.masks, solved(handle))
+
+
+@pytest.mark.parametrize(("text", "warm"), [("4:8", False), ("8:16", True)])
+def test_warm_starts_where_they_pay(text, warm):
+    handle = mst.sparsify(nn.Linear(32, 32), text)
+    handle.refresh()
+    (layer,) = handle.layers
+    assert ("tiles_by_warm_start" in layer.result.stats) == warm
+    assert (layer.result.tiles.column_potentials is not None) == warm
