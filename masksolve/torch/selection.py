@@ -88,11 +88,11 @@ def choose(
         for tensor_name, layout in layouts.items():
             name = f"{prefix}.{tensor_name}".lstrip(".")
             why = _obstacle(module, tensor_name, owners)
+            if why is None and select is None and isinstance(module, LOOKUPS):
+                why = "an embedding is a lookup, not a product"
             if why is None:
                 sides = layout.sides(tuple(getattr(module, tensor_name).shape))
                 why = _misfit(sides, pattern, whole=select is None)
-            if why is None and select is None and isinstance(module, LOOKUPS):
-                why = "an embedding is a lookup, not a product"
             if why is None:
                 chosen.append(Choice(name, module, tensor_name, layout, pattern))
             else:
