@@ -138,15 +138,6 @@ def test_warm_starts_change_the_work_only(text):
     assert all("tiles_by_warm_start" not in layer.result.stats for layer in cold.layers)
 
 
-@pytest.mark.parametrize(("text", "warm"), [("4:8", False), ("8:16", True)])
-def test_warm_starts_where_they_pay(text, warm):
-    handle = mst.sparsify(nn.Linear(32, 32), text)
-    handle.refresh()
-    (layer,) = handle.layers
-    assert ("tiles_by_warm_start" in layer.result.stats) == warm
-    assert (layer.result.tiles.column_potentials is not None) == warm
-
-
 def test_warm_starts_survive_a_jump():
     """Potentials of weights that are gone prove nothing false."""
     model = net()
