@@ -331,7 +331,12 @@ class Handle:
             seconds += time.perf_counter() - start
             layer.seconds += seconds
             rows[layer.name] = LayerRecord(
-                mask.size, changes[layer.name].size, result.objective, total, result.gap, seconds
+                mask.size,
+                changes[layer.name].size,
+                result.objective,
+                total,
+                result.gap,
+                seconds,
             )
         if rows:
             record = Record(self.steps, rows)
@@ -374,7 +379,8 @@ class Handle:
             result = solve(
                 layout.matrices(array), pattern, method=self._method, options=self._options,
                 score=np.abs if self._score is None else None, axes=layout.matrix_axes,
-                warm_start=last if warm and same else None, potentials=warm, threads=self._threads,
+                warm_start=last if warm and same else None, potentials=warm,
+                threads=self._threads,
             )  # fmt: skip
         except InvalidInput as error:
             raise InvalidInput(
