@@ -92,7 +92,8 @@ class Masked(nn.Module):
         if self.estimator == "none":
             return _product(weight, kept, extra)
         if self.estimator == "sr_ste":
-            return _Refined.apply(weight, kept, extra, self.decay)
+            mask = None if kept.dtype == torch.bool else self.mask
+            return _Refined.apply(weight, kept, extra, mask, self.decay)
         return _StraightThrough.apply(weight, kept, extra)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
@@ -107,8 +108,9 @@ class Masked(nn.Module):
         """Return the mask as what multiplies fastest.
 
         On the CPU a product with bool takes twice the time of one in the weight's own
-        type, so a mask that is used again is kept in that too; the version that torch
-        counts tells when it was written to. A compiler fuses the product with bool anyway.
+        type, so a mask that is used again, as a static one will be, is kept in that too;
+        the version that torch counts tells when it was written to. A compiler fuses the
+        product with bool anyway.
         """
         mask = self.mask
         if is_spread(weight):
@@ -122,7 +124,8 @@ class Masked(nn.Module):
         if self._factor is None or self._factor[0] != state:
             # The mask is held so that none after it comes to lie where it lay.
             self._factor = state, mask, None
-            return mask
+            if self.estimator != "none":
+                return mask
         factor = self._factor[2]
         if factor is None:
             factor = mask.to(weight.dtype)
@@ -167,18 +170,21 @@ class _Refined(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(weight: Tensor, kept: Tensor, extra: Tensor | None, decay: float) -> Tensor:
+    def forward(
+        weight: Tensor, kept: Tensor, extra: Tensor | None, mask: Tensor | None, decay: float
+    ) -> Tensor:
         return _product(weight, kept, extra)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        weight, kept, _, ctx.decay = inputs
-        ctx.save_for_backward(weight, kept)
+        weight, kept, _, mask, ctx.decay = inputs
+        # Of bool either way: activation checkpoints compare what is saved twice.
+        ctx.save_for_backward(weight, kept if mask is None else mask)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        weight, kept = ctx.saved_tensors
-        return gradient + ctx.decay * pruned(weight, kept), None, None, None
+        weight, mask = ctx.saved_tensors
+        return gradient + ctx.decay * pruned(weight, mask), None, None, None, None
 
 
 def pruned(weight: Tensor, mask: Tensor) -> Tensor:
