@@ -142,6 +142,11 @@ class Masked(nn.Module):
         else:
             self.mask.copy_(torch.from_numpy(mask))
 
+    def _save_to_state_dict(self, state: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(state, prefix, keep_vars)
+        # Whatever averages of buffers, or memory taken anew, have made of it.
+        state[f"{prefix}code"] = encode(self.pattern).to(self.code.device)
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_factor": None}
 

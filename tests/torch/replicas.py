@@ -245,7 +245,8 @@ def resumed(rank, world, directory, estimator):
     twins = sparsify(twin, estimator=estimator)
     _shard(twin, nested=False)
     theirs = optimizer_for(twin)
-    state, optimizer_state = get_state_dict(twin, theirs)
+    twins.attach(theirs)
+    state, optimizer_state = get_state_dict(twin, theirs)  # takes a step without gradients
     loaded = {"model": state, "optimizer": optimizer_state, "handle": twins}
     dcp.load(loaded, checkpoint_id=directory)
     set_state_dict(

@@ -311,7 +311,7 @@ def test_an_average_gets_masks_of_the_averaged_weights(trained, how):
 
 def test_averaged_buffers_are_put_right_by_a_refresh(trained):
     model, handle = trained
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.95), use_buffers=True)
     for _ in range(3):
         shake(model)
         handle.refresh()
@@ -321,6 +321,8 @@ def test_averaged_buffers_are_put_right_by_a_refresh(trained):
     for layer in theirs.layers:
         matrices = layer.layout.matrices(layer.mask)
         ms.check_mask(matrices.numpy(), "2:4", axes=layer.layout.matrix_axes)
+    model.load_state_dict(average.module.state_dict())
+    assert_same(used(model), used(average.module))
 
 
 # Without data
@@ -351,3 +353,18 @@ def test_a_sparsified_model_that_loses_its_data_says_which_weight(trained):
     assert_same(used(model), expected)
     handle.refresh()
     assert_same(used(model), expected)
+
+
+def test_a_model_that_lost_its_data_may_also_begin_anew(trained):
+    model, handle = trained
+    model.to("meta").to_empty(device="cpu")
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.reset_parameters()
+    for parameter in model.parameters():
+        nn.init.normal_(parameter)
+    handle.refresh()
+    fresh = make()
+    twin = mst.sparsify(fresh, "2:4")
+    fresh.load_state_dict(model.state_dict(), strict=True)
+    assert_same(twin.masks, handle.masks)
