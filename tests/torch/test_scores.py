@@ -252,7 +252,6 @@ def test_a_plain_function():
             None,
         ),
     ],
-    ids=str,
 )
 def test_scores_that_are_refused(score, sentence):
     layer = nn.Linear(16, 8)

@@ -157,7 +157,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("options", "sentence"), OPTIONS, ids=str)
+@pytest.mark.parametrize(("options", "sentence"), OPTIONS)
 def test_a_refused_model_is_as_before(options, sentence):
     model = net()
     before = portrait(model)
