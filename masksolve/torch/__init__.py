@@ -36,11 +36,9 @@ __all__ = [
     "Gradient",
     "Handle",
     "History",
-    "HuggingFaceCallback",
     "Layer",
     "LayerRecord",
     "Layout",
-    "LightningCallback",
     "Masked",
     "Movement",
     "Record",
@@ -60,7 +58,7 @@ _LATER = {
     "HuggingFaceCallback": "masksolve.torch.trainers.huggingface",
     "LightningCallback": "masksolve.torch.trainers.lightning",
 }
-"""What needs a library of its own."""
+"""What needs a library of its own: not for ``import *``."""
 
 
 def __getattr__(name: str) -> Any:

@@ -56,6 +56,8 @@ class Handle:
     steps : int
         Optimizer steps taken.
     history : History
+    attached : bool
+        Whether an optimizer calls `step` by itself.
 
     Raises
     ------
@@ -103,7 +105,7 @@ class Handle:
         self._replicas = replicas(model)
         # To notice a step without training.
         self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
-        self._attached = False
+        self.attached = False
         self._hooks: list[Any] = []
         try:
             watch = getattr(self._score, "watch", None)
@@ -137,14 +139,14 @@ class Handle:
             Before the first backward pass; if an attached optimizer calls it already; for
             a weight that is not finite, naming it and the step: the old masks stay.
         """
-        if self._attached:
+        if self.attached:
             raise InvalidInput("the optimizer calls step by itself since attach: leave it out")
         if self._decays():
             raise InvalidInput(
                 "masked_decay adds to gradients before the optimizer's step: "
                 "give the optimizer to sparsify, or to attach"
             )
-        self._advance()
+        self.advance()
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let an optimizer call `step` from now on, after each step of its own.
@@ -162,19 +164,19 @@ class Handle:
         for layer, weight in self._originals():
             if weight.requires_grad and id(weight) not in trained:
                 raise InvalidInput(f"the optimizer does not train {layer.name}")
-        if self._attached:
+        if self.attached:
             raise InvalidInput("an optimizer is attached already")
         self._hooks += [
             optimizer.register_step_pre_hook(self._before_step),
-            optimizer.register_step_post_hook(lambda *_: self._advance()),
+            optimizer.register_step_post_hook(lambda *_: self.advance()),
         ]
-        self._attached = True
+        self.attached = True
 
     def detach(self) -> None:
         """Let go of the optimizer, and of the modules that a score looks at."""
         for hook in self._hooks:
             hook.remove()
-        self._hooks, self._attached = [], False
+        self._hooks, self.attached = [], False
 
     def refresh(self) -> None:
         """Solve all masks now, for the weights as they are.
@@ -242,7 +244,8 @@ class Handle:
     def _originals(self) -> list[tuple[Layer, nn.Parameter]]:
         return [(layer, layer.original) for layer in self.layers]
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
+        """Do what `step` does, for callers that add masked decay themselves."""
         self._refuse_finalized()
         if self.steps == 0 and self._is_untouched():
             raise InvalidInput(
@@ -293,13 +296,13 @@ class Handle:
                 "masked_decay adds to gradients before the optimizer's step, and a closure "
                 "computes them within: call backward before step"
             )
-        self._decay(getattr(optimizer, "grad_scale", None))
+        self.decay_gradients(getattr(optimizer, "grad_scale", None))
 
     def _decays(self) -> bool:
         return any(layer.masked.estimator == "masked_decay" for layer in self.layers)
 
     @torch.no_grad()
-    def _decay(self, scale: Tensor | None = None) -> None:
+    def decay_gradients(self, scale: Tensor | None = None) -> None:
         """Add masked decay to the gradients, once an optimizer's step.
 
         Fused optimizers take a GradScaler's scale out of the gradients themselves, later.

@@ -154,9 +154,7 @@ class History:
         Raises
         ------
         InvalidInput
-            If there are no masks yet.
-        ImportError
-            Without matplotlib.
+            If there are no masks yet, or without matplotlib.
         """
         from masksolve.torch.picture import draw
 

@@ -41,14 +41,14 @@ def add_decay(handle: Handle, optimizer: Optimizer, scale: Any = None) -> None:
         A loss scale that is still in the gradients: fused optimizers take it out.
     """
     stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not handle._attached and any(id(layer.original) in stepped for layer in handle.layers):
-        handle._decay(scale)
+    if not handle.attached and any(id(layer.original) in stepped for layer in handle.layers):
+        handle.decay_gradients(scale)
 
 
 def count_step(handle: Handle) -> None:
     """Count a step of the optimizer, unless the optimizer does that itself."""
-    if not handle._attached:
-        handle._advance()
+    if not handle.attached:
+        handle.advance()
 
 
 def latest(handle: Handle) -> dict[str, float]:
