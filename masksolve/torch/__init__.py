@@ -29,8 +29,8 @@ from masksolve.torch.solving import solve_mask
 from masksolve.torch.sparsify import sparsify
 
 if TYPE_CHECKING:
-    from masksolve.torch.trainers.huggingface import HuggingFaceCallback
-    from masksolve.torch.trainers.lightning import LightningCallback
+    from masksolve.torch.trainers.huggingface import HuggingFaceCallback as HuggingFaceCallback
+    from masksolve.torch.trainers.lightning import LightningCallback as LightningCallback
 
 __all__ = [
     "Gradient",
