@@ -69,7 +69,7 @@ def train(model, handle, rank=0, world=1, steps=STEPS, optimizer=None):
     """Return the masks after each step, and the dense weights after the last."""
     if optimizer is None:
         optimizer = optimizer_for(model)
-    if not handle._attached:
+    if not handle.attached:
         handle.attach(optimizer)
     masks = []
     for _ in range(steps):
