@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-dst bench-filters examples clean
+.PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-training bench-step \
+	bench-dst bench-adaprune bench-filters examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -44,8 +45,14 @@ bench-filters: $(VENV)/bench.done ## what filter pruning costs, and its bounds: 
 	$(BIN)/python -m masksolve.bench.filters
 
 examples: $(VENV)/trainers.done ## train with masks: a plain loop, Hugging Face, Lightning
-	for example in digits_loop topics_huggingface digits_lightning; do \
+	for example in digits_loop digits_huggingface digits_lightning; do \
 		$(BIN)/python examples/$$example.py || exit 1; done
+
+bench-training: $(VENV)/bench.done ## what exact masks buy in training: about 40 minutes
+	$(BIN)/python -m masksolve.bench.sparse_training
+
+bench-step: $(VENV)/bench.done ## what renewing masks costs a step of training: some minutes
+	$(BIN)/python -m masksolve.bench.step_cost
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-output bench-output examples-output docs/_build docs/api/generated

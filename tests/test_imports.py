@@ -34,6 +34,20 @@ print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
     assert run(code) == []
 
 
+def test_without_torch_the_adapter_says_what_to_install():
+    code = """
+import json, sys
+sys.modules["torch"] = None  # as if it were not installed
+import masksolve as ms
+kept = ms.solve([[4, 1], [2, 3]], "1:2").objective
+try:
+    import masksolve.torch
+except ImportError as error:
+    print(json.dumps([kept, str(error)]))
+"""
+    assert run(code) == [7, "masksolve.torch needs PyTorch: pip install torch"]
+
+
 def test_solving_does_not_load_the_planner():
     code = """
 import json, sys

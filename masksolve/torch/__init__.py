@@ -34,12 +34,13 @@ from masksolve.torch.masked import Masked
 from masksolve.torch.persistence import dense_state_dict
 from masksolve.torch.report import Report, ReportRow
 from masksolve.torch.scores import Gradient, Movement, Wanda
+from masksolve.torch.semi_structured import semi_structured, why_not_semi_structured
 from masksolve.torch.solving import solve_mask
 from masksolve.torch.sparsify import sparsify
 
 if TYPE_CHECKING:
-    from masksolve.torch.trainers.huggingface import HuggingFaceCallback
-    from masksolve.torch.trainers.lightning import LightningCallback
+    from masksolve.torch.trainers.huggingface import HuggingFaceCallback as HuggingFaceCallback
+    from masksolve.torch.trainers.lightning import LightningCallback as LightningCallback
 
 __all__ = [
     "AdaPruned",
@@ -48,12 +49,10 @@ __all__ = [
     "Gradient",
     "Handle",
     "History",
-    "HuggingFaceCallback",
     "Layer",
     "LayerRecord",
     "LayerReport",
     "Layout",
-    "LightningCallback",
     "Masked",
     "Movement",
     "Record",
@@ -68,15 +67,17 @@ __all__ = [
     "layout_of",
     "reestimate_batch_norms",
     "register_layout",
+    "semi_structured",
     "solve_mask",
     "sparsify",
+    "why_not_semi_structured",
 ]
 
 _LATER = {
     "HuggingFaceCallback": "masksolve.torch.trainers.huggingface",
     "LightningCallback": "masksolve.torch.trainers.lightning",
 }
-"""What needs a library of its own."""
+"""What needs a library of its own: not for ``import *``."""
 
 
 def __getattr__(name: str) -> Any:

@@ -53,8 +53,13 @@ class Flips:
         self._budget, self._bytes = budget, 0
 
     def add(self, step: int, positions: NDArray[np.uint32]) -> None:
-        """Note what flipped at a step; the same step again joins what it has."""
-        if step == self.steps[-1] and self._changes:
+        """Note what flipped at a step; the same step again joins what it has.
+
+        At the first step of all, masks are the first ones once they flip no more.
+        """
+        if step == self.steps[-1] and not self._changes:
+            return
+        if step == self.steps[-1]:
             self._bytes -= self._changes[-1].nbytes
             self._changes[-1] = positions = odd([self._changes[-1], positions])
         else:

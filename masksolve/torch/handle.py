@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
+from masksolve.pieces import as_threads
 from masksolve.result import MaskResult
 from masksolve.solve import solve
 from masksolve.solvers import METHODS, as_options, find_method
-from masksolve.torch.distributed import whole
+from masksolve.torch.distributed import agreed, part, replicas, sharding
 from masksolve.torch.flips import flipped
 from masksolve.torch.history import History, LayerRecord, Record
 from masksolve.torch.layer import Layer, masked_layers
@@ -27,6 +27,10 @@ from masksolve.torch.scores import LayerScore, as_score
 from masksolve.torch.solving import as_array
 
 __all__ = ["Handle"]
+
+WARM_SINCE = 16
+"""From this m on a warm start pays. In smaller tiles the rounds are over sooner than the
+potentials are written and read again."""
 
 
 class Handle:
@@ -52,6 +56,8 @@ class Handle:
     steps : int
         Optimizer steps taken.
     history : History
+    attached : bool
+        Whether an optimizer calls `step` by itself.
 
     Raises
     ------
@@ -67,7 +73,7 @@ class Handle:
         options: Mapping[str, float] | None = None,
         score: str | LayerScore = "magnitude",
         refresh_every: int = 1,
-        warm_start: bool = True,
+        warm_start: bool | None = None,
         warmup: int = 0,
         ramp: int = 0,
         optimizer: torch.optim.Optimizer | None = None,
@@ -89,17 +95,28 @@ class Handle:
         for layer in self.layers:
             find_method(method, layer.masked.pattern)
         as_options(method, METHODS[method].options, options)
+        as_threads(threads)
+        if not (writer is None or hasattr(writer, "add_scalar")):
+            raise InvalidInput(f"writer must have add_scalar, got {type(writer).__name__}")
         self._method, self._options, self._threads = method, options, threads
-        self._warm_start = warm_start and METHODS[method].warm == "potentials"
+        self._warm_start = warm_start if METHODS[method].warm == "potentials" else False
         self._writer = writer
         self._score = as_score(score)
-        watch = getattr(self._score, "watch", None)
-        self._hooks = [watch(layer) for layer in self.layers] if watch else []
-        self._attached = False
+        self._replicas = replicas(model)
         # To notice a step without training.
         self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
-        if optimizer is not None:
-            self.attach(optimizer)
+        self.attached = False
+        self._hooks: list[Any] = []
+        try:
+            watch = getattr(self._score, "watch", None)
+            if watch is not None:
+                for layer in self.layers:
+                    self._hooks.append(watch(layer))
+            if optimizer is not None:
+                self.attach(optimizer)
+        except BaseException:
+            self.detach()
+            raise
 
     def __repr__(self) -> str:
         patterns = sorted({str(layer.masked.pattern) for layer in self.layers})
@@ -122,14 +139,14 @@ class Handle:
             Before the first backward pass; if an attached optimizer calls it already; for
             a weight that is not finite, naming it and the step: the old masks stay.
         """
-        if self._attached:
+        if self.attached:
             raise InvalidInput("the optimizer calls step by itself since attach: leave it out")
-        if any(layer.masked.estimator == "masked_decay" for layer in self.layers):
+        if self._decays():
             raise InvalidInput(
                 "masked_decay adds to gradients before the optimizer's step: "
                 "give the optimizer to sparsify, or to attach"
             )
-        self._advance()
+        self.advance()
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
         """Let an optimizer call `step` from now on, after each step of its own.
@@ -137,19 +154,29 @@ class Handle:
         Raises
         ------
         InvalidInput
-            If it does not train the masked weights.
+            If it does not train the masked weights, or another is attached.
         """
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise InvalidInput(
+                f"optimizer must be a torch optimizer, got {type(optimizer).__name__}"
+            )
         trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
         for layer, weight in self._originals():
             if weight.requires_grad and id(weight) not in trained:
                 raise InvalidInput(f"the optimizer does not train {layer.name}")
-        if self._attached:
+        if self.attached:
             raise InvalidInput("an optimizer is attached already")
         self._hooks += [
-            optimizer.register_step_pre_hook(lambda *_: self._decay()),
-            optimizer.register_step_post_hook(lambda *_: self._advance()),
+            optimizer.register_step_pre_hook(self._before_step),
+            optimizer.register_step_post_hook(lambda *_: self.advance()),
         ]
-        self._attached = True
+        self.attached = True
+
+    def detach(self) -> None:
+        """Let go of the optimizer, and of the modules that a score looks at."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self.attached = [], False
 
     def refresh(self) -> None:
         """Solve all masks now, for the weights as they are.
@@ -161,6 +188,7 @@ class Handle:
         InvalidInput
             For a weight that is not finite, naming it and the step: the old masks stay.
         """
+        self._refuse_finalized()
         self._renew(self.layers)
 
     def report(self, since: int | None = None) -> Report:
@@ -180,13 +208,22 @@ class Handle:
         -------
         dict of str to Tensor of bool
             The last masks, by the names of the weights.
+
+        Raises
+        ------
+        InvalidInput
+            If the model is sharded.
         """
+        wrapper = sharding(self.model)
+        if wrapper is not None:
+            raise InvalidInput(
+                f"the model's weights are sharded by {wrapper}: instead of finalizing it, load "
+                "masksolve.torch.dense_state_dict(model) into a plain one"
+            )
         masks = self.masks
-        for hook in self._hooks:
-            hook.remove()
-        self._hooks, self._attached = [], False
+        self.detach()
         for layer in self.layers:
-            parametrize.remove_parametrizations(layer.module, layer.tensor_name)
+            layer.release()
         self.layers = []
         return masks
 
@@ -195,18 +232,30 @@ class Handle:
         return {"steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on from a checkpoint; the masks come with the model's own state."""
+        """Go on from a checkpoint; the masks come with the model's own state.
+
+        The history begins anew: what came before was another training.
+        """
         self.steps = as_count(state["steps"], "steps", 0)
+        self.history = History()
+        for layer in self.layers:
+            layer.result = None
 
     def _originals(self) -> list[tuple[Layer, nn.Parameter]]:
         return [(layer, layer.original) for layer in self.layers]
 
-    def _advance(self) -> None:
-        if not self.layers:
-            raise InvalidInput("the model is finalized: there are no masks to renew")
+    def advance(self) -> None:
+        """Do what `step` does, for callers that add masked decay themselves."""
+        self._refuse_finalized()
         if self.steps == 0 and self._is_untouched():
             raise InvalidInput(
                 "step came before the first backward pass: call it after optimizer.step()"
+            )
+        if getattr(self._score, "needs_gradients", False) and all(
+            weight.grad is None for _, weight in self._originals()
+        ):
+            raise InvalidInput(
+                "the score needs gradients and there are none: call step before zero_grad"
             )
         self.steps += 1
         observe = getattr(self._score, "observe", None)
@@ -219,10 +268,15 @@ class Handle:
 
     def _is_untouched(self) -> bool:
         """Tell whether no weight has a gradient, nor changed, nor was put elsewhere."""
-        return all(
+        trained = [(layer, w) for layer, w in self._originals() if w.requires_grad]
+        return bool(trained) and all(
             weight.grad is None and self._untouched[layer.name] == (id(weight), weight._version)
-            for layer, weight in self._originals()
+            for layer, weight in trained
         )
+
+    def _refuse_finalized(self) -> None:
+        if not self.layers:
+            raise InvalidInput("the model is finalized: there are no masks to renew")
 
     def _is_due(self, layer: Layer) -> bool:
         final = layer.masked.pattern
@@ -234,12 +288,30 @@ class Handle:
             return now != before
         return self._schedule.due(final, self.steps)
 
+    def _before_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: Any) -> None:
+        # The arguments begin with the optimizer itself.
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
+        if closure is not None and self._decays():
+            raise InvalidInput(
+                "masked_decay adds to gradients before the optimizer's step, and a closure "
+                "computes them within: call backward before step"
+            )
+        self.decay_gradients(getattr(optimizer, "grad_scale", None))
+
+    def _decays(self) -> bool:
+        return any(layer.masked.estimator == "masked_decay" for layer in self.layers)
+
     @torch.no_grad()
-    def _decay(self) -> None:
-        """Add masked decay to the gradients, once an optimizer's step."""
+    def decay_gradients(self, scale: Tensor | None = None) -> None:
+        """Add masked decay to the gradients, once an optimizer's step.
+
+        Fused optimizers take a GradScaler's scale out of the gradients themselves, later.
+        """
         for layer, weight in self._originals():
             if layer.masked.estimator == "masked_decay" and weight.grad is not None:
-                weight.grad.add_(pruned(weight, layer.mask), alpha=layer.masked.decay)
+                lost = pruned(weight, part(layer.mask, weight))
+                lost = lost if scale is None else lost * scale
+                weight.grad.add_(lost, alpha=layer.masked.decay)
 
     @torch.no_grad()
     def _renew(self, layers: list[Layer]) -> None:
@@ -247,14 +319,18 @@ class Handle:
         # Only now: a weight that cannot be solved leaves all masks as they were.
         rows: dict[str, LayerRecord] = {}
         changes: dict[str, NDArray[np.uint32]] = {}
-        for layer, (result, total, seconds) in zip(layers, found, strict=True):
-            if result is None:
+        for layer, solved in zip(layers, found, strict=True):
+            if solved is None:
                 continue
+            result, scores, seconds = solved
             start = time.perf_counter()
             mask = result.mask.reshape(layer.mask.shape)
             changes[layer.name] = self._changes(layer, mask)
             layer.masked.write(mask)
             layer.result = result
+            # Single precision sums in pieces: good to six digits.
+            wide = torch.promote_types(scores.dtype, torch.float32)
+            total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
             seconds += time.perf_counter() - start
             layer.seconds += seconds
             rows[layer.name] = LayerRecord(
@@ -273,41 +349,47 @@ class Handle:
 
     def _changes(self, layer: Layer, mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
         """Return where a mask differs from the layer's last; nowhere from none at all."""
+        if layer.result is not None:  # whatever was loaded since
+            return flipped(layer.result.mask.reshape(mask.shape), mask)
         before = np.ascontiguousarray(layer.mask.numpy(force=True))
-        if layer.result is None and before.all():
+        if before.all():
             return np.empty(0, dtype=np.uint32)
         return flipped(before, mask)
 
-    def _solve(self, layer: Layer) -> tuple[MaskResult | None, float, float]:
-        """Return a layer's new mask, the score of all its entries, and the seconds."""
+    def _solve(self, layer: Layer) -> tuple[MaskResult, Tensor, float] | None:
+        """Return a layer's new mask, its scores and the seconds; None during the warm-up.
+
+        Nothing here may wake torch's threads: for a while they would spin where the solver's
+        are at work.
+        """
         start = time.perf_counter()
         pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
         if pattern.n == pattern.m:
-            return None, 0.0, 0.0
-        scores = whole(layer.weight if self._score is None else self._score(layer))
-        if scores.shape != layer.mask.shape:
+            return None
+        weight = layer.weight
+        scores = weight if self._score is None else self._score(layer)
+        scores = agreed(scores, weight, self._replicas)
+        array = as_array(scores, f"the score of {layer.name}")
+        if array.shape != layer.mask.shape:
             raise InvalidInput(
-                f"the score of {layer.name} has shape {tuple(scores.shape)}: expected that of "
+                f"the score of {layer.name} has shape {array.shape}: expected that of "
                 f"the weight, {tuple(layer.mask.shape)}"
             )
         layout, last = layer.layout, layer.result
         same = last is not None and last.pattern == pattern
-        array = as_array(scores)
+        warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
         try:
             result = solve(
                 layout.matrices(array), pattern, method=self._method, options=self._options,
                 score=np.abs if self._score is None else None, axes=layout.matrix_axes,
-                warm_start=last if self._warm_start and same else None,
-                potentials=self._warm_start, threads=self._threads,
+                warm_start=last if warm and same else None, potentials=warm,
+                threads=self._threads,
             )  # fmt: skip
         except InvalidInput as error:
             raise InvalidInput(
                 f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
             ) from None
-        # Single precision sums in pieces: good to six digits.
-        wide = torch.promote_types(scores.dtype, torch.float32)
-        total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
-        return result, total, time.perf_counter() - start
+        return result, scores, time.perf_counter() - start
 
 
 def _write(writer: Any, record: Record) -> None:

@@ -128,12 +128,15 @@ class History:
         return total
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all records as lists and numbers, for JSON or a table."""
+        """Return all records as lists and numbers, for JSON or a table.
+
+        None where a layer's masks were not renewed: in a ramp not all fall at once.
+        """
         return {
             "steps": [record.step for record in self.records],
             "layers": {
                 name: {
-                    key: [getattr(record.layers[name], key) for record in self.records]
+                    key: [getattr(r.layers.get(name), key, None) for r in self.records]
                     for key in ("flip_rate", "kept_share", "gap", "seconds")
                 }
                 for name in self._flips
@@ -151,9 +154,7 @@ class History:
         Raises
         ------
         InvalidInput
-            If there are no masks yet.
-        ImportError
-            Without matplotlib.
+            If there are no masks yet, or without matplotlib.
         """
         from masksolve.torch.picture import draw
 

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from masksolve.result import MaskResult
+from masksolve.torch.distributed import part, whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
 
-__all__ = ["Layer", "masked_layers"]
+__all__ = ["Layer", "give_mask", "masked_layers"]
 
 
 @dataclass(slots=True, eq=False)
@@ -64,19 +65,56 @@ class Layer:
 
     @property
     def kind(self) -> type[nn.Module]:
-        """The module's type, without what parametrization made of it."""
-        base: type[nn.Module] = type(self.module).__bases__[0]
-        return base
+        """The module's type, without what parametrization and sharding made of it."""
+        made = ("torch.nn.utils.parametrize", "torch.distributed.")
+        return next(k for k in type(self.module).__mro__ if not k.__module__.startswith(made))
 
     @property
     def mask(self) -> Tensor:
         """The mask, of the parameter's shape."""
         return self.masked.mask
 
+    def release(self, *, masked: bool = True) -> None:
+        """Make the parameter plain again, in its old place among the module's.
+
+        With zeros where the mask has them, or as it was before it had one.
+        """
+        order, parameters = self.masked.order, self.module._parameters
+        if masked:
+            with torch.no_grad():
+                self.original.copy_(part(self.used(), self.original))
+        parametrize.remove_parametrizations(
+            self.module, self.tensor_name, leave_parametrized=False
+        )
+        for name in sorted(
+            parameters, key=lambda n: order.index(n) if n in order else len(order)
+        ):
+            parameters[name] = parameters.pop(name)
+
     @torch.no_grad()
     def used(self) -> Tensor:
-        """Return the weight that the layer's products use."""
-        return getattr(self.module, self.tensor_name).detach()
+        """Return the weight that the layer's products use, in full."""
+        weight = whole(self.weight)
+        for parametrization in self.module.parametrizations[self.tensor_name]:
+            weight = parametrization(weight)
+        return weight.detach()
+
+
+def give_mask(module: nn.Module, tensor_name: str, masked: Masked) -> None:
+    """Parametrize a parameter, which stays the same in every respect.
+
+    Torch would point it to its memory anew, and whoever waits for its gradient, as
+    DistributedDataParallel does, would wait in vain; so a stand-in goes through that.
+    """
+    original = module._parameters[tensor_name]
+    stand_in = nn.Parameter(original.detach(), original.requires_grad)
+    try:
+        module._parameters[tensor_name] = stand_in
+        parametrize.register_parametrization(module, tensor_name, masked)
+    except BaseException:
+        module._parameters[tensor_name] = original
+        raise
+    module.parametrizations[tensor_name].original = original
 
 
 def masked_layers(model: nn.Module) -> Iterator[Layer]:

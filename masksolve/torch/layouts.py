@@ -7,6 +7,7 @@ such products, one for each position of its kernel; a grouped one has a matrix a
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -25,7 +26,7 @@ class Layout:
     Parameters
     ----------
     axes : tuple of int
-        The parameter's output and input axes; the others are a batch.
+        The parameter's output and input axes, counted from 0; the others are a batch.
     parts : int
         The first axis holds so many matrices, one after the other: groups of a
         convolution, or query, key and value packed together.
@@ -40,6 +41,19 @@ class Layout:
 
     axes: tuple[int, int] = (0, 1)
     parts: int = 1
+
+    def __post_init__(self) -> None:
+        try:
+            first, second = (operator.index(axis) for axis in self.axes)
+            fine = first != second and min(first, second) >= 0
+            fine = fine and operator.index(self.parts) >= 1
+        except (TypeError, ValueError):
+            fine = False
+        if not fine:
+            raise InvalidInput(
+                "a layout takes two axes counted from 0 and a number of parts, "
+                f"got {self.axes!r} and {self.parts!r}"
+            )
 
     @property
     def matrix_axes(self) -> tuple[int, int]:
@@ -94,8 +108,8 @@ def _attention(module: nn.Module) -> dict[str, Layout]:
 
 
 def _cell(module: nn.Module) -> dict[str, Layout]:
-    gates = module.weight_hh.shape[0] // module.hidden_size
-    return {name: Layout(parts=gates) for name in ("weight_ih", "weight_hh")}
+    # All gates are one product: what it sums over going back runs through them.
+    return {"weight_ih": Layout(), "weight_hh": Layout()}
 
 
 def _input_first(module: nn.Module) -> dict[str, Layout]:

@@ -25,6 +25,7 @@ from torch.autograd.graph import increment_version
 from torch.nn.functional import pad
 
 from masksolve.pattern import Pattern
+from masksolve.torch.distributed import is_spread, part, whole
 from masksolve.torch.layouts import Layout
 
 __all__ = ["ESTIMATORS", "Estimator", "Masked"]
@@ -55,6 +56,8 @@ class Masked(nn.Module):
         Saved with the model.
     code : Tensor of int
         The pattern, saved with the model so that a checkpoint of another is noticed.
+    order : tuple of str
+        The names of the module's parameters before it had masks, in their order.
     """
 
     mask: Tensor
@@ -75,18 +78,21 @@ class Masked(nn.Module):
         keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
         self.register_buffer("mask", keep_all)
         self.register_buffer("code", encode(pattern).to(weight.device))
-        self._factor: tuple[Any, Tensor | None] | None = None
+        self.order: tuple[str, ...] = ()
+        self._factor: tuple[Any, Tensor, Tensor | None] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight that the layer uses."""
-        mask = self.mask
         kept = self.as_factor(weight)
         extra = None
         if self.absorb_mean:
-            extra = shares_of_pruned(weight.detach(), mask, self.pattern.m, self.layout)
+            dense = whole(weight.detach())
+            extra = shares_of_pruned(dense, self.mask, self.pattern.m, self.layout)
+            extra = part(extra, weight)
         if self.estimator == "none":
             return _product(weight, kept, extra)
         if self.estimator == "sr_ste":
+            mask = None if kept.dtype == torch.bool else self.mask
             return _Refined.apply(weight, kept, extra, mask, self.decay)
         return _StraightThrough.apply(weight, kept, extra)
 
@@ -102,19 +108,29 @@ class Masked(nn.Module):
         """Return the mask as what multiplies fastest.
 
         On the CPU a product with bool takes twice the time of one in the weight's own
-        type, so a mask that is used again is kept in that too; the version that torch
-        counts tells when it was written to. A compiler fuses the product with bool anyway.
+        type, so a mask that is used again, as a static one will be, is kept in that too;
+        the version that torch counts tells when it was written to. A compiler fuses the
+        product with bool anyway.
         """
         mask = self.mask
+        if is_spread(weight):
+            return part(mask, weight)
         if torch.compiler.is_compiling() or weight.device.type != "cpu" or mask.is_inference():
             return mask
-        state = (mask._version, mask.data_ptr(), weight.dtype)
-        if self._factor is None or self._factor[0] != state:
-            self._factor = state, None
+        try:
+            state = (mask._version, mask.data_ptr(), weight.dtype)
+        except RuntimeError:  # a stand-in without memory, as torch.func makes them
             return mask
-        if self._factor[1] is None:
-            self._factor = state, mask.to(weight.dtype)
-        return self._factor[1]
+        if self._factor is None or self._factor[0] != state:
+            # The mask is held so that none after it comes to lie where it lay.
+            self._factor = state, mask, None
+            if self.estimator != "none":
+                return mask
+        factor = self._factor[2]
+        if factor is None:
+            factor = mask.to(weight.dtype)
+            self._factor = state, mask, factor
+        return factor
 
     @torch.no_grad()
     def write(self, mask: NDArray[np.bool_]) -> None:
@@ -125,6 +141,11 @@ class Masked(nn.Module):
             increment_version(self.mask)
         else:
             self.mask.copy_(torch.from_numpy(mask))
+
+    def _save_to_state_dict(self, state: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(state, prefix, keep_vars)
+        # Whatever averages of buffers, or memory taken anew, have made of it.
+        state[f"{prefix}code"] = encode(self.pattern).to(self.code.device)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_factor": None}
@@ -155,14 +176,15 @@ class _Refined(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        weight: Tensor, kept: Tensor, extra: Tensor | None, mask: Tensor, decay: float
+        weight: Tensor, kept: Tensor, extra: Tensor | None, mask: Tensor | None, decay: float
     ) -> Tensor:
         return _product(weight, kept, extra)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        weight, _, _, mask, ctx.decay = inputs
-        ctx.save_for_backward(weight, mask)
+        weight, kept, _, mask, ctx.decay = inputs
+        # Of bool either way: activation checkpoints compare what is saved twice.
+        ctx.save_for_backward(weight, kept if mask is None else mask)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:

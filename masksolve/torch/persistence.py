@@ -1,22 +1,34 @@
-"""Checkpoints and pickles of sparsified models."""
+"""Checkpoints, copies and pickles of sparsified models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.distributed import whole
 from masksolve.torch.layer import masked_layers
 from masksolve.torch.masked import decode
 
-__all__ = ["dense_state_dict", "keep_checkpoints_safe", "make_picklable"]
+__all__ = ["dense_state_dict", "keep_checkpoints_safe", "make_portable"]
 
 
 def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     """Return the state of a sparsified model as that of the plain one, pruned weights zero.
+
+    Of a model that is spread over processes every process gets all of it: all must call.
+
+    Parameters
+    ----------
+    model : Module
+
+    Returns
+    -------
+    dict of str to Tensor
 
     Examples
     --------
@@ -28,7 +40,7 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     >>> plain.load_state_dict(dense_state_dict(model))
     <All keys matched successfully>
     """
-    state = dict(model.state_dict())
+    state = {name: whole(value) for name, value in model.state_dict().items()}
     for layer in masked_layers(model):
         prefix = layer.name[: -len(layer.tensor_name)]
         for key in list(state):
@@ -39,8 +51,10 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
 
 
 def keep_checkpoints_safe(model: nn.Module) -> None:
-    """Check what is loaded into a sparsified model before any of it is."""
-    model.register_load_state_dict_pre_hook(_refuse_others)
+    """Check what is loaded into a sparsified model, or a part of it, before any of it is."""
+    for module in model.modules():
+        if next(masked_layers(module), None) is not None:
+            module.register_load_state_dict_pre_hook(_refuse_others)
 
 
 def _refuse_others(
@@ -48,31 +62,59 @@ def _refuse_others(
 ) -> None:
     for layer in masked_layers(model):
         stem = f"{prefix}{layer.name[: -len(layer.tensor_name)]}"
+        name = f"{prefix}{layer.name}"
         code = state.get(f"{stem}parametrizations.{layer.tensor_name}.0.code")
         mine = layer.masked.pattern
         if code is not None and decode(code) != mine:
             raise InvalidInput(
-                f"the checkpoint has {decode(code)} masks for {layer.name}: the model was "
-                f"sparsified with {mine}"
+                f"the checkpoint has {decode(code)} masks for {name}: the model was "
+                f"sparsified with {mine}; nothing was loaded"
             )
-        if code is None and f"{stem}{layer.tensor_name}" in state:
+        if code is None and name in state:
             raise InvalidInput(
-                f"the checkpoint has a plain {layer.name}, without a mask: load it before "
-                "sparsify"
+                f"the checkpoint has a plain {name}, without a mask: load it before "
+                "sparsify; nothing was loaded"
             )
 
 
-def make_picklable(module: nn.Module) -> None:
-    """Let a parametrized module be pickled: its class is made on the fly, so it is told how.
+def make_portable(module: nn.Module) -> None:
+    """Let a parametrized module be pickled and copied.
 
-    Deep copies go their own way already.
+    Parametrization makes a class on the fly for each module. Torch refuses to pickle these,
+    and lets deep copies share one, so that a copy made plain would take the weight from
+    the other; here every copy gets its own.
     """
-    type(module).__reduce_ex__ = _reduce  # type: ignore[assignment]
+    kind: Any = type(module)
+    kind.__reduce_ex__, kind.__copy__, kind.__deepcopy__ = _reduce, _copy, _deepcopy
+
+
+def _plain_state(module: nn.Module) -> tuple[type[nn.Module], dict[str, Any]]:
+    """Return what class a module had before it was parametrized, and what it holds."""
+    kind: Any = type(module).__bases__[0]
+    return kind, dict(kind.__getstate__(module))
 
 
 def _reduce(module: nn.Module, protocol: int) -> tuple[Any, ...]:
-    state = module.__dict__.copy()
-    return _empty, (type(module).__bases__[0],), state, None, None, _restore
+    kind, state = _plain_state(module)
+    return _empty, (kind,), state, None, None, _restore
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    kind, state = _plain_state(module)
+    # Its own tables, so that what is registered or removed in one stays in the other.
+    state |= {name: state[name].copy() for name in ("_parameters", "_modules")}
+    chains = state["_modules"]["parametrizations"]
+    state["_modules"]["parametrizations"] = nn.ModuleDict(chains.items())
+    twin = _empty(kind)
+    _restore(twin, state)
+    return twin
+
+
+def _deepcopy(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    kind, state = _plain_state(module)
+    memo[id(module)] = twin = _empty(kind)
+    _restore(twin, deepcopy(state, memo))
+    return twin
 
 
 def _empty(kind: type[nn.Module]) -> nn.Module:
@@ -80,12 +122,10 @@ def _empty(kind: type[nn.Module]) -> nn.Module:
 
 
 def _restore(module: nn.Module, state: dict[str, Any]) -> None:
-    """Fill a module that was pickled, and parametrize it again."""
-    state["_modules"] = dict(state["_modules"])
-    chains = state["_modules"].pop("parametrizations")
-    module.__dict__.update(state)
-    for name, chain in chains.items():
-        module.register_parameter(name, chain.original)
-        for parametrization in chain:
-            parametrize.register_parametrization(module, name, parametrization, unsafe=True)
-    make_picklable(module)
+    """Fill a module, and make it a parametrized one again."""
+    module.__setstate__(state)
+    # Registering anew would build new chains, and run them backwards to fill these.
+    parametrize._inject_new_class(module)
+    for tensor_name in module.parametrizations:
+        parametrize._inject_property(module, tensor_name)
+    make_portable(module)

@@ -88,6 +88,8 @@ class Report:
 
 def report(handle: Handle, since: int | None) -> Report:
     """Put together what a handle knows."""
+    if not handle.layers:
+        raise InvalidInput("the model is finalized: ask for its report before")
     records: dict[str, LayerRecord] = {}
     for record in handle.history.records:
         records.update(record.layers)

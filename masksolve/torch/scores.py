@@ -2,8 +2,8 @@
 
 A score is a function of a `Layer` that returns a tensor of its weight's shape, large where
 a weight should stay. One that needs to see the training go by is an object with `watch`
-and `observe` besides, as those here are. Until there is something to go by, they are the
-magnitudes.
+(of a layer, once) or `observe` (of a layer, at every step) besides, as those here are.
+Until there is something to go by, they are the magnitudes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.distributed import whole
 
 if TYPE_CHECKING:
     from masksolve.torch.layer import Layer
@@ -26,7 +28,9 @@ LayerScore: TypeAlias = Callable[["Layer"], Tensor]
 
 
 class Gradient:
-    """|W . g|: how much the loss would change without the weight, to first order."""
+    """How much the loss would change without a weight, to first order: abs(W . g)."""
+
+    needs_gradients = True
 
     def __call__(self, layer: Layer) -> Tensor:
         """Return the scores of a layer."""
@@ -40,6 +44,8 @@ class Movement:
 
     Sanh et al. 2020, arXiv:2005.07683. Scores may be negative.
     """
+
+    needs_gradients = True
 
     def __init__(self) -> None:
         self._sums: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
@@ -58,7 +64,7 @@ class Movement:
 
 
 class Wanda:
-    """|W| times the norm of the input that it multiplies.
+    """The magnitude of a weight times the norm of the input that it multiplies.
 
     Sun et al. 2023, arXiv:2306.11695. The norm of every input channel is taken over all
     that the layer saw in training mode, what is older counting less by `memory` a call.
@@ -76,31 +82,31 @@ class Wanda:
 
     def watch(self, layer: Layer) -> Any:
         """Look at a layer's inputs from now on; returns the hook's handle."""
-        kinds = (axis for kind, axis in _CHANNEL.items() if isinstance(layer.module, kind))
-        channel = next(kinds, None)
+        channel = _channel(layer)
         if channel is None:
             raise InvalidInput(
-                f"{layer.name}: Wanda's score needs a linear layer or a convolution, "
-                f"got {layer.kind.__name__}"
+                f"{layer.name}: Wanda's score needs a linear layer or a convolution that is "
+                f"called itself, got {layer.kind.__name__}"
             )
         masked = layer.masked
 
         @torch.no_grad()
-        def see(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            if not module.training:
+        def see(module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Any]) -> None:
+            x = inputs[0] if inputs else next(iter(named.values()))
+            if not module.training or not x.numel():
                 return
-            x = inputs[0].detach().movedim(channel, -1).flatten(0, -2)
-            squares = x.float().square().mean(0)
+            rows = x.movedim(channel, -1)
+            squares = rows.reshape(-1, rows.shape[-1]).float().square().mean(0)
             before = self._squares.get(masked)
             self._squares[masked] = (
                 squares if before is None else torch.lerp(squares, before, self.memory)
             )
 
-        return layer.module.register_forward_pre_hook(see)
+        return layer.module.register_forward_pre_hook(see, with_kwargs=True)
 
     def __call__(self, layer: Layer) -> Tensor:
         """Return the scores of a layer."""
-        size, squares = layer.weight.abs(), self._squares.get(layer.masked)
+        size, squares = whole(layer.weight).abs(), self._squares.get(layer.masked)
         if squares is None:
             return size
         norms = squares.sqrt().to(size.dtype)
@@ -113,12 +119,21 @@ class Wanda:
         return (matrices * norms.view(shape)).reshape(size.shape)
 
 
-_CHANNEL: Mapping[type[nn.Module], int] = {
-    nn.Linear: -1,
-    **{getattr(nn, f"Conv{d}d"): -1 - d for d in (1, 2, 3)},
-    **{getattr(nn, f"ConvTranspose{d}d"): -1 - d for d in (1, 2, 3)},
+_CHANNEL: Mapping[str, int] = {
+    "Linear": -1,
+    "Conv1D": -1,  # transformers' linear layer
+    **{f"Conv{d}d": -1 - d for d in (1, 2, 3)},
+    **{f"ConvTranspose{d}d": -1 - d for d in (1, 2, 3)},
 }
-"""Which axis of the input holds the channels."""
+"""Which axis of the input holds the channels, by the name of a type or of its parent."""
+
+
+def _channel(layer: Layer) -> int | None:
+    names = [kind.__name__ for kind in layer.kind.__mro__]
+    if NonDynamicallyQuantizableLinear.__name__ in names:
+        return None  # attention's output: its weight is used, it is never called
+    return next((_CHANNEL[name] for name in names if name in _CHANNEL), None)
+
 
 SCORES: Mapping[str, Callable[[], LayerScore] | None] = {
     "magnitude": None,  # the solver takes it as it reads

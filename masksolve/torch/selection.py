@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from torch import nn
 from torch.nn.utils import parametrize
@@ -51,23 +51,24 @@ def choose(
 
     Without `select` these are all that a sparse product could run: of linear layers,
     convolutions, attention and recurrent cells, with sides that are multiples of m, and
-    not shared with another module. What `select` names must fit; sides need then only
-    be as long as m.
+    not shared with another module. With it sides need only be as long as m, and what it
+    asks for by name or function must fit.
 
     Raises
     ------
     InvalidInput
-        If nothing is chosen, if what `select` names cannot have masks, or if a name
-        pattern fits nothing.
+        If nothing is chosen, if what was asked for by name or function cannot have masks,
+        or if a name pattern fits nothing.
     """
     pattern_of, selects = _as_patterns(patterns, model), as_predicate(select, model)
     owners = _owners(model)
     chosen: list[Choice] = []
     skipped: list[tuple[str, str]] = []
     plain: list[str] = []  # with a matrix, and no pattern for it
+    strict = not (select is None or _types(select))
 
     def pass_over(name: str, why: str, what: str = "masks") -> None:
-        if select is not None:
+        if strict:
             raise InvalidInput(f"{name} cannot have {what}: {why}")
         skipped.append((name, why))
 
@@ -87,11 +88,11 @@ def choose(
         for tensor_name, layout in layouts.items():
             name = f"{prefix}.{tensor_name}".lstrip(".")
             why = _obstacle(module, tensor_name, owners)
+            if why is None and select is None and isinstance(module, LOOKUPS):
+                why = "an embedding is a lookup, not a product"
             if why is None:
                 sides = layout.sides(tuple(getattr(module, tensor_name).shape))
                 why = _misfit(sides, pattern, whole=select is None)
-            if why is None and select is None and isinstance(module, LOOKUPS):
-                why = "an embedding is a lookup, not a product"
             if why is None:
                 chosen.append(Choice(name, module, tensor_name, layout, pattern))
             else:
@@ -127,11 +128,10 @@ def as_predicate(select: Select, model: nn.Module) -> Callable[[str, nn.Module],
         return lambda name, module: True
     if callable(select) and not isinstance(select, type | nn.Module):
         return select
-    several = [select] if isinstance(select, type | str) else select
+    if kinds := _types(select):
+        return lambda name, module: isinstance(module, kinds)
+    several = [select] if isinstance(select, str) else select
     if isinstance(several, Sequence) and several:
-        kinds = tuple(kind for kind in several if isinstance(kind, type))
-        if len(kinds) == len(several):
-            return lambda name, module: isinstance(module, kinds)
         globs = [glob for glob in several if isinstance(glob, str)]
         if len(globs) == len(several):
             _refuse_idle(globs, model)
@@ -140,6 +140,12 @@ def as_predicate(select: Select, model: nn.Module) -> Callable[[str, nn.Module],
         "select must be a type, a name pattern, several of either, or a function, "
         f"got {select!r:.60}"
     )
+
+
+def _types(select: Any) -> tuple[type, ...]:
+    """Return the types, if it is types that are selected."""
+    several = select if isinstance(select, list | tuple) else (select,)
+    return tuple(several) if all(isinstance(kind, type) for kind in several) else ()
 
 
 def _refuse_idle(globs: Iterable[str], model: nn.Module) -> None:

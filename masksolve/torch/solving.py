@@ -34,24 +34,25 @@ def as_array(tensor: Tensor, name: str = "tensor") -> NDArray[Any]:
     Raises
     ------
     InvalidInput
-        If it is no tensor, has no data (meta device), or is quantised, sparse or complex.
+        If it is no tensor, has no data (meta device), is quantised, sparse or complex, or
+        of a dtype that NumPy has no like of.
     """
     if not isinstance(tensor, Tensor):
         raise InvalidInput(f"{name} must be a tensor, got {type(tensor).__name__}")
     if tensor.device.type == "meta":
         raise InvalidInput(f"{name} is on the meta device, without data: load weights first")
     if tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():
-        kind = "quantised" if tensor.is_quantized else str(tensor.layout or tensor.dtype)
+        kind = "quantised" if tensor.is_quantized else str(tensor.layout)
         if tensor.is_complex():
             kind = "complex"
         raise InvalidInput(f"{name} is {kind}: expected a dense tensor of real numbers")
-    held = tensor.detach().cpu()
-    if held.dtype in _VIEWED:
-        integer, dtype = _VIEWED[held.dtype]
-        viewed: NDArray[Any] = held.view(integer).numpy().view(dtype)
-        return viewed
-    array: NDArray[Any] = held.numpy()
-    return array
+    held = tensor.detach().cpu().resolve_neg()
+    integer, dtype = _VIEWED.get(held.dtype, (held.dtype, None))
+    try:
+        array: NDArray[Any] = held.view(integer).numpy()
+    except TypeError:
+        raise InvalidInput(f"{name} has dtype {held.dtype}, which is not supported") from None
+    return array if dtype is None else array.view(dtype)
 
 
 def solve_mask(
@@ -104,12 +105,20 @@ def solve_mask(
             [0, 0, 0, 1]], dtype=torch.int32)
     """
     layout = Layout() if layout is None else layout
+    if not isinstance(layout, Layout):
+        raise InvalidInput(f"layout must be a Layout or None, got {layout!r}")
     # abs is left to the solver, which takes it as it reads.
     by_magnitude = score is torch.abs
-    scores = tensor if by_magnitude or score is None else score(tensor.detach())
-    if scores is not tensor and getattr(scores, "shape", None) != tensor.shape:
-        raise InvalidInput(f"score(tensor) must be a tensor of shape {tuple(tensor.shape)}")
-    array = as_array(scores, "tensor" if scores is tensor else "score(tensor)")
+    scores, name = tensor, "tensor"
+    if not (by_magnitude or score is None) and isinstance(tensor, Tensor):
+        if not callable(score):
+            raise InvalidInput(f"score must be a function or None, got {score!r}")
+        scores, name = score(tensor.detach()), "score(tensor)"
+    array = as_array(scores, name)
+    if array.shape != tensor.shape:
+        raise InvalidInput(
+            f"{name} has shape {array.shape}: expected that of tensor, {tuple(tensor.shape)}"
+        )
     if array.ndim < 2:
         raise InvalidInput(f"tensor must have at least 2 dimensions, got {array.ndim}")
     found = solve(

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.distributed import sharding
 from masksolve.torch.handle import Handle
-from masksolve.torch.layer import masked_layers
+from masksolve.torch.layer import give_mask, masked_layers
 from masksolve.torch.masked import ESTIMATORS, Estimator, Masked
-from masksolve.torch.persistence import keep_checkpoints_safe, make_picklable
+from masksolve.torch.persistence import keep_checkpoints_safe, make_portable
 from masksolve.torch.scores import LayerScore
 from masksolve.torch.selection import Patterns, Select, choose
 
@@ -31,7 +31,7 @@ def sparsify(
     options: Mapping[str, float] | None = None,
     score: str | LayerScore = "magnitude",
     refresh_every: int = 1,
-    warm_start: bool = True,
+    warm_start: bool | None = None,
     warmup: int = 0,
     ramp: int = 0,
     absorb_mean: bool = False,
@@ -55,7 +55,9 @@ def sparsify(
     select : optional
         Which modules: a type or types, a name pattern or several (``"encoder.*.fc?"``),
         a function of (name, module). Default: what a sparse product could run, of sides
-        that are multiples of m; no embeddings and nothing that shares its weight.
+        that are multiples of m; no embeddings and nothing that shares its weight. What is
+        selected needs sides of at least m; what cannot have masks is passed over if types
+        were given, and refused else.
     estimator : {"ste", "sr_ste", "masked_decay", "none"}
         What gradient the dense weight gets: straight through; with `decay` of the pruned
         weights in every backward pass (Zhou et al. 2021), or once just before the
@@ -70,9 +72,10 @@ def sparsify(
         `Layer` that returns a tensor of its weight's shape, large where it should be kept.
     refresh_every : int
         Steps between renewals.
-    warm_start : bool
-        Start from the last potentials: most tiles then need but a check that their mask is
-        still proven. Takes about 3 bytes a weight.
+    warm_start : bool, optional
+        Start from the last potentials, so that a tile whose mask is still proven needs that
+        check alone. Default: from m = 16 on, where it saves time. Takes about 32 / m bytes a
+        weight, and one for the last mask.
     warmup, ramp : int
         So many steps everything is kept; in so many more n falls from m - 1 to its end.
     absorb_mean : bool
@@ -109,6 +112,12 @@ def sparsify(
     """
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
+    wrapper = sharding(model)
+    if wrapper is not None:
+        raise InvalidInput(
+            f"the model is sharded already, by {wrapper}: sparsify it first, and then use "
+            "fully_shard"
+        )
     already = next(masked_layers(model), None)
     if already is not None:
         raise InvalidInput(
@@ -119,16 +128,19 @@ def sparsify(
         raise InvalidInput(
             f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}"
         )
-    if not 0 <= decay < float("inf"):
+    if not (isinstance(decay, int | float) and 0 <= decay < float("inf")):
         raise InvalidInput(f"decay must be a number from 0 up, got {decay!r}")
     chosen, skipped = choose(model, pattern, select)
-    for one in chosen:
-        weight = getattr(one.module, one.tensor_name)
-        masked = Masked(weight, one.pattern, one.layout, estimator, decay, absorb_mean)
-        masked.train(one.module.training)
-        parametrize.register_parametrization(one.module, one.tensor_name, masked)
-        make_picklable(one.module)
+    orders = {one.module: tuple(one.module._parameters) for one in chosen}
+    handle = None
     try:
+        for one in chosen:
+            weight = getattr(one.module, one.tensor_name)
+            masked = Masked(weight, one.pattern, one.layout, estimator, decay, absorb_mean)
+            masked.order = orders[one.module]
+            give_mask(one.module, one.tensor_name, masked)
+            one.module.parametrizations.train(one.module.training)
+            make_portable(one.module)
         handle = Handle(
             model, method=method, options=options, score=score, refresh_every=refresh_every,
             warm_start=warm_start, warmup=warmup, ramp=ramp, optimizer=optimizer,
@@ -136,11 +148,11 @@ def sparsify(
         )  # fmt: skip
         handle.skipped = skipped
         handle.refresh()
-    except BaseException:
-        for one in chosen:  # the model is left as it was
-            parametrize.remove_parametrizations(
-                one.module, one.tensor_name, leave_parametrized=False
-            )
+    except BaseException:  # the model is left as it was
+        if handle is not None:
+            handle.detach()
+        for layer in list(masked_layers(model)):
+            layer.release(masked=False)
         raise
     keep_checkpoints_safe(model)
     return handle

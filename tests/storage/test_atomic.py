@@ -119,6 +119,8 @@ def pack(mask):
     time.sleep(60)
 
 signal.alarm(60)  # whatever goes wrong
+# Ignored from the start in what a shell runs in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 solve.pack = pack
 sys.exit(main(sys.argv[1:]))
 """

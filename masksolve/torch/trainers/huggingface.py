@@ -66,12 +66,11 @@ class HuggingFaceCallback(TrainerCallback):
         check_model(self.handle, model)
         if STATE in state.stateful_callbacks:
             self.handle.load_state_dict(state.stateful_callbacks[STATE])
-        # The optimizer itself, not what accelerate wraps it in: there gradients are clipped
-        # and free of any loss scale.
-        inner = getattr(optimizer, "optimizer", optimizer)
         self._remove_hook()
+        # The optimizer itself, not what accelerate wraps it in: there gradients are clipped.
+        inner = getattr(optimizer, "optimizer", optimizer)
         if any(layer.masked.estimator == "masked_decay" for layer in self.handle.layers):
-            self._hook = inner.register_step_pre_hook(lambda *_: add_decay(self.handle, inner))
+            self._hook = inner.register_step_pre_hook(self._before_step)
 
     def on_optimizer_step(
         self, args: Any, state: Any, control: Any, *, optimizer: Any, **others: Any
@@ -92,6 +91,9 @@ class HuggingFaceCallback(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Let go of the optimizer."""
         self._remove_hook()
+
+    def _before_step(self, optimizer: Any, *arguments: Any) -> None:
+        add_decay(self.handle, optimizer, getattr(optimizer, "grad_scale", None))
 
     def _remove_hook(self) -> None:
         if self._hook is not None:

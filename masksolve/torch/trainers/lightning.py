@@ -60,7 +60,9 @@ class LightningCallback(Callback):
         self, trainer: Any, pl_module: nn.Module, optimizer: Optimizer
     ) -> None:
         """Let masked decay join the gradients."""
-        add_decay(self.handle, optimizer)
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        fused = getattr(optimizer, "_step_supports_amp_scaling", False)
+        add_decay(self.handle, optimizer, scaler.get_scale() if scaler and fused else None)
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from torch.optim import Optimizer
 
@@ -27,21 +29,26 @@ def check_model(handle: Handle, trained: nn.Module) -> None:
         )
 
 
-def add_decay(handle: Handle, optimizer: Optimizer) -> None:
+def add_decay(handle: Handle, optimizer: Optimizer, scale: Any = None) -> None:
     """Add masked decay, if that is the estimator, to the gradients that a step is about to use.
 
     Not left to `Handle.attach`: what it registers runs before the closure that some
     trainers hand to the step, and the closure computes the gradients anew.
+
+    Parameters
+    ----------
+    scale : number or Tensor, optional
+        A loss scale that is still in the gradients: fused optimizers take it out.
     """
     stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not handle._attached and any(id(layer.original) in stepped for layer in handle.layers):
-        handle._decay()
+    if not handle.attached and any(id(layer.original) in stepped for layer in handle.layers):
+        handle.decay_gradients(scale)
 
 
 def count_step(handle: Handle) -> None:
     """Count a step of the optimizer, unless the optimizer does that itself."""
-    if not handle._attached:
-        handle._advance()
+    if not handle.attached:
+        handle.advance()
 
 
 def latest(handle: Handle) -> dict[str, float]:

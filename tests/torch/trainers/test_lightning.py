@@ -43,7 +43,7 @@ class Classifier(Recipe, L.LightningModule):
 
 
 class TwoOptimizers(Classifier):
-    """Steps for the body and for the head, in every batch."""
+    """Steps for the head and then for the body, in every batch."""
 
     def __init__(self):
         super().__init__(torch.optim.SGD, 1.0)
@@ -58,7 +58,7 @@ class TwoOptimizers(Classifier):
             optimizer.step()
 
     def configure_optimizers(self):
-        return [self.make(part.parameters(), self.lr) for part in (self.body, self.head)]
+        return [self.make(part.parameters(), self.lr) for part in (self.head, self.body)]
 
 
 def loader():
@@ -144,15 +144,18 @@ def test_resuming_is_as_if_never_stopped(tmp_path, estimator):
             tmp_path, "{step}", every_n_train_steps=6, save_top_k=-1
         )
         callbacks = saver, mst.LightningCallback(handle)
-        trainer = trainer_of(tmp_path, *callbacks, max_steps=16, enable_checkpointing=True)
+        trainer = trainer_of(
+            tmp_path, *callbacks, max_steps=16, enable_checkpointing=True,
+            accumulate_grad_batches=2,
+        )  # fmt: skip
         trainer.fit(model, loader(), **options)
         assert handle.steps == 16
         return model, [record.step for record in handle.history.records]
 
     whole, steps = fit()
     assert steps == [0, 4, 8, 12, 16]
-    resumed, steps = fit(ckpt_path=tmp_path / "step=6.ckpt")  # the end of the first epoch
-    assert steps == [0, 8, 12, 16]
+    resumed, steps = fit(ckpt_path=tmp_path / "step=6.ckpt")  # the end of an epoch
+    assert steps == [8, 12, 16]  # a history of its own
     assert_same(whole, resumed)
 
 
@@ -185,6 +188,27 @@ def test_masked_decay_is_not_added_by_another_optimizer(tmp_path):
         trainer_of(tmp_path, mst.LightningCallback(handle), max_steps=2).fit(model, loader())
     for one, other in zip(found["ste"].layers, found["masked_decay"].layers, strict=True):
         torch.testing.assert_close(one.weight - other.weight, 0.25 * pruned[one.name])
+
+
+def test_masked_decay_under_a_loss_scale_that_the_optimizer_takes_out(tmp_path):
+    def fused(parameters, lr):
+        return torch.optim.SGD(parameters, lr, fused=True)
+
+    found = []
+    for estimator in ("ste", "masked_decay"):
+        model, handle = sparse(
+            Classifier(fused, 1.0), estimator=estimator, decay=0.25, refresh_every=100
+        )
+        pruned = {layer.name: layer.weight * ~layer.mask for layer in handle.layers}
+        scaler = torch.amp.GradScaler("cpu", init_scale=64.0)
+        half = L.plugins.MixedPrecision("16-mixed", "cpu", scaler=scaler)
+        callback = mst.LightningCallback(handle)
+        trainer_of(tmp_path, callback, max_steps=1, plugins=[half]).fit(model, loader())
+        found.append(handle)
+    for one, other in zip(found[0].layers, found[1].layers, strict=True):
+        torch.testing.assert_close(
+            one.weight - other.weight, 0.25 * pruned[one.name], rtol=0, atol=1e-6
+        )
 
 
 def test_a_part_of_the_module(tmp_path):

@@ -1,0 +1,1 @@
+"""The AdaPrune experiment: what calibration gives back to one-shot masks of a real encoder."""

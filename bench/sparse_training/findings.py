@@ -1,0 +1,126 @@
+"""What the experiment found, and what is read from it: means, paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import isnan, nan
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from .questions import Pairs
+from .records import Findings, Run
+
+__all__ = ["MEASURES", "Estimate", "Reader", "estimate"]
+
+CONFIDENCE = 0.95
+
+Curves = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds, and half its 95 % interval by Student's t.
+
+    Attributes
+    ----------
+    mean, half : float
+        NaN if unknown: half an interval takes two seeds.
+    seeds : int
+    """
+
+    mean: float
+    half: float
+    seeds: int
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves 0 out."""
+        return not isnan(self.half) and abs(self.mean) > self.half
+
+    def write(self, scale: float = 1.0, places: int = 2, *, sign: bool = False) -> str:
+        """Write "+1.23 ± 0.45"."""
+        if isnan(self.mean):
+            return "-"
+        mean = f"{scale * self.mean:{'+' if sign else ''}.{places}f}"
+        return mean if isnan(self.half) else f"{mean} ± {scale * self.half:.{places}f}"
+
+
+def estimate(values: Iterable[float]) -> Estimate:
+    """Estimate a mean from one independent value a seed."""
+    found = np.fromiter(values, dtype=np.float64)
+    seeds = len(found)
+    if seeds < 2:
+        return Estimate(float(found[0]) if seeds else nan, nan, seeds)
+    quantile = float(student.ppf((1 + CONFIDENCE) / 2, seeds - 1))
+    error = float(found.std(ddof=1)) / seeds**0.5
+    return Estimate(float(found.mean()), quantile * error, seeds)
+
+
+MEASURES: dict[str, Callable[[Run], float]] = {
+    "loss": lambda run: run["loss"][-1],
+    "accuracy": lambda run: run["accuracy"][-1],
+    "kept": lambda run: run["kept"][-1] if run["kept"] else 1.0,
+    "density": lambda run: run["density"],
+    "flips": lambda run: fmean(run["flips"] or [0.0]),
+    "moved": lambda run: fmean(run["moved"] or [0.0]),
+}
+"""One number a run."""
+
+
+class Reader:
+    """Looks things up in findings.
+
+    Parameters
+    ----------
+    found : Findings
+    """
+
+    def __init__(self, found: Findings) -> None:
+        self.found = found
+        self._runs = {(run["task"], run["arm"], run["seed"]): run for run in found["runs"]}
+        self.tasks = [task["name"] for task in found["tasks"]]
+        self.arms = list(dict.fromkeys(run["arm"] for run in found["runs"]))
+
+    def seeds(self, task: str) -> range:
+        """Return a task's seeds."""
+        return range(self.settings(task)["seeds"])
+
+    def runs(self, task: str, arm: str) -> dict[int, Run]:
+        """Return an arm's runs by seed."""
+        return {
+            seed: self._runs[task, arm, seed]
+            for seed in self.seeds(task)
+            if (task, arm, seed) in self._runs
+        }
+
+    def mean(self, task: str, arm: str, measure: str) -> Estimate:
+        """Estimate a measure."""
+        value = MEASURES[measure]
+        return estimate(value(run) for run in self.runs(task, arm).values())
+
+    def difference(self, task: str, pairs: Pairs, measure: str) -> Estimate:
+        """Estimate the mean difference of pairs of arms that share their seed.
+
+        The seeds are the independent draws: each contributes the mean over all pairs, and
+        only those count that every arm was run with.
+        """
+        value = MEASURES[measure]
+        runs = [(self.runs(task, one), self.runs(task, other)) for one, other in pairs]
+        return estimate(
+            fmean(value(one[seed]) - value(other[seed]) for one, other in runs)
+            for seed in self.seeds(task)
+            if all(seed in one and seed in other for one, other in runs)
+        )
+
+    def settings(self, task: str) -> dict[str, Any]:
+        """Return a task's settings."""
+        return next(one for one in self.found["tasks"] if one["name"] == task)
+
+    def curve(self, task: str, arm: str, name: str) -> Curves:
+        """Return a curve of all seeds: (seeds, windows)."""
+        return np.array([run[name] for run in self.runs(task, arm).values()])  # type: ignore[literal-required]

@@ -1,0 +1,78 @@
+"""Finished runs, kept in a file as they come, so that an interruption loses none.
+
+The first line holds the settings, every other one a run, all as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from masksolve.errors import InvalidInput
+
+from .records import Run
+from .sizes import Size
+
+__all__ = ["Kept"]
+
+
+@dataclass
+class Kept:
+    """The runs that are finished.
+
+    Attributes
+    ----------
+    path : Path
+    runs : list of Run
+    """
+
+    path: Path
+    runs: list[Run]
+
+    @classmethod
+    def open(cls, path: Path, size: Size) -> Kept:
+        """Read what is there, or begin.
+
+        Raises
+        ------
+        InvalidInput
+            If the file's runs had other settings, or it holds something else.
+        """
+        head = json.dumps(_settings(size))
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(head + "\n", encoding="utf-8")
+            return cls(path, [])
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # the last line may have been cut off
+        first, *lines = whole.splitlines() or [""]
+        if first != head:
+            raise InvalidInput(
+                f"{path} holds runs of other settings than those of size {size.name!r}: "
+                "expected a file of the same; remove it, or name another --out"
+            )
+        try:
+            runs: list[Run] = [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise InvalidInput(
+                f"{path} is damaged: expected JSON on every line ({error})"
+            ) from error
+        if whole != text:
+            path.write_text(whole, encoding="utf-8")
+        return cls(path, runs)
+
+    def add(self, run: Run) -> None:
+        """Keep a run."""
+        self.runs.append(run)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(run) + "\n")
+
+
+def _settings(size: Size) -> dict[str, Any]:
+    """Return what runs must have in common; more seeds may be asked for later."""
+    tasks = [task.to_dict() for task in size.tasks]
+    for task in tasks:
+        del task["seeds"]
+    return {"size": size.name, "tasks": tasks}

@@ -1,0 +1,123 @@
+"""The experiment's tables: every arm, and every question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rich.box import MARKDOWN
+from rich.table import Table as RichTable
+
+from .arms import DENSE
+from .findings import Estimate, Reader
+from .questions import QUESTIONS, Question, written
+from .reading import HEADLINES
+
+__all__ = ["Table", "every_arm", "everything", "headlines", "question"]
+
+
+@dataclass
+class Table:
+    """A title, a head, rows of text; the first columns are words."""
+
+    title: str
+    head: tuple[str, ...]
+    words: int = 1
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """Write it for a page."""
+        rule = ["---"] * self.words + ["---:"] * (len(self.head) - self.words)
+        lines = (self.head, rule, *self.rows)
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+    def rich(self) -> RichTable:
+        """Lay it out for a terminal."""
+        table = RichTable(box=MARKDOWN)
+        for k, column in enumerate(self.head):
+            side: Literal["left", "right"] = "left" if k < self.words else "right"
+            table.add_column(column, justify=side, no_wrap=True)
+        for row in self.rows:
+            table.add_row(*(cell.replace("**", "") for cell in row))
+        return table
+
+
+def everything(reader: Reader) -> Iterator[Table]:
+    """Lay everything out."""
+    yield headlines(reader)
+    for task in reader.tasks:
+        yield every_arm(reader, task)
+    for one in QUESTIONS.values():
+        table = question(reader, one)
+        if table.rows:
+            yield table
+
+
+def headlines(reader: Reader) -> Table:
+    """Lay out the comparisons that tell most; those beyond their interval are bold."""
+    table = Table("In short", ("", "", *reader.tasks), words=2)
+    for one in HEADLINES.values():
+        cells = []
+        for task in reader.tasks:
+            loss, accuracy = (
+                reader.difference(task, one.pairs, what) for what in ("loss", "accuracy")
+            )
+            cells.append(f"{_bold(loss, 1, 3)} ({accuracy.write(100, sign=True)})")
+        if any(cell != "- (-)" for cell in cells):
+            table.rows.append((one.heading, one.words, *cells))
+    return table
+
+
+def every_arm(reader: Reader, task: str) -> Table:
+    """Lay out all arms of a task."""
+    head = ("pattern", "method", "estimator", "every", "loss", "less dense's", "accuracy, %",
+            "less dense's", "kept, %", "density, %", "flips, %", "moved, %")  # fmt: skip
+    table = Table(f"{task}: every arm", head, words=4)
+    for arm in reader.arms:
+        measured = {name: reader.mean(task, arm, name) for name in
+                    ("loss", "accuracy", "kept", "density", "flips", "moved")}  # fmt: skip
+        pair = [(arm, DENSE.label)]
+        loss, accuracy = (reader.difference(task, pair, m) for m in ("loss", "accuracy"))
+        dense = arm == DENSE.label
+        table.rows.append((
+            *_words(arm),
+            measured["loss"].write(places=3),
+            "" if dense else loss.write(places=3, sign=True),
+            measured["accuracy"].write(100),
+            "" if dense else accuracy.write(100, sign=True),
+            *(f"{100 * measured[name].mean:.{places}f}" for name, places in
+              (("kept", 1), ("density", 1), ("flips", 2), ("moved", 1))),
+        ))  # fmt: skip
+    return table
+
+
+def _words(label: str) -> tuple[str, ...]:
+    """Spread a label over four columns: what is unusual goes with the last but one."""
+    usual, _, unusual = label.partition(" (")
+    words = [written(word) for word in usual.split()]
+    words += [""] * (4 - len(words))
+    if unusual:
+        place = 2 if unusual.startswith("decay") else 0
+        words[place] += f" ({unusual}"
+    return tuple(words)
+
+
+def question(reader: Reader, asked: Question) -> Table:
+    """Lay out a question; differences beyond their interval are bold."""
+    head = tuple(f"{task}, {what}" for task in reader.tasks for what in ("loss", "accuracy"))
+    table = Table(asked.title, (*asked.head, *head), words=len(asked.head))
+    for row in asked.rows:
+        cells = []
+        for task in reader.tasks:
+            loss = reader.difference(task, row.pairs, "loss")
+            accuracy = reader.difference(task, row.pairs, "accuracy")
+            cells += [_bold(loss, 1, 3), _bold(accuracy, 100, 2)]
+        if any(cell != "-" for cell in cells):
+            table.rows.append((*row.words, *cells))
+    return table
+
+
+def _bold(value: Estimate, scale: float, places: int) -> str:
+    text = value.write(scale, places, sign=True)
+    return f"**{text}**" if value.sure else text

@@ -1,0 +1,16 @@
+"""What needs a package that is not installed is left out of the tests."""
+
+from importlib.util import find_spec
+
+NEEDED = {
+    "masksolve/torch": ["torch"],
+    "masksolve/torch/trainers/huggingface.py": ["transformers"],
+    "masksolve/torch/trainers/lightning.py": ["lightning", "pytorch_lightning"],
+    "docs/adaprune.md": ["torch"],
+    "docs/dst.md": ["torch"],
+    "docs/filters.md": ["torch"],
+    "docs/training.md": ["torch"],
+}
+collect_ignore = [
+    path for path, packages in NEEDED.items() if not any(map(find_spec, packages))
+]

@@ -1,0 +1,572 @@
+import json
+import re
+from dataclasses import replace
+from math import isnan
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import masksolve as ms
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from masksolve.bench.sparse_training import __main__ as command  # noqa: E402
+from masksolve.bench.sparse_training import cost  # noqa: E402
+from masksolve.bench.sparse_training import experiment as experiments  # noqa: E402
+from masksolve.bench.sparse_training import run as runs  # noqa: E402
+from masksolve.bench.sparse_training import sizes as all_sizes  # noqa: E402
+from masksolve.bench.sparse_training.arms import (  # noqa: E402
+    ARMS,
+    DENSE,
+    GRID,
+    PATTERNS,
+    PLAIN,
+    Arm,
+)
+from masksolve.bench.sparse_training.data import Characters, Digits  # noqa: E402
+from masksolve.bench.sparse_training.findings import Reader, estimate  # noqa: E402
+from masksolve.bench.sparse_training.kept import Kept  # noqa: E402
+from masksolve.bench.sparse_training.models import in_body  # noqa: E402
+from masksolve.bench.sparse_training.page import text, write_page  # noqa: E402
+from masksolve.bench.sparse_training.questions import QUESTIONS  # noqa: E402
+from masksolve.bench.sparse_training.reading import in_short, tally, verdict  # noqa: E402
+from masksolve.bench.sparse_training.records import WINDOW, load, save  # noqa: E402
+from masksolve.bench.sparse_training.run import train  # noqa: E402
+from masksolve.bench.sparse_training.sizes import SIZES, Size  # noqa: E402
+from masksolve.bench.sparse_training.tables import every_arm, headlines, question  # noqa: E402
+from masksolve.bench.sparse_training.tasks import TASKS  # noqa: E402
+from masksolve.torch import History, LayerRecord, Record  # noqa: E402
+
+MLP = replace(TASKS[0], seeds=2, steps=2 * WINDOW, check=WINDOW)
+TINY = Size("tiny", (MLP,), (DENSE, Arm("4:8"), Arm("4:8", every=WINDOW)))
+ODD, EVEN = "4:8 exact ste 1", "4:8 greedy ste 1"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Keep to one core: two would mostly wait for each other, and for other tests."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run_of(task, arm, seed, loss, accuracy=0.5):
+    """Make up a run that ends at a loss."""
+    return {
+        "task": task,
+        "arm": arm,
+        "seed": seed,
+        "loss": [2 * loss, loss],
+        "accuracy": [accuracy / 2, accuracy],
+        "flips": [] if arm == "dense" else [0.02, 0.01],
+        "moved": [] if arm == "dense" else [0.2, 0.1],
+        "kept": [] if arm == "dense" else [0.7, 0.75],
+        "density": 1.0 if arm == "dense" else 0.5,
+        "seconds": 36.0,
+    }
+
+
+def findings(losses, tasks=("mlp", "cnn", "transformer")):
+    """Make up findings from losses by arm, a list of seeds each."""
+    seeds = max(len(values) for values in losses.values())
+    settings = {task.name: {**task.to_dict(), "seeds": seeds} for task in TASKS}
+    return {
+        "machine": {"cpu": "a *CPU*", "python_version": "3.11.0"},
+        "versions": {"torch": "2.0"},
+        "size": "full",
+        "tasks": [settings[task] for task in tasks],
+        "runs": [
+            run_of(task, arm, seed, loss)
+            for task in tasks
+            for arm, values in losses.items()
+            for seed, loss in enumerate(values)
+            if loss is not None
+        ],
+    }
+
+
+def everywhere(loss, **other):
+    """Give every arm the same losses, but for those with a rule of their own."""
+    rng = np.random.default_rng(0)
+    return {
+        arm.label: [loss + 1e-3 * rng.standard_normal() + other.get(arm.method, 0)
+                    for _ in range(5)]
+        for arm in ARMS
+    }  # fmt: skip
+
+
+# Statistics.
+
+
+def test_an_estimate_is_worked_out_by_hand():
+    found = estimate([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert found.mean == 3
+    assert found.half == pytest.approx(2.7764 * 2.5**0.5 / 5**0.5, rel=1e-4)  # t of 4 at 97.5 %
+    assert found.sure
+    assert found.write(100, 1, sign=True) == "+300.0 ± 196.3"
+    assert estimate([1.0, 3.0]).half == pytest.approx(12.7062 * 1)
+    assert not estimate([1.0, 3.0]).sure
+
+
+def test_one_seed_has_no_interval_and_none_no_mean():
+    one, none = estimate([2.0]), estimate([])
+    assert (one.mean, isnan(one.half), one.sure, one.write()) == (2, True, False, "2.00")
+    assert (isnan(none.mean), none.sure, none.write()) == (True, False, "-")
+
+
+def test_differences_are_paired_by_seed():
+    reader = Reader(findings({ODD: [1.0, 2.0, 4.0], EVEN: [0.5, 1.0, 2.5]}))
+    found = reader.difference("mlp", [(ODD, EVEN)], "loss")
+    assert found.mean == pytest.approx(1.0)
+    assert found.half == pytest.approx(4.3027 * 0.5 / 3**0.5, rel=1e-4)  # of 0.5, 1, 1.5
+    assert reader.mean("mlp", ODD, "loss").mean == pytest.approx(7 / 3)
+
+
+def test_pairs_are_averaged_within_a_seed_and_seeds_that_lack_an_arm_left_out():
+    losses = {"a": [1.0, 2.0, None], "b": [0.0, 0.0, 0.0], "c": [3.0, 2.0, 9.0]}
+    reader = Reader(findings(losses))
+    found = reader.difference("cnn", [("a", "b"), ("c", "b")], "loss")
+    assert (found.mean, found.half, found.seeds) == (2.0, 0.0, 2)
+    assert reader.difference("cnn", [("a", "nothing")], "loss").seeds == 0
+
+
+# Arms, data, networks.
+
+
+def test_the_grid_has_all_arms_once():
+    assert len(GRID) == 41
+    assert len({arm.label for arm in ARMS}) == len(ARMS)
+    assert {arm.pattern for arm in GRID} == {None, PLAIN, *PATTERNS}
+    assert Arm("4:8", decay=2e-2).label == "4:8 exact ste 1 (decay 0.02)"
+    assert Arm(None, rate=0.5).label == "dense (rate x 0.5)"
+
+
+def test_every_question_is_about_arms_that_are_run():
+    labels = {arm.label for arm in ARMS}
+    asked = [row.pairs for one in QUESTIONS.values() for row in one.rows]
+    assert {label for pairs in asked for pair in pairs for label in pair} <= labels
+    assert all(one != other for pairs in asked for one, other in pairs)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_every_body_fits_every_pattern(task):
+    network = task.make_network(0)
+    body = [m.weight for name, m in network.named_modules() if in_body(name, m)]
+    assert body
+    assert all(side % 16 == 0 for weight in body for side in weight.shape[:2])
+    masked, all_ = sum(w.numel() for w in body), sum(p.numel() for p in network.parameters())
+    assert masked > all_ / 2
+    assert task.check % WINDOW == task.steps % task.check == 0
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_seed_settles_weights_and_batches(task):
+    def drawn(seed):
+        data = task.make_data(seed)
+        data.next()
+        torch.rand(1)  # nobody else's random numbers matter
+        return [*task.make_network(seed).parameters(), *data.next(), *data.held_out()[0]]
+
+    one, again, other = drawn(0), drawn(0), drawn(1)
+    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
+    assert not torch.equal(one[0], other[0])
+    assert not torch.equal(one[-4], other[-4])
+
+
+def test_digits_move_by_up_to_a_pixel_and_none_is_held_out():
+    data = Digits(3, learned=8, batch=512)
+    images, classes = data.next()
+    assert images.shape == (512, 1, 8, 8)
+    known = torch.nn.functional.pad(data._images, (1, 1, 1, 1))
+    moved = torch.stack(
+        [known[:, :, j : j + 8, k : k + 8] for j in range(3) for k in range(3)], dim=1
+    )
+    same = (images[:, None, None] == moved[None]).flatten(3).all(dim=3)
+    assert same.any(dim=2).any(dim=1).all()
+    assert same.any(dim=0).all()  # every digit, everywhere
+    assert len(classes) == 512
+    ((held, _),) = data.held_out()
+    assert len(held) == 1797 - 8
+    assert not (held[:, None] == data._images[None]).flatten(2).all(dim=2).any()
+
+
+def test_text_is_followed_by_its_next_character():
+    data = Characters(0, length=16, batch=4, held=8)
+    inputs, targets = data.next()
+    assert inputs.shape == targets.shape == (4, 16)
+    assert torch.equal(inputs[:, 1:], targets[:, :-1])
+    batches = data.held_out()
+    assert [len(x) for x, _ in batches] == [4, 4]
+    assert inputs.max() < 96
+
+
+# A run.
+
+
+def test_masks_are_of_the_pattern_and_curves_have_a_value_a_look():
+    found = train(MLP, Arm("4:8"), 0)
+    assert {len(found[key]) for key in ("loss", "accuracy", "flips", "moved", "kept")} == {2}
+    assert found["density"] == 0.5
+    assert 0.5 < found["kept"][-1] < 1
+    assert 0 < found["flips"][-1] < found["moved"][-1] < 1
+    assert found["loss"][-1] < np.log(10)
+
+
+def test_the_convolutions_masks_hold_along_both_directions():
+    cnn = replace(TASKS[1], steps=WINDOW, check=WINDOW)
+    network = cnn.make_network(0)
+    handle = runs._sparsified(network, Arm("8:16"))
+    for mask in handle.masks.values():
+        ms.check_mask(mask.numpy(), "8:16", axes=(0, 1))
+
+
+def test_an_arm_without_its_masks_is_the_dense_one(monkeypatch):
+    dense = train(MLP, DENSE, 1)
+    monkeypatch.setattr(runs, "_sparsified", lambda network, arm: None)
+    same = train(MLP, Arm("2:4"), 1)
+    assert same["loss"] == dense["loss"]
+    assert same["accuracy"] == dense["accuracy"]
+
+
+def test_seldom_renewals_flip_what_they_move():
+    found = train(MLP, Arm("4:8", every=WINDOW), 0)
+    assert found["flips"] == found["moved"]
+
+
+def test_looks_tell_of_the_masks_between_them():
+    history = History()
+    for step, flipped in enumerate([[], [0], [1], [0, 1], [2, 3]]):
+        layer = LayerRecord(10, len(flipped), 5.0 + step, 10.0, None, 0.0)
+        step *= WINDOW // 2
+        history.add(Record(step, {"w": layer}), {"w": np.array(flipped, dtype=np.uint32)})
+    log = runs._Log(SimpleNamespace(history=history))
+    log.masks(0, WINDOW)
+    log.masks(WINDOW, 2 * WINDOW)
+    log.masks(0, 2 * WINDOW)
+    assert log.flips == pytest.approx([0.1, 0.2, 0.15])
+    assert log.moved == pytest.approx([0.2, 0.4, 0.4])
+    assert log.kept == pytest.approx([0.7, 0.9, 0.9])
+
+
+def test_what_fails_says_which_run_it_was(monkeypatch):
+    def fail(*job):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(experiments, "train", fail)
+    with pytest.raises(RuntimeError) as caught:
+        experiments._work((MLP, Arm("4:8"), 3))
+    assert caught.value.__notes__ == ["in the run mlp / 4:8 exact ste 1 / 3"]
+
+
+# The whole.
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Run a tiny experiment by the command; returns what was trained."""
+    trained = []
+
+    def spy(task, arm, seed):
+        trained.append((arm.label, seed))
+        return run_of(task.name, arm.label, seed, 1.0)
+
+    def main(*arguments):
+        trained.clear()
+        out = str(tmp_path / "t.json")
+        command.main(["--size", "smoke", "--processes", "1", "--out", out, *arguments])
+        return trained
+
+    monkeypatch.setattr(experiments, "train", spy)
+    monkeypatch.setitem(all_sizes.SIZES, "smoke", replace(TINY, name="smoke"))
+    monkeypatch.setattr(command, "write_page", lambda *arguments: [])
+    main.spy = spy
+    main.kept = tmp_path / "t.jsonl"
+    main.out = tmp_path / "t.json"
+    return main
+
+
+def test_finished_runs_are_not_run_again(tiny):
+    labels = [arm.label for arm in TINY.arms]
+    assert tiny("--seeds", "1") == [(label, 0) for label in labels]
+    assert tiny("--seeds", "1") == []
+    assert tiny() == [(label, 1) for label in labels]
+    found = load(tiny.out)
+    assert [(run["arm"], run["seed"]) for run in found["runs"]] == [
+        (label, seed) for seed in range(2) for label in labels
+    ]
+
+
+def test_an_interruption_loses_nothing(tiny, monkeypatch):
+    left = 2
+
+    def interrupted(task, arm, seed):
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+        return tiny.spy(task, arm, seed)
+
+    monkeypatch.setattr(experiments, "train", interrupted)
+    with pytest.raises(SystemExit, match="the same command goes on"):
+        tiny()
+    assert not tiny.out.exists()
+    monkeypatch.setattr(experiments, "train", tiny.spy)
+    assert len(tiny()) == 4
+    assert len(load(tiny.out)["runs"]) == 6
+
+
+def test_a_line_that_was_cut_off_is_run_again(tiny):
+    tiny()
+    text = tiny.kept.read_text()
+    tiny.kept.write_text(text[:-20])
+    assert tiny() == [(TINY.arms[-1].label, 1)]
+    assert tiny.kept.read_text() == text
+
+
+def test_runs_of_other_settings_are_refused(tiny, tmp_path):
+    tiny()
+    other = Size("smoke", (replace(MLP, width=16),), TINY.arms)
+    with pytest.raises(ms.InvalidInput, match=r"holds runs of other settings.*'smoke'"):
+        Kept.open(tiny.kept, other)
+    with pytest.raises(SystemExit, match=r"error: .*holds runs of other settings"):
+        command.main(["--size", "full", "--out", str(tiny.out)])
+
+
+def test_a_damaged_file_is_refused(tiny):
+    tiny()
+    lines = tiny.kept.read_text().splitlines()
+    lines[2] = lines[2][:30]
+    tiny.kept.write_text("\n".join(lines) + "\n")
+    with pytest.raises(SystemExit, match="damaged: expected JSON on every line"):
+        tiny()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "cannot read"), ("{", "cannot read"), ("[1]", "lacks machine"), ("{}", "lacks")],
+)
+def test_what_is_no_result_is_refused(tmp_path, content, says):
+    path = tmp_path / "file.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit, match=f"error: .*{says}"):
+        command.main(["--read", str(path)])
+
+
+@pytest.mark.parametrize("what", ["--seeds", "--processes"])
+def test_none_at_all_is_refused(what, capsys):
+    with pytest.raises(SystemExit):
+        command.main([what, "0"])
+    assert "expected a number from 1 up, got 0" in capsys.readouterr().err
+
+
+def test_sizes_are_those_that_the_command_names():
+    assert tuple(SIZES) == command.SIZES
+    for size in SIZES.values():
+        assert all(task.steps % task.check == 0 for task in size.tasks)
+        assert DENSE in size.arms
+
+
+def test_processes_of_their_own_give_the_same(tmp_path):
+    from rich.console import Console
+
+    size = replace(TINY, arms=TINY.arms[:2]).of_seeds(1)
+    quiet = Console(quiet=True)
+    found = [
+        experiments.experiment(size, processes, tmp_path / f"{processes}.jsonl", quiet)
+        for processes in (1, 2)
+    ]
+    for runs_ in zip(*(one["runs"] for one in found), strict=True):
+        here, there = ({**run, "seconds": 0} for run in runs_)
+        assert here == there
+
+
+def test_the_whole_experiment_in_small(tmp_path, capsys):
+    path = tmp_path / "training.json"
+    arguments = ["--size", "smoke", "--seeds", "2", "--processes", "1", "--out", str(path)]
+    command.main(arguments)
+    printed = capsys.readouterr().out
+    assert "| 4:8     | greedy | ste       | 1     |" in printed
+    page = path.with_suffix(".md").read_text()
+    for picture in ("curves", "flips", "differences"):
+        assert f"(./training-{picture}.png)" in page
+        assert (tmp_path / f"training-{picture}.png").stat().st_size > 10_000
+    found = load(path)
+    assert len(found["runs"]) == 3 * 4 * 2
+    assert all(np.isfinite(run["loss"]).all() for run in found["runs"])
+    again = tmp_path / "elsewhere" / "page.md"
+    command.main(["--read", str(path), "--page", str(again), "--pictures", str(tmp_path)])
+    assert again.read_text() == page.replace("(./", "(../")
+
+
+# Words.
+
+
+def said(reader, start):
+    """Return the one sentence of those in short that starts so."""
+    (found,) = (sentence for sentence in in_short(reader) if sentence.startswith(start))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("greedy", "says"),
+    [(0.1, "better in every"), (-0.1, "worse in every"), (0.0, "not to be told apart in any")],
+)
+def test_verdicts_follow_from_the_figures(greedy, says):
+    reader = Reader(findings(everywhere(1.0, greedy=greedy)))
+    (row,) = (row for row in headlines(reader).rows if row[1].startswith("exact masks rather "
+              "than greedy, renewed at every step"))  # fmt: skip
+    pairs = [
+        (f"{p} exact {e} 1", f"{p} greedy {e} 1") for p in PATTERNS for e in ("ste", "sr_ste")
+    ]
+    figure = reader.difference("cnn", pairs, "loss").write(places=3, sign=True)
+    assert row[3].replace("**", "") == f"{figure} (+0.00 ± 0.00)"
+    assert row[3].startswith("**") == (not says.startswith("not"))
+    assert verdict(reader, pairs) == f"{says} task"
+
+
+def test_exactness_is_praised_only_if_it_helps():
+    better = said(Reader(findings(everywhere(1.0, greedy=0.1))), "**Exactness")
+    assert better.startswith(
+        "**Exactness.** Exact masks rather than greedy, renewed at every step: better in every "
+        "task; exact masks rather than greedy, renewed every 40 steps: better in every task. "
+        "Exact masks rather than 2-approximate, renewed at every step: not to be told apart"
+    )
+    same = said(Reader(findings(everywhere(1.0))), "**Exactness")
+    assert same.startswith(
+        "**Exactness buys no accuracy over greedy masks.** Exact masks do better than greedy "
+        "ones, renewed as often, in no task. Exact masks rather than 2-approximate, renewed"
+    )
+    worse = said(Reader(findings(everywhere(1.0, greedy=-0.1))), "**Exactness")
+    assert (
+        "in no task; renewed at every step they do worse in every task and renewed every 40 "
+        "steps they do worse in every task. Exact"
+    ) in worse
+
+
+def test_frequency_is_praised_only_if_it_helps():
+    losses = everywhere(1.0)
+    assert said(Reader(findings(losses)), "**Frequency").startswith(
+        "**Frequency.** Exact masks at every step rather than every 40 steps: not to be told"
+    )
+    often = {a: [v - 0.1 * (" 1" in a) for v in values] for a, values in losses.items()}
+    reader = Reader(findings(often))
+    assert said(reader, "**Frequency").endswith(
+        "do better in every task, exact, greedy and 2-approximate ones alike. Exact 4:8 by "
+        "STE: better in every task at half the rate of learning; better in every task at twice "
+        "the rate of learning."
+    )
+    assert said(reader, "**If only one").startswith("**If only one can be had, take frequency.")
+    assert said(Reader(findings(losses)), "**If only one").startswith(
+        "**If only one can be had.** Greedy masks at every step rather than exact ones every "
+        "40 steps: not to be told apart in any task; 2-approximate masks"
+    )
+    assert said(reader, "**SR-STE.**").endswith(
+        "By decay, exact 4:8 at every step: 0.0002 not to be told apart in any task; 0.002 not "
+        "to be told apart in any task; 0.02 not to be told apart in any task."
+    )
+
+
+def test_a_verdict_that_differs_from_task_to_task_names_them():
+    found = findings({ODD: [1.0, 1.1, 1.2], EVEN: [1.5, 1.6, 1.7]})
+    for run in found["runs"]:
+        if run["task"] == "cnn" and run["arm"] == ODD:
+            run["loss"][-1] += 1
+        if run["task"] == "mlp" and run["arm"] == ODD:
+            run["loss"][-1] += run["seed"]
+    assert verdict(Reader(found), [(ODD, EVEN)]) == (
+        "better with the transformer, worse with the cnn and not to be told apart with the mlp"
+    )
+    assert verdict(Reader(found), [(ODD, "nothing")]) == ""
+
+
+def test_what_was_not_run_is_not_spoken_of():
+    assert list(in_short(Reader(findings({"dense": [1.0, 2.0]})))) == []
+
+
+def test_flips_are_set_against_where_they_lead():
+    losses = {ODD: [1.0, 2.0], "4:8 exact ste 40": [1.0, 2.0]}
+    *_, kept, flips = in_short(Reader(findings(losses, tasks=("mlp",))))
+    assert kept.endswith("arms: exact 50.0 % with 75.0 % of the sum of |w|.")
+    assert "mlp 60 flips per 100 entries lead to masks that differ in 15.0 (renewed" in flips
+    assert flips.endswith("once instead: 15.0). Most flips are taken back.")
+    found = findings(losses, tasks=("mlp",))
+    for run in found["runs"]:
+        run["flips"] = [0.005, 0.005]
+    *_, flips = in_short(Reader(found))
+    assert flips.endswith("once instead: 15.0).")
+
+
+def test_a_tally_counts_both_sides():
+    better = Reader(findings(everywhere(1.0, greedy=0.1, two_approx=-0.1)))
+    assert tally(better, "exactness").startswith(
+        "Of 36 differences in loss, single patterns only, 18 are below 0 beyond their interval "
+        "and 18 above; were there none at all, about 2 "
+    )
+    assert tally(Reader(findings({"dense": [1.0, 2.0]})), "exactness") == ""
+
+
+def test_tables_hold_the_figures():
+    reader = Reader(findings({"dense": [1.0, 2.0], ODD: [1.5, 2.5], EVEN: [1.25, 2.5]}))
+    rows = {row[:4]: row[4:] for row in every_arm(reader, "mlp").rows}
+    assert rows["dense", "", "", ""][:2] == ("1.500 ± 6.353", "")
+    assert rows["4:8", "exact", "ste", "1"] == (
+        "2.000 ± 6.353", "+0.500 ± 0.000", "50.00 ± 0.00", "+0.00 ± 0.00", "75.0", "50.0",
+        "1.50", "15.0",
+    )  # fmt: skip
+    table = question(reader, QUESTIONS["masks"])
+    assert table.rows == [("4:8", "ste", "1", *3 * ("**+0.500 ± 0.000**", "+0.00 ± 0.00"))]
+    assert table.markdown().splitlines()[:2] == [
+        "| pattern | estimator | every | mlp, loss | mlp, accuracy | cnn, loss | cnn, accuracy "
+        "| transformer, loss | transformer, accuracy |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+
+
+def test_the_page_says_where_it_ran_and_holds_every_table(tmp_path):
+    found = findings(everywhere(1.0))
+    page = text(Reader(found), ".")
+    assert r"On a \*CPU\*, Python 3.11.0, torch 2.0." in page
+    assert f"{len(found['runs'])} runs of {len(ARMS)} arms." in page
+    assert page.count("; 5 seeds.") == 3
+    for one in QUESTIONS.values():
+        assert f"### {one.title}" in page
+    assert len(re.findall(r"^\| 8:16 \|", page, flags=re.MULTILINE)) > 3 * 12
+    assert "## What renewing costs" not in page
+    paths = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
+    assert all(path.stat().st_size > 10_000 for path in paths)
+
+
+def test_findings_come_back_as_they_were_saved(tmp_path):
+    found = findings({"dense": [1.0, 2.0], ODD: [1.5, 2.5]})
+    path = tmp_path / "new" / "f.json"
+    save(found, path)
+    assert load(path) == found == json.loads(path.read_text())
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_in_the_docs_says_what_its_figures_say():
+    reader = Reader(load(DOCS / "benchmarks" / "training.json"))
+    step = DOCS / "benchmarks" / "step.json"
+    page = (DOCS / "training-results.md").read_text(encoding="utf-8")
+    assert page == text(reader, "benchmarks", cost.read(step) if step.exists() else None)
+
+
+def test_the_figures_in_the_docs_are_whole():
+    found = load(DOCS / "benchmarks" / "training.json")
+    assert [task["name"] for task in found["tasks"]] == [task.name for task in TASKS]
+    for task in found["tasks"]:
+        assert task == next(one for one in TASKS if one.name == task["name"]).to_dict()
+        assert task["seeds"] >= 5
+    assert {(run["task"], run["arm"], run["seed"]) for run in found["runs"]} == {
+        (task.name, arm.label, seed)
+        for task in TASKS
+        for arm in ARMS
+        for seed in range(task.seeds)
+    }

@@ -1,0 +1,373 @@
+"""Which modules get masks, and what is said of those that do not."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations, prune
+
+import masksolve.torch as mst
+from masksolve import Pattern
+from masksolve.errors import InvalidInput, InvalidPattern
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(16)
+        self.attention = nn.MultiheadAttention(16, 2)
+        self.up, self.down = nn.Linear(16, 32), nn.Linear(32, 16)
+
+
+class Model(nn.Module):
+    """A bit of everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(24, 16)
+        self.conv = nn.Conv1d(16, 16, 3)
+        self.depthwise = nn.Conv1d(16, 16, 3, groups=16)
+        self.blocks = nn.ModuleList([Block(), Block()])
+        self.head = nn.Linear(16, 24)
+        self.small = nn.Linear(16, 10)
+        self.dropout = nn.Dropout()
+
+
+BLOCK = [
+    "attention.in_proj_weight",
+    "attention.out_proj.weight",
+    "up.weight",
+    "down.weight",
+]
+
+
+def in_blocks(*names):
+    return {f"blocks.{k}.{name}" for k in range(2) for name in names}
+
+
+def test_default():
+    handle = mst.sparsify(Model(), "4:8")
+    assert set(handle.masks) == {"conv.weight", "head.weight"} | in_blocks(*BLOCK)
+    assert handle.skipped == [
+        ("embed.weight", "an embedding is a lookup, not a product"),
+        ("depthwise.weight", "its matrix is 1 x 1, narrower than 8"),
+        ("small.weight", "its matrix is 10 x 16, no multiple of 8"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        (nn.Conv1d, {"conv.weight"}),
+        (nn.Embedding, {"embed.weight"}),
+        ((nn.Embedding, nn.MultiheadAttention), {"embed.weight"} | in_blocks(BLOCK[0])),
+        ([nn.MultiheadAttention], in_blocks(BLOCK[0])),
+        ("head", {"head.weight"}),
+        ("small", {"small.weight"}),
+        ("blocks.0.*", {f"blocks.0.{name}" for name in BLOCK}),
+        ("blocks.?.up", in_blocks("up.weight")),
+        (["head", "*.down"], {"head.weight"} | in_blocks("down.weight")),
+        (lambda name, module: name.endswith("up"), in_blocks("up.weight")),
+        (lambda name, module: getattr(module, "out_features", 0) > 24, in_blocks("up.weight")),
+    ],
+)
+def test_select(select, expected):
+    handle = mst.sparsify(Model(), "4:8", select=select)
+    assert set(handle.masks) == expected
+    narrow = [("depthwise.weight", "its matrix is 1 x 1, narrower than 8")]
+    assert handle.skipped == (narrow if select is nn.Conv1d else [])
+
+
+@pytest.mark.parametrize(
+    "select", ["d*", ["conv", "depthwise"], lambda name, module: name == "depthwise"]
+)
+def test_what_is_asked_for_by_name_must_fit(select):
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(Model(), "4:8", select=select)
+    assert str(error.value) == (
+        "depthwise.weight cannot have 4:8 masks: its matrix is 1 x 1, narrower than 8"
+    )
+
+
+def test_a_ragged_layer_that_is_named():
+    handle = mst.sparsify(Model(), "4:8", select="small")
+    mask = handle.masks["small.weight"]
+    assert (mask[:8].unflatten(1, (2, 8)).sum(2) == 4).all()
+    assert (mask[8:].unflatten(1, (2, 8)).sum(2) <= 4).all()
+
+
+def test_patterns_by_name():
+    """The first name pattern that fits counts; None, and no fit, leave a layer dense."""
+    patterns = {
+        "*.up": None,
+        "blocks.0.*": "2:4",
+        "blocks.*": Pattern(6, 8),
+        "conv": "1:4,plain",
+    }
+    handle = mst.sparsify(Model(), patterns)
+    found = {layer.name: str(layer.masked.pattern) for layer in handle.layers}
+    assert found == {
+        "conv.weight": "1:4,plain",
+        **{f"blocks.0.{name}": "2:4" for name in BLOCK if "up" not in name},
+        **{f"blocks.1.{name}": "6:8" for name in BLOCK if "up" not in name},
+    }
+    assert handle.skipped == []
+    for layer in handle.layers:
+        share = layer.masked.pattern.density
+        assert layer.mask.double().mean() == pytest.approx(share)
+
+
+def test_patterns_by_function():
+    def pattern(name, module):
+        return {nn.Linear: "2:4", nn.Conv1d: Pattern(4, 8)}.get(type(module))
+
+    handle = mst.sparsify(Model(), pattern)
+    found = {layer.name: str(layer.masked.pattern) for layer in handle.layers}
+    assert found == {
+        "conv.weight": "4:8",
+        "head.weight": "2:4",
+        **dict.fromkeys(in_blocks("up.weight", "down.weight"), "2:4"),
+    }
+
+
+def test_a_module_under_two_names_is_one():
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+    model.append(model[0])
+    handle = mst.sparsify(model, "4:8")
+    assert list(handle.masks) == ["0.weight"]
+    x = torch.randn(3, 8)
+    weight = handle.layers[0].used()
+    hidden = nn.functional.linear(x, weight, model[0].bias).relu()
+    expected = nn.functional.linear(hidden, weight, model[0].bias)
+    torch.testing.assert_close(model(x), expected)
+
+
+def test_the_model_itself_may_be_a_layer():
+    handle = mst.sparsify(nn.Linear(8, 8), "4:8", select="*")
+    assert list(handle.masks) == ["weight"]
+
+
+def test_frozen_layers_get_masks_too():
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8)).requires_grad_(False)
+    handle = mst.sparsify(model, "4:8")
+    assert len(handle.masks) == 2
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.hidden, self.head = (
+            nn.Embedding(16, 8),
+            nn.Linear(8, 8),
+            nn.Linear(8, 16),
+        )
+        self.head.weight = self.embed.weight
+
+
+def test_tied_weights_are_passed_over():
+    handle = mst.sparsify(Tied(), "4:8")
+    assert list(handle.masks) == ["hidden.weight"]
+    why = "it is one parameter under several names: embed.weight, head.weight"
+    assert handle.skipped == [("embed.weight", why), ("head.weight", why)]
+
+
+def with_(change, kind=nn.Linear, *sizes):
+    layer = kind(*(sizes or (8, 8)))
+    return nn.Sequential(change(layer) or layer)
+
+
+def int8(layer):
+    values = torch.zeros(8, 8, dtype=torch.int8)
+    layer.weight = nn.Parameter(values, requires_grad=False)
+
+
+def in_dtype(dtype):
+    def change(layer):
+        layer.weight = nn.Parameter(torch.zeros(8, 8).to(dtype))
+
+    return change
+
+
+def meta(layer):
+    layer.to("meta")
+
+
+def pruned(layer):
+    prune.l1_unstructured(layer, "weight", 0.5)
+
+
+def normed(layer):
+    parametrizations.weight_norm(layer)
+
+
+NO_DATA = "it is on the meta device, without data: load weights first"
+NO_PARAMETER = "it is no parameter (torch.nn.utils.prune leaves it so, for one)"
+WEIGHTS = {
+    "narrow": (
+        lambda: with_(lambda x: x, nn.Linear, 64, 4),
+        "its matrix is 4 x 64, narrower than 8",
+    ),
+    "meta": (lambda: with_(meta), NO_DATA),
+    "int8": (lambda: with_(int8), "it is quantised (torch.int8)"),
+    "fp8": (
+        lambda: with_(in_dtype(torch.float8_e4m3fn)),
+        "it is quantised (torch.float8_e4m3fn)",
+    ),
+    "complex": (lambda: with_(in_dtype(torch.complex64)), "it is complex"),
+    "lazy": (
+        lambda: nn.Sequential(nn.LazyLinear(8)),
+        "it has no shape yet: run the model once first",
+    ),
+    "pruned": (lambda: with_(pruned), NO_PARAMETER),
+    "weight_norm": (lambda: with_(normed), "it has a parametrization already, _WeightNorm"),
+}
+
+
+@pytest.mark.parametrize("case", WEIGHTS)
+def test_weights_that_cannot_have_masks(case):
+    make, why = WEIGHTS[case]
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(make(), "4:8", select="0")
+    assert str(error.value) == f"0.weight cannot have 4:8 masks: {why}"
+    kind = "LazyLinear" if case == "lazy" else "Linear"
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(make(), "4:8")
+    assert str(error.value) == (
+        f"no module of Sequential gets a mask: it has 1 {kind}; 0.weight: {why}"
+    )
+    beside = make().append(nn.Linear(8, 8))
+    handle = mst.sparsify(beside, "4:8")
+    assert handle.skipped == [("0.weight", why)]
+
+
+def test_shared_parameters_that_are_named():
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(Tied(), "4:8", select="head")
+    assert str(error.value) == (
+        "head.weight cannot have 4:8 masks: it is one parameter under several names: "
+        "embed.weight, head.weight"
+    )
+
+
+OUT_OF_REACH = (
+    "it keeps its weights in a list that a parametrization does not reach; use {}Cell"
+)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_recurrent_layers(kind):
+    why = OUT_OF_REACH.format(kind.__name__)
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(nn.ModuleDict({"rnn": kind(8, 8)}), "4:8", select="rnn")
+    assert str(error.value) == f"rnn cannot have masks: {why}"
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(kind(8, 8), "4:8")
+    assert str(error.value) == (
+        f"no module of {kind.__name__} gets a mask: it has 1 {kind.__name__}; "
+        f"{kind.__name__}: {why}"
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["", "dynamic."])
+def test_quantised_modules(kind):
+    quantised = pytest.importorskip(f"torch.ao.nn.quantized{kind and '.dynamic'}")
+    try:
+        model = nn.Sequential(quantised.Linear(8, 8))
+    except RuntimeError as error:  # this build of torch has no engine for it
+        pytest.skip(str(error))
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(model, "4:8", select="0")
+    why = "it is quantised; sparsify before quantisation"
+    assert str(error.value) == f"0 cannot have masks: {why}"
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(model, "4:8")
+    assert str(error.value) == (
+        f"no module of Sequential gets a mask: it has 1 Linear; 0: {why}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "select", "sentence"),
+    [
+        (
+            "4:8",
+            "fc*",
+            "no module's name fits 'fc*': the model has linear, linears.0, linears.1",
+        ),
+        (
+            {"linear.weight": "4:8", "*": "2:4"},
+            None,
+            "no module's name fits 'linear.weight': the model has linear, linears.0, linears.1",
+        ),
+        (
+            "4:8",
+            ["linear", "linears.2"],
+            "no module's name fits 'linears.2': the model has linear, linears.0, linears.1",
+        ),
+        (
+            "4:8",
+            nn.LayerNorm,
+            "no module of ModuleDict gets a mask: it has 3 Linear, 1 LayerNorm, of which "
+            "select takes 1 LayerNorm",
+        ),
+        (
+            "4:8",
+            nn.Conv2d,
+            "no module of ModuleDict gets a mask: it has 3 Linear, 1 LayerNorm, of which "
+            "select takes nothing",
+        ),
+        (
+            {"linears.*": None},
+            None,
+            "no module of ModuleDict gets a mask: it has 3 Linear, 1 LayerNorm; no pattern is "
+            "given for linear; no pattern is given for linears.0; no pattern is given for "
+            "linears.1",
+        ),
+        (
+            "16:32",
+            None,
+            "no module of ModuleDict gets a mask: it has 3 Linear, 1 LayerNorm; linear.weight: "
+            "its matrix is 8 x 8, narrower than 32; linears.0.weight: its matrix is 8 x 8, "
+            "narrower than 32; linears.1.weight: its matrix is 8 x 8, narrower than 32",
+        ),
+    ],
+)
+def test_nothing_to_choose(pattern, select, sentence):
+    model = nn.ModuleDict(
+        {
+            "norm": nn.LayerNorm(8),
+            "linear": nn.Linear(8, 8),
+            "linears": nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8)]),
+        }
+    )
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(model, pattern, select=select)
+    assert str(error.value) == sentence
+
+
+def test_long_lists_of_names_are_cut():
+    model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(9)))
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(model, "4:8", select="9")
+    assert str(error.value) == (
+        "no module's name fits '9': the model has 0, 1, 2, 3, 4, 5, ..."
+    )
+
+
+@pytest.mark.parametrize("select", [5, [], (), (nn.Linear, "0"), {"0": True}, nn.ReLU(), b"0"])
+def test_select_of_a_wrong_kind(select):
+    with pytest.raises(InvalidInput) as error:
+        mst.sparsify(nn.Linear(8, 8), "4:8", select=select)
+    assert str(error.value) == (
+        "select must be a type, a name pattern, several of either, or a function, "
+        f"got {select!r}"
+    )
+
+
+@pytest.mark.parametrize("pattern", [3, None, {"*": 3}, lambda name, module: 3])
+def test_pattern_of_a_wrong_kind(pattern):
+    kind = "NoneType" if pattern is None else "int"
+    with pytest.raises(InvalidPattern) as error:
+        mst.sparsify(nn.Linear(8, 8), pattern)
+    assert str(error.value) == (f"pattern must be a Pattern or a string like '2:4', got {kind}")

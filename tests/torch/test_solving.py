@@ -1,0 +1,245 @@
+"""Masks of tensors: of every dtype, read where they lie, the same as the solver's."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import masksolve as ms
+import masksolve.torch as mst
+from masksolve.errors import InvalidInput
+from masksolve.torch.solving import as_array
+from tests import naive, strategies
+
+FLOATS = {
+    torch.float64: np.float64,
+    torch.float32: np.float32,
+    torch.float16: np.float16,
+    torch.bfloat16: ml_dtypes.bfloat16,
+    torch.float8_e4m3fn: ml_dtypes.float8_e4m3fn,
+    torch.float8_e5m2: ml_dtypes.float8_e5m2,
+    torch.float8_e4m3fnuz: ml_dtypes.float8_e4m3fnuz,
+    torch.float8_e5m2fnuz: ml_dtypes.float8_e5m2fnuz,
+}
+INTEGERS = [
+    torch.int8,
+    torch.uint8,
+    torch.int16,
+    torch.uint16,
+    torch.int32,
+    torch.int64,
+    torch.bool,
+]
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape, dtype=torch.float32):
+    return torch.from_numpy(RNG.normal(size=shape)).to(dtype)
+
+
+def agrees(solver, scores, pattern):
+    """A mask of a matrix of scores: valid, and tile by tile as good as the best there is."""
+    mask = solver(torch.from_numpy(scores), pattern)
+    assert mask.dtype == torch.bool
+    ms.check_mask(mask.numpy(), pattern)
+    best = naive.best_by_tile(scores, pattern.n, pattern.m, pattern.at_most)
+    assert abs(scores[mask.numpy()].sum() - best) <= 1e-12 * np.abs(scores).sum()
+
+
+@settings(max_examples=60)
+@given(strategies.matrices(), strategies.patterns(max_m=4, min_m=2))
+def test_best_of_all_masks(scores, pattern):
+    agrees(lambda t, p: mst.solve_mask(t, p, score=None, threads=1), scores, pattern)
+
+
+def test_planted_faults_are_caught():
+    scores, pattern = RNG.normal(size=(8, 8)), ms.Pattern(2, 4)
+    agrees(lambda t, p: mst.solve_mask(t, p, score=None), scores, pattern)
+    for wrong in (
+        lambda t, p: mst.solve_mask(t, p),  # magnitudes
+        lambda t, p: mst.solve_mask(-t, p, score=None),
+        lambda t, p: mst.solve_mask(t.float().round(), p, score=None),
+        lambda t, p: mst.solve_mask(t, "2:4,plain", score=None),
+        lambda t, p: mst.solve_mask(t, p, score=None).int(),
+    ):
+        with pytest.raises((AssertionError, ms.MaskViolation)):
+            agrees(wrong, scores, pattern)
+
+
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_memory_is_shared(dtype):
+    tensor = normal(6, 8).to(dtype)
+    for view in (tensor, tensor.T, tensor[::2, 1::3], tensor[None].expand(5, 6, 8)):
+        array = as_array(view)
+        assert array.dtype == FLOATS[dtype]
+        assert array.__array_interface__["data"][0] == view.data_ptr()
+        np.testing.assert_array_equal(array.astype(float), view.double().numpy())
+    array = as_array(tensor)
+    tensor[2, 3] = 0.5
+    assert array[2, 3] == 0.5
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, *INTEGERS], ids=str)
+def test_dtypes(dtype):
+    tensor = (4 * normal(16, 24)).abs().to(dtype)
+    mask = mst.solve_mask(tensor, "4:8")
+    held = tensor.double().numpy()
+    assert mask.dtype == torch.bool
+    assert mask.shape == tensor.shape
+    ms.check_mask(mask.numpy(), "4:8")
+    assert held[mask.numpy()].sum() == pytest.approx(ms.solve(held, "4:8").objective)
+
+
+VIEWS = {
+    "transposed": lambda t: t.T,
+    "strided": lambda t: t[::2, 8:],
+    "reversed": lambda t: t.flip(0, 1),
+    "expanded": lambda t: t[:1].expand(16, -1),
+    "channels last": lambda t: t.reshape(8, 16, 2, 2).to(memory_format=torch.channels_last),
+    "of a parameter": lambda t: torch.nn.Parameter(t)[4:],
+    "batch last": lambda t: t.reshape(16, 16, 2),
+    "negated": lambda t: torch.complex(t, t).conj().imag,
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views(view):
+    tensor = VIEWS[view](normal(16, 32))
+    before = tensor.detach().clone()
+    mask = mst.solve_mask(tensor, "4:8")
+    expected = ms.solve(before.numpy(), "4:8", axes=(0, 1)).mask
+    assert np.array_equal(mask.numpy(), expected)
+    assert torch.equal(tensor, before)
+    assert mask.shape == tensor.shape
+
+
+def test_gradients_are_left_alone():
+    weight = torch.nn.Parameter(normal(8, 8))
+    (weight.square().sum()).backward()
+    gradient, version = weight.grad.clone(), weight._version
+    mask = mst.solve_mask(weight, "4:8")
+    assert not mask.requires_grad
+    assert weight.requires_grad
+    assert weight._version == version
+    assert torch.equal(weight.grad, gradient)
+    assert mst.solve_mask(2 * weight, "4:8").grad_fn is None
+    with torch.inference_mode():
+        assert torch.equal(mst.solve_mask(weight * 2, "4:8"), mask)
+
+
+@pytest.mark.parametrize("method", ms.METHODS)
+def test_methods(method):
+    tensor = normal(16, 24)
+    mask = mst.solve_mask(tensor, "2:4", method=method, threads=1)
+    expected = ms.solve(tensor.numpy(), "2:4", method=method, threads=1).mask
+    assert np.array_equal(mask.numpy(), expected)
+
+
+def test_options():
+    tensor = normal(16, 24)
+    options = {"tries": 3, "seed": 7}
+    mask = mst.solve_mask(tensor, "2:4", method="best_random", options=options)
+    expected = ms.solve(tensor.numpy(), "2:4", method="best_random", options=options).mask
+    assert np.array_equal(mask.numpy(), expected)
+
+
+@pytest.mark.parametrize("text", ["2:4", "3:4,at-most", "2:4,plain"])
+def test_scores(text):
+    tensor, norms = normal(16, 24), normal(24).abs()
+    wanda = mst.solve_mask(tensor, text, score=lambda t: t.abs() * norms)
+    assert np.array_equal(wanda.numpy(), ms.solve((tensor.abs() * norms).numpy(), text).mask)
+    signed = mst.solve_mask(tensor, text, score=None)
+    assert np.array_equal(signed.numpy(), ms.solve(tensor.numpy(), text, score=None).mask)
+    squares = mst.solve_mask(tensor, text, score=torch.square)
+    assert np.array_equal(squares.numpy(), ms.solve(tensor.numpy() ** 2, text).mask)
+
+
+def test_layouts():
+    experts = normal(4, 16, 24)
+    mask = mst.solve_mask(experts, "4:8", layout=mst.Layout((1, 2)))
+    for expert, part in zip(experts, mask, strict=True):
+        assert torch.equal(part, mst.solve_mask(expert, "4:8"))
+    grouped = normal(24, 8, 3, 3)
+    mask = mst.solve_mask(grouped, "4:8", layout=mst.Layout(parts=3))
+    for group, part in zip(grouped.split(8), mask.split(8), strict=True):
+        assert torch.equal(part, mst.solve_mask(group, "4:8"))
+
+
+@pytest.mark.filterwarnings("ignore:matrices along axes")
+@settings(max_examples=30)
+@given(st.integers(1, 3), st.permutations(range(3)), st.data())
+def test_any_layout_is_its_matrices_one_by_one(parts, order, data):
+    shape = [data.draw(st.integers(1, 9)) for _ in range(3)]
+    shape[0] *= parts
+    tensor = normal(*shape)
+    layout = mst.Layout(tuple(order[:2]), parts)
+    mask = mst.solve_mask(tensor, "1:4", layout=layout, threads=1)
+    rest = order[2]
+    for weights, masks in zip(tensor.chunk(parts), mask.chunk(parts), strict=True):
+        for k in range(weights.shape[rest]):
+            one, its = (t.select(rest, k) for t in (weights, masks))
+            if order[0] > order[1]:
+                one, its = one.T, its.T
+            assert torch.equal(its, mst.solve_mask(one, "1:4", threads=1))
+
+
+META = torch.empty(4, 4, device="meta")
+SPARSE = torch.eye(4).to_sparse()
+
+
+@pytest.mark.filterwarnings("ignore:.*quantiz")
+@pytest.mark.parametrize(
+    ("tensor", "sentence"),
+    [
+        ([[1.0]], "tensor must be a tensor, got list"),
+        (np.ones((4, 4)), "tensor must be a tensor, got ndarray"),
+        (torch.ones(4), "tensor must have at least 2 dimensions, got 1"),
+        (META, "tensor is on the meta device, without data: load weights first"),
+        (SPARSE, "tensor is torch.sparse_coo: expected a dense tensor of real numbers"),
+        (torch.ones(4, 4) * 1j, "tensor is complex: expected a dense tensor of real numbers"),
+        (
+            lambda: torch.quantize_per_tensor(torch.ones(4, 4), 1.0, 0, torch.qint8),
+            "tensor is quantised: expected a dense tensor of real numbers",
+        ),
+        (
+            torch.ones(4, 4, dtype=torch.float8_e8m0fnu),
+            "tensor has dtype torch.float8_e8m0fnu, which is not supported",
+        ),
+        (torch.full((4, 4), torch.inf), "weights[0, 0] is inf: scores must be finite"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_tensors_that_are_refused(tensor, sentence):
+    with pytest.raises(InvalidInput) as error:
+        mst.solve_mask(tensor() if callable(tensor) else tensor, "2:4")
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"score": "magnitude"}, "score must be a function or None, got 'magnitude'"),
+        ({"score": lambda t: 3}, "score(tensor) must be a tensor, got int"),
+        (
+            {"score": lambda t: t[:2]},
+            "score(tensor) has shape (2, 8): expected that of tensor, (4, 8)",
+        ),
+        ({"layout": (0, 1)}, "layout must be a Layout or None, got (0, 1)"),
+        ({"layout": mst.Layout(parts=3)}, "an axis of 4 does not fall into 3 parts"),
+        (
+            {"layout": mst.Layout((0, 2))},
+            "axis 2 is out of range for weights with 2 dimensions",
+        ),
+        ({"threads": 0}, "threads must be a positive integer or None, got 0"),
+        ({"options": {"luck": 1}}, "method 'exact' has no option 'luck': it takes none"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_arguments_that_are_refused(options, sentence):
+    with pytest.raises(InvalidInput) as error:
+        mst.solve_mask(torch.ones(4, 8), "2:4", **options)
+    assert str(error.value) == sentence
+    with pytest.raises(InvalidInput):
+        mst.solve_mask([[1.0]], "2:4", **options)
