@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from torch import Tensor, nn
 
@@ -76,12 +76,12 @@ def collect(
     }
     # Two passes a batch: one that tells what there was, one that tells what there is.
     two = bool(changed) and settings.mode == "sequential"
-    for number, batch in network:
-        calls = _Calls(number, network.positions(number, batch), found)
+    for number in range(len(network.batches)):
+        calls = _Calls(number, network.positions(number), found)
         with _as_before(changed):
-            _send(network, number, batch, groups, calls.keep if two else calls.take)
+            _send(network, number, groups, calls.keep if two else calls.take)
         if two:
-            _send(network, number, batch, groups, calls.compare)
+            _send(network, number, groups, calls.compare)
             calls.finish()
     for feed, gathered in found.items():
         if gathered.moments.rows == 0:
@@ -130,9 +130,7 @@ class _Calls:
         )
 
 
-def _send(
-    network: Network, number: int, batch: Any, groups: Sequence[Group], take: Take
-) -> None:
+def _send(network: Network, number: int, groups: Sequence[Group], take: Take) -> None:
     """Send a batch through as far as need be, and hand over the feeds' inputs."""
     waiting = set(groups)
     callers: dict[nn.Module, list[Group]] = {}
@@ -150,7 +148,7 @@ def _send(
 
         return see
 
-    network.run(number, batch, {caller: watch(here) for caller, here in callers.items()})
+    network.run(number, {caller: watch(here) for caller, here in callers.items()})
 
 
 def _rows(feed: Feed, x: Tensor, positions: Tensor | None) -> Tensor:
