@@ -3,71 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # its idle threads sleep
-
 from rich.console import Console
 
-from masksolve.errors import MasksolveError
-
+from ..experiments.command import carry_out, parser
 from .findings import Reader
 from .page import write_page
-from .records import Findings, load, save
+from .records import Findings, load
 from .tables import everything
 
 __all__ = ["main"]
 
-OUT = Path("bench-output", "dst.json")
+SIZES = ("smoke", "full")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train or read, print, write and draw."""
-    parser = argparse.ArgumentParser(
-        prog="python -m masksolve.bench.dst",
-        description="Train with thresholds over a sweep of alpha, and see what is left.",
+    says = "Train with thresholds over a sweep of alpha, and see what is left."
+    carry_out(
+        parser("dst", says, SIZES, "dst.json").parse_args(arguments),
+        read=load,
+        run=_run,
+        tables=lambda found: everything(Reader(found)),
+        write_page=write_page,
     )
-    parser.add_argument("--size", choices=("smoke", "full"), default="full")
-    parser.add_argument("--seeds", type=_from_one, help="default: the size's own")
-    parser.add_argument("--processes", type=_from_one, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--out", type=Path, default=OUT, help=f"figures; default: {OUT}")
-    parser.add_argument("--read", type=Path, help="lay out the figures of an earlier run")
-    parser.add_argument("--page", type=Path, help="default: beside the figures, as .md")
-    options = parser.parse_args(arguments)
-    console = Console(width=190, highlight=False)
-    try:
-        found = load(options.read) if options.read else _train(options, console)
-    except MasksolveError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped: what was finished is kept; the same command goes on")
-    for table in everything(Reader(found)):
-        console.print(table.title, table.rich(), sep="\n")
-    page = options.page or (options.read or options.out).with_suffix(".md")
-    for path in write_page(found, page):
-        console.print(f"wrote {path}")
 
 
-def _train(options: argparse.Namespace, console: Console) -> Findings:
-    from .experiment import experiment  # torch: not for those who read an earlier file
+def _run(options: argparse.Namespace, kept: Path, console: Console) -> Findings:
+    # torch: not for those who read an earlier file
+    from .experiment import experiment
     from .sizes import SIZES
 
     size = SIZES[options.size]
-    kept = options.out.with_suffix(".jsonl")
-    found = experiment(size, options.seeds or size.seeds, options.processes, kept, console)
-    save(found, options.out)
-    console.print(f"wrote {options.out}")
-    return found
-
-
-def _from_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 up, got {number}")
-    return number
+    return experiment(size, options.seeds or size.seeds, options.processes, kept, console)
 
 
 if __name__ == "__main__":

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from ..experiments.jobs import bars, workers
+from ..experiments.kept import Kept
 from ..machine import machine, versions
 from .arms import Arm
-from .records import Findings, Kept, Run
+from .records import Findings, Run
 from .run import train
 from .sizes import Size
 from .tasks import Task
@@ -31,7 +20,6 @@ __all__ = ["experiment"]
 PACKAGES = ("masksolve", "numpy", "sklearn", "torch")
 
 Job = tuple[Task, Arm, int]
-RunAll = Callable[[Iterable[Job]], Iterable[Run]]
 
 
 def experiment(
@@ -55,7 +43,7 @@ def experiment(
         If the file holds runs of other settings.
     """
     settings = [task.settings() for task in size.tasks]
-    kept = Kept.open(path, settings)
+    kept: Kept[Run] = Kept.open(path, settings)
     wanted = [
         (task, arm, seed)
         for seed in range(seeds)  # seed by seed: interrupted, all arms stand alike
@@ -64,16 +52,10 @@ def experiment(
     ]
     there = {(run["task"], run["arm"], run["seed"]) for run in kept.runs}
     left = [job for job in wanted if _key(job) not in there]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())  # fmt: skip
-    with (
-        Progress(*columns, console=console, speed_estimate_period=300) as progress,
-        _workers(processes) as run_all,
-    ):
-        bar = progress.add_task(
-            "training", total=len(wanted), completed=len(wanted) - len(left)
-        )
-        for run in run_all(left):
+    with bars(console) as progress, workers(processes) as run_all:
+        done = len(wanted) - len(left)
+        bar = progress.add_task("training", total=len(wanted), completed=done)
+        for run in run_all(train, left):
             kept.add(run)
             progress.advance(bar)
     found = {(run["task"], run["arm"], run["seed"]): run for run in kept.runs}
@@ -90,27 +72,3 @@ def experiment(
 def _key(job: Job) -> tuple[str, str, int]:
     task, arm, seed = job
     return task.name, arm.label, seed
-
-
-@contextmanager
-def _workers(processes: int) -> Iterator[RunAll]:
-    """Give what runs jobs, in any order: here if one process is enough, else in others."""
-    if processes == 1:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        yield lambda jobs: (train(*job) for job in jobs)
-        torch.set_num_threads(threads)
-        return
-    spawned = multiprocessing.get_context("spawn")  # forks and threads do not mix
-    pool = ProcessPoolExecutor(processes, spawned, _settle)
-    try:
-        yield lambda jobs: (
-            done.result() for done in as_completed([pool.submit(train, *job) for job in jobs])
-        )
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _settle() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is for the parent
-    torch.set_num_threads(1)

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from math import isnan, nan
+from collections.abc import Callable
+from math import nan
 from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
-from scipy.stats import t as student
 
+from ..experiments.estimates import Estimate, estimate
 from .records import Findings, Run
 
-__all__ = ["MEASURES", "Estimate", "Reader", "estimate"]
-
-CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds, and half its 95 % interval by Student's t.
-
-    Attributes
-    ----------
-    mean, half : float
-        NaN if unknown: half an interval takes two seeds.
-    """
-
-    mean: float
-    half: float
-
-    def write(self, scale: float = 100, places: int = 2, *, sign: bool = False) -> str:
-        """Write "+1.23 ± 0.45"."""
-        if isnan(self.mean):
-            return "-"
-        mean = f"{scale * self.mean:{'+' if sign else ''}.{places}f}"
-        return mean if isnan(self.half) else f"{mean} ± {scale * self.half:.{places}f}"
-
-
-def estimate(values: Iterable[float]) -> Estimate:
-    """Estimate a mean from one independent value a seed."""
-    found = np.fromiter(values, dtype=np.float64)
-    if len(found) < 2:
-        return Estimate(float(found[0]) if len(found) else nan, nan)
-    quantile = float(student.ppf((1 + CONFIDENCE) / 2, len(found) - 1))
-    error = float(found.std(ddof=1)) / len(found) ** 0.5
-    return Estimate(float(found.mean()), quantile * error)
+__all__ = ["MEASURES", "Reader"]
 
 
 MEASURES: dict[str, Callable[[Run], float]] = {

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from ..experiments.findings import where
+from ..experiments.page import write
+from ..experiments.tables import Table
+from ..report.words import plain
 from .findings import Reader
-from .pictures import draw
 from .records import Findings
-from .tables import Table, layers, masks, published, sweep, variants
+from .tables import layers, masks, published, sweep, variants
 from .tasks import MAIN
 
 __all__ = ["write_page"]
@@ -16,17 +20,25 @@ TOLD = 8
 """M of the masks that the summary tells of."""
 
 
-def write_page(found: Findings, path: Path) -> list[Path]:
-    """Write the page and its pictures beside it; return all files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_page(found: Findings, path: Path, pictures: Path | None = None) -> list[Path]:
+    """Write the page and its pictures; return all files.
+
+    Parameters
+    ----------
+    found : Findings
+    path : Path
+        Of the page, ``....md``.
+    pictures : Path, optional
+        Their folder; default: that of the page.
+    """
+    from .pictures import PICTURES  # matplotlib takes a while, and the words do without
+
     reader = Reader(found)
-    pictures = draw(reader, path.with_suffix(""))
-    path.write_text("\n\n".join(_parts(reader, pictures)) + "\n", encoding="utf-8")
-    return [path, *pictures]
+    drawn = {f"dst-{name}.png": partial(draw, reader) for name, draw in PICTURES.items()}
+    return write(path, pictures, drawn, partial(_blocks, reader))
 
 
-def _parts(reader: Reader, pictures: list[Path]) -> list[str]:
-    by_name = {picture.stem.rpartition("-")[2]: picture.name for picture in pictures}
+def _blocks(reader: Reader, pictures: str) -> list[str]:
     return [
         "# Dynamic Sparse Training on digits",
         "The method is on the page [Dynamic Sparse Training](dst.md). Here it is measured: on "
@@ -37,18 +49,18 @@ def _parts(reader: Reader, pictures: list[Path]) -> list[str]:
         _done(reader),
         "```\nmake bench-dst\n```",
         "prints these tables and writes this page; interrupted, it goes on. Where: "
-        f"{_machine(reader)}.",
+        f"{plain(where(reader.found))}.",
         "## The sweep",
-        _picture(by_name["sweep"], "Accuracy against remaining share, a panel a network."),
+        f"![Accuracy against remaining share, a panel a network.]({pictures}/dst-sweep.png)",
         *(_told(sweep(reader, task)) for task in reader.tasks),
         "*Remaining* counts entries of masks that are kept, of all masked weights. *Came back* "
         "is the share of what is kept at the end that was pruned after an earlier epoch. "
         "*Resets* counts matrices whose thresholds the reset rule took back to 0. *ms a step* "
         "is time of one core.",
         "## Layers and thresholds",
-        _picture(by_name["layers"], "What is kept of each matrix, against alpha."),
+        f"![What is kept of each matrix, against alpha.]({pictures}/dst-layers.png)",
         *(_told(layers(reader, task)) for task in reader.tasks),
-        _picture(by_name["time"], "Remaining share and thresholds while training."),
+        f"![Remaining share and thresholds while training.]({pictures}/dst-time.png)",
         "## Variants",
         _told(variants(reader)),
         "## N:M masks by thresholds",
@@ -59,7 +71,7 @@ def _parts(reader: Reader, pictures: list[Path]) -> list[str]:
         "cut to such patterns at the end. *Uniform*: the same exact N:M masks by magnitude "
         "for every layer, renewed at every step, without thresholds. *Room* is N/M of all "
         "weights together: what a compressed format would store.",
-        _picture(by_name["masks"], "N:M masks: accuracy against remaining share and room."),
+        f"![N:M masks: accuracy against remaining share and room.]({pictures}/dst-masks.png)",
         _told(masks(reader)),
         "## The paper's own figures",
         "These are **theirs**, on the real data, as printed (accuracies are the best on the "
@@ -87,7 +99,7 @@ def _in_short(reader: Reader) -> list[str]:
         left, less = reader.mean(MAIN, best, "remaining"), reader.less_dense(MAIN, best)
         lines.append(
             f"{MAIN}, {best}: {100 * (1 - left.mean):.1f} % of the weights are gone; the "
-            f"accuracy less the dense networks' is {less.write(sign=True)} points."
+            f"accuracy less the dense networks' is {less.write(100, sign=True)} points."
         )
     ranks = ", ".join(f"{task} {reader.ranks(task):.2f}" for task in reader.tasks)
     lines.append(
@@ -122,11 +134,11 @@ def _masks_in_short(reader: Reader, plain: str, m: int) -> str:
     )
     times = [reader.mean(MAIN, a, "milliseconds").mean for a in (arm, plain, "dense")]
     return (
-        f"{MAIN}, {plain}, transposable N:{m} masks chosen by thresholds: {left.write()} % "
-        f"remain at {less.write(sign=True)} points from dense; cut only after training "
-        f"{cut.write()} % at {cut_less.write(sign=True)}; by thresholds alone "
-        f"{alone.write()} % at {alone_less.write(sign=True)}. A step takes {times[0]:.1f} ms, "
-        f"by thresholds alone {times[1]:.1f}, dense {times[2]:.1f}."
+        f"{MAIN}, {plain}, transposable N:{m} masks chosen by thresholds: {left.write(100)} % "
+        f"remain at {less.write(100, sign=True)} points from dense; cut only after training "
+        f"{cut.write(100)} % at {cut_less.write(100, sign=True)}; by thresholds alone "
+        f"{alone.write(100)} % at {alone_less.write(100, sign=True)}. A step takes "
+        f"{times[0]:.1f} ms, by thresholds alone {times[1]:.1f}, dense {times[2]:.1f}."
     )
 
 
@@ -148,18 +160,5 @@ def _done(reader: Reader) -> str:
     )
 
 
-def _machine(reader: Reader) -> str:
-    about = reader.found["machine"]
-    versions = reader.found["versions"]
-    return (
-        f"{about.get('cpu', 'unknown')}, {about.get('cores', '?')} cores, torch "
-        f"{versions.get('torch', '?')}, masksolve at {about.get('commit', 'unknown')}"
-    )
-
-
 def _told(table: Table) -> str:
     return f"{table.title}:\n\n{table.markdown()}"
-
-
-def _picture(name: str, words: str) -> str:
-    return f"```{{figure}} {name}\n:alt: {words}\n\n{words}\n```"

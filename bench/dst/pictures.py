@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from ..report.style import FAINT, INK, OTHERS, OURS, bare, canvas, entitle, save, settle, styled
+from ..report.style import FAINT, INK, OTHERS, OURS, bare, canvas, entitle, settle, styled
 from .findings import Reader
 from .tasks import MAIN, PROJECTED
 
-__all__ = ["draw"]
+__all__ = ["PICTURES"]
 
 COLOURS = (*OURS, *OTHERS)
 MARKS = ("o", "s", "D", "^")
 SMALL = 8.0
 
 
-def draw(reader: Reader, stem: Path) -> list[Path]:
-    """Draw everything; return the files, named after `stem`."""
-    pictures = {"sweep": _sweep, "layers": _layers, "time": _time, "masks": _masks}
-    paths = []
-    for name, picture in pictures.items():
-        path = stem.with_name(f"{stem.name}-{name}.png")
-        with styled():
-            picture(reader, path)
-        paths.append(path)
-    return paths
-
-
-def _sweep(reader: Reader, path: Path) -> None:
+@styled()
+def sweep(reader: Reader) -> Figure:
     """Draw accuracy against the remaining share, a panel a network."""
     figure, panels = canvas(1, len(reader.tasks), 3.4 * len(reader.tasks) + 0.4, 3.9)
     for axes, task in zip(panels, reader.tasks, strict=True):
@@ -50,7 +39,7 @@ def _sweep(reader: Reader, path: Path) -> None:
         "dotted a point less.",
     )  # fmt: skip
     settle(figure)
-    save(figure, path)
+    return figure
 
 
 def _point(
@@ -68,7 +57,8 @@ def _bar(half: float) -> float | None:
     return None if np.isnan(half) else 100 * half
 
 
-def _layers(reader: Reader, path: Path) -> None:
+@styled()
+def layers(reader: Reader) -> Figure:
     """Draw what is kept of each matrix at the end: a field a matrix and alpha."""
     names = {task: _matrices(reader, task) for task in reader.tasks}
     height = 0.24 * max(map(len, names.values())) + 1.6
@@ -92,7 +82,7 @@ def _layers(reader: Reader, path: Path) -> None:
     hint = "Kept of each matrix at the end, %; means of all seeds."
     entitle(figure, "Which layers keep their weights", hint)
     settle(figure)
-    save(figure, path)
+    return figure
 
 
 def _matrices(reader: Reader, task: str) -> list[str]:
@@ -103,7 +93,8 @@ def _called(name: str) -> str:
     return name.removeprefix("lstm.").replace("weight_", "")
 
 
-def _time(reader: Reader, path: Path) -> None:
+@styled()
+def time(reader: Reader) -> Figure:
     """Draw remaining share and mean thresholds while the main network learns."""
     swept, every = reader.swept(MAIN), reader.tasks[MAIN]["every"]
     names = list(reader.runs(MAIN, next(iter(swept.values())))[0]["thresholds"])
@@ -124,10 +115,11 @@ def _time(reader: Reader, path: Path) -> None:
     entitle(figure, f"{MAIN}: thresholds over time", "Means of all seeds; thresholds of a "
             "layer by their mean.")  # fmt: skip
     settle(figure)
-    save(figure, path)
+    return figure
 
 
-def _masks(reader: Reader, path: Path) -> None:
+@styled()
+def masks(reader: Reader) -> Figure:
     """Draw N:M masks beside masks by thresholds alone: by what is kept and has room."""
     figure, panels = canvas(1, 2, 9.6, 4.4)
     for k, m in enumerate(PROJECTED):
@@ -165,7 +157,7 @@ def _masks(reader: Reader, path: Path) -> None:
         "optimal.",
     )  # fmt: skip
     settle(figure)
-    save(figure, path)
+    return figure
 
 
 def _line(
@@ -183,3 +175,7 @@ def _percent(axes: Axes, label: str) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+PICTURES = {"sweep": sweep, "layers": layers, "time": time, "masks": masks}
+"""By the end of their files' names."""

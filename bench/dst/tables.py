@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
-from rich.box import MARKDOWN
-from rich.table import Table as RichTable
 
+from ..experiments.tables import Table
 from .findings import Reader
 from .published import ROWS
 from .tasks import MAIN, PROJECTED
 
-__all__ = ["Table", "everything", "layers", "masks", "published", "sweep", "variants"]
-
-
-@dataclass
-class Table:
-    """A title, a head, rows of text; the first columns are words."""
-
-    title: str
-    head: tuple[str, ...]
-    words: int = 1
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-
-    def markdown(self) -> str:
-        """Write it for a page."""
-        rule = ["---"] * self.words + ["---:"] * (len(self.head) - self.words)
-        lines = (self.head, rule, *self.rows)
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-    def rich(self) -> RichTable:
-        """Lay it out for a terminal."""
-        table = RichTable(box=MARKDOWN)
-        for k, column in enumerate(self.head):
-            table.add_column(
-                column, justify="left" if k < self.words else "right", no_wrap=True
-            )
-        for row in self.rows:
-            table.add_row(*row)
-        return table
+__all__ = ["everything", "layers", "masks", "published", "sweep", "variants"]
 
 
 def everything(reader: Reader) -> Iterator[Table]:
@@ -63,9 +34,9 @@ def sweep(reader: Reader, task: str) -> Table:
         dense = arm == "dense"
         table.rows.append((
             name,
-            "100" if dense else reader.mean(task, arm, "remaining").write(),
-            reader.mean(task, arm, "accuracy").write(),
-            "" if dense else reader.less_dense(task, arm).write(sign=True),
+            "100" if dense else reader.mean(task, arm, "remaining").write(100),
+            reader.mean(task, arm, "accuracy").write(100),
+            "" if dense else reader.less_dense(task, arm).write(100, sign=True),
             "" if dense else f"{100 * reader.mean(task, arm, 'back').mean:.1f}",
             "" if dense else f"{reader.mean(task, arm, 'resets').mean:g}",
             f"{reader.mean(task, arm, 'milliseconds').mean:.2f}",
@@ -93,8 +64,8 @@ def variants(reader: Reader) -> Table:
         usual = {arm.partition(",")[0] for arm in others}
         for arm in (a for a in reader.arms(task) if a in usual or a in others):
             table.rows.append((
-                task, arm, reader.mean(task, arm, "remaining").write(),
-                reader.less_dense(task, arm).write(sign=True),
+                task, arm, reader.mean(task, arm, "remaining").write(100),
+                reader.less_dense(task, arm).write(100, sign=True),
                 f"{reader.mean(task, arm, 'resets').mean:g}",
             ))  # fmt: skip
     return table
@@ -116,8 +87,8 @@ def masks(reader: Reader) -> Table:
         if arm.startswith("uniform"):
             stored, kept = (reader.mean(MAIN, arm, k) for k in ("stored", "remaining"))
             table.rows.append((
-                arm, "", f"{100 * stored.mean:.1f}", kept.write(),
-                reader.less_dense(MAIN, arm).write(sign=True), "",
+                arm, "", f"{100 * stored.mean:.1f}", kept.write(100),
+                reader.less_dense(MAIN, arm).write(100, sign=True), "",
                 f"{reader.mean(MAIN, arm, 'milliseconds').mean:.2f}",
             ))  # fmt: skip
     return table
@@ -128,8 +99,8 @@ def _row_of_masks(reader: Reader, arm: str, m: int, alpha: float, cut: bool) -> 
         stored, kept = (reader.cut(MAIN, arm, str(m), k) for k in ("stored", "remaining"))
         less = reader.less_dense(MAIN, arm, str(m))
         return (
-            f"N:{m} after training", _short(alpha), f"{100 * stored.mean:.1f}", kept.write(),
-            less.write(sign=True), "", "",
+            f"N:{m} after training", _short(alpha), f"{100 * stored.mean:.1f}", kept.write(100),
+            less.write(100, sign=True), "", "",
         )  # fmt: skip
     patterns = [
         np.array([run["patterns"][name][-1] for run in reader.runs(MAIN, arm)])
@@ -138,8 +109,8 @@ def _row_of_masks(reader: Reader, arm: str, m: int, alpha: float, cut: bool) -> 
     return (
         f"N:{m} in training", _short(alpha),
         f"{100 * reader.mean(MAIN, arm, 'stored').mean:.1f}",
-        reader.mean(MAIN, arm, "remaining").write(),
-        reader.less_dense(MAIN, arm).write(sign=True),
+        reader.mean(MAIN, arm, "remaining").write(100),
+        reader.less_dense(MAIN, arm).write(100, sign=True),
         ", ".join("-".join(dict.fromkeys((str(n.min()), str(n.max())))) for n in patterns),
         f"{reader.mean(MAIN, arm, 'milliseconds').mean:.2f}",
     )  # fmt: skip

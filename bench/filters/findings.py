@@ -5,53 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isnan, nan
+from math import nan
 from statistics import fmean
 
 import numpy as np
-from scipy.stats import t as student
 
+from ..experiments.estimates import Estimate, estimate
 from .records import Findings, LayerErrors, Point, Run
 from .sizes import SAMPLERS
 
-__all__ = ["Estimate", "Promise", "Reader", "estimate"]
+__all__ = ["Promise", "Reader"]
 
-CONFIDENCE = 0.95
 ROUNDING = 1e-3
 """Figures in the file have four digits."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds, and half its 95 % interval by Student's t.
-
-    Attributes
-    ----------
-    mean, half : float
-        The half is NaN of a single seed.
-    """
-
-    mean: float
-    half: float
-
-    @property
-    def sure(self) -> bool:
-        """Whether the interval leaves 0 out."""
-        return not isnan(self.half) and abs(self.mean) > self.half
-
-    def write(self, scale: float = 100, places: int = 1, *, sign: bool = False) -> str:
-        """Write "+1.2 ± 0.3"."""
-        mean = f"{scale * self.mean:{'+' if sign else ''}.{places}f}"
-        return mean if isnan(self.half) else f"{mean} ± {scale * self.half:.{places}f}"
-
-
-def estimate(values: Iterable[float]) -> Estimate:
-    """Estimate a mean from one independent value a seed."""
-    found = np.fromiter(values, dtype=np.float64)
-    if len(found) < 2:
-        return Estimate(float(found.mean()), nan)
-    half = student.ppf((1 + CONFIDENCE) / 2, len(found) - 1) * found.std(ddof=1)
-    return Estimate(float(found.mean()), float(half / len(found) ** 0.5))
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from os.path import relpath
+from functools import partial
 from pathlib import Path
 
+from ..experiments.findings import where
+from ..experiments.page import write
 from ..report.words import listing, plain
 from .findings import Reader
 from .published import SOURCE
@@ -30,21 +32,11 @@ def write_page(found: Findings, path: Path, pictures: Path | None = None) -> lis
     pictures : Path, optional
         Their folder; default: that of the page.
     """
-    # matplotlib takes a while, and the words do without.
-    from .picture import PICTURES, save
+    from .picture import PICTURES  # matplotlib takes a while, and the words do without
 
     reader = Reader(found)
-    folder = pictures or path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = []
-    for name, draw in PICTURES.items():
-        picture = folder / f"filters-{name}.png"
-        save(draw(reader), picture)
-        drawn.append(picture)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = "\n\n".join(_blocks(reader, relpath(folder, path.parent))) + "\n"
-    path.write_text(text, encoding="utf-8")
-    return [path, *drawn]
+    drawn = {f"filters-{name}.png": partial(draw, reader) for name, draw in PICTURES.items()}
+    return write(path, pictures, drawn, partial(_blocks, reader))
 
 
 def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
@@ -146,7 +138,6 @@ def _verdicts(reader: Reader, what: str) -> tuple[list[tuple[str, str]], list[tu
 
 def _what_was_done(reader: Reader) -> str:
     found, settings = reader.found, reader.found["settings"]
-    machine = found["machine"]
     return (
         f"{found['seeds']} networks of {found['parameters']:,} parameters: a stem and six "
         f"residual blocks of {settings['width']}, {2 * settings['width']} and "
@@ -157,8 +148,7 @@ def _what_was_done(reader: Reader) -> str:
         f"Samplers that draw prune every network {settings['draws']} times to each budget. "
         f"Trained on: {settings['tuning']} epochs more, for the first draw, and for the whole "
         f"network as well.\n\n`make bench-filters`, or `python -m masksolve.bench.filters`, "
-        f"does it all. Run on {machine['cores']} cores of {plain(machine.get('cpu', '?'))}, "
-        f"commit {machine['commit']}, torch {found['versions'].get('torch', '?')}."
+        f"does it all. Run on {plain(where(found))}."
     )
 
 

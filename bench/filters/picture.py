@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from PIL import Image
 
 from ..report.style import FAINT, INK, bare, canvas, decades, entitle, settle, styled
 from .findings import Reader
 from .sizes import SAMPLERS
 
-__all__ = ["PICTURES", "bounds", "errors", "kept", "save"]
+__all__ = ["PICTURES", "bounds", "errors", "kept"]
 
 COLOURS = {
     "deterministic": "#0b4f9e", "hybrid": "#2a9d5c", "random": "#1690a7",
@@ -145,11 +142,3 @@ PICTURES: dict[str, Callable[[Reader], Figure]] = {
     "errors": errors, "bounds": bounds, "kept": kept,
 }  # fmt: skip
 """By the end of their files' names."""
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Save as a PNG of few colours; the pale ones of the bands are among them."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)

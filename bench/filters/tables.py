@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from math import isnan
 
-from rich.box import MARKDOWN
-from rich.table import Table as RichTable
-
+from ..experiments.tables import Table
 from .findings import Promise, Reader
 from .published import ROWS
 from .sizes import SAMPLERS
 
-__all__ = ["Table", "errors", "everything", "groups", "promises", "published", "sizes"]
-
-
-@dataclass
-class Table:
-    """A title, a head, rows of text; the first columns are words."""
-
-    title: str
-    head: tuple[str, ...]
-    words: int = 1
-    rows: list[tuple[str, ...]] = field(default_factory=list)
-
-    def markdown(self) -> str:
-        """Write it for a page."""
-        rule = ["---"] * self.words + ["---:"] * (len(self.head) - self.words)
-        lines = (self.head, rule, *self.rows)
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-    def rich(self) -> RichTable:
-        """Lay it out for a terminal."""
-        table = RichTable(box=MARKDOWN)
-        for k, column in enumerate(self.head):
-            side = "left" if k < self.words else "right"
-            table.add_column(column, justify=side, no_wrap=True)  # type: ignore[arg-type]
-        for row in self.rows:
-            table.add_row(*(cell.replace("**", "").replace("`", "") for cell in row))
-        return table
+__all__ = ["errors", "everything", "groups", "promises", "published", "sizes"]
 
 
 def everything(reader: Reader) -> Iterator[Table]:
@@ -59,11 +30,11 @@ def errors(reader: Reader, what: str) -> Table:
     for budget in reader.budgets:
         cells = []
         for sampler in SAMPLERS:
-            text = reader.mean(sampler, budget, what).write()
+            text = reader.mean(sampler, budget, what).write(100, 1)
             less = reader.less(sampler, "magnitude", budget, what)
             cells.append(f"**{text}**" if less.sure and less.mean < 0 else text)
         table.rows.append((f"{100 * budget:g}", *cells))
-    dense = reader.dense("trained_on" if what == "tuned" else "dense").write()
+    dense = reader.dense("trained_on" if what == "tuned" else "dense").write(100, 1)
     table.rows.append(("dense", *[dense] * len(SAMPLERS)))
     return table
 

@@ -133,10 +133,16 @@ def settle(figure: Figure, right: float = 1.0) -> None:
     figure.tight_layout(rect=(0, 0, right, 1 - 0.58 / figure.get_figheight()), w_pad=2.0)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Save as a PNG of few colours, without anything that changes from run to run."""
+def save(figure: Figure, path: Path, *, bands: bool = False) -> None:
+    """Save as a PNG of few colours, without anything that changes from run to run.
+
+    Pictures with `bands` keep the pale colours of those.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, metadata={"Software": None})
     picture = Image.open(buffer).convert("RGB")
-    few = picture.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    colours, by = (
+        (256, Image.Quantize.MEDIANCUT) if bands else (128, Image.Quantize.MAXCOVERAGE)
+    )
+    few = picture.quantize(colours, by, dither=Image.Dither.NONE)
     few.save(path, optimize=True)

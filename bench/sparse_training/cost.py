@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from masksolve.errors import FileFormatError
-
-from .tables import Table
+from ..experiments.findings import load
+from ..experiments.tables import Table
 
 __all__ = ["Cost", "loops", "read", "rivals", "where_it_goes"]
 
@@ -23,12 +21,7 @@ def read(path: Path) -> Cost:
     FileFormatError
         If the file is not there or holds something else.
     """
-    try:
-        found: Cost = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"cannot read {path}: {error}") from error
-    if not isinstance(found, dict) or not {"loops", "parts", "rivals"} <= set(found):
-        raise FileFormatError(f"{path} is not what `make bench-step` leaves")
+    found: Cost = load(path, ("loops", "parts", "rivals"), "make bench-step")
     return found
 
 

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
+from ..experiments.jobs import bars, workers
+from ..experiments.kept import Kept
 from ..machine import machine, versions
 from .arms import Arm
-from .kept import Kept
 from .records import Findings, Run
 from .run import train
 from .sizes import Size
@@ -32,7 +20,6 @@ __all__ = ["experiment"]
 PACKAGES = ("masksolve", "numpy", "sklearn", "torch")
 
 Job = tuple[Task, Arm, int]
-RunAll = Callable[[Iterable[Job]], Iterable[Run]]
 
 
 def experiment(size: Size, processes: int, path: Path, console: Console) -> Findings:
@@ -52,19 +39,14 @@ def experiment(size: Size, processes: int, path: Path, console: Console) -> Find
     InvalidInput
         If the file holds runs of other settings.
     """
-    kept = Kept.open(path, size)
+    kept: Kept[Run] = Kept.open(path, size.settings())
     wanted = _jobs(size)
     there = {(run["task"], run["arm"], run["seed"]) for run in kept.runs}
     left = [job for job in wanted if _key(job) not in there]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())  # fmt: skip
-    with (
-        Progress(*columns, console=console, speed_estimate_period=300) as progress,
-        _workers(processes) as run_all,
-    ):
+    with bars(console) as progress, workers(processes) as run_all:
         done = len(wanted) - len(left)
         bar = progress.add_task("training", total=len(wanted), completed=done)
-        for run in run_all(left):
+        for run in run_all(train, left):
             kept.add(run)
             progress.advance(bar)
     found = {(run["task"], run["arm"], run["seed"]): run for run in kept.runs}
@@ -91,43 +73,3 @@ def _jobs(size: Size) -> list[Job]:
 def _key(job: Job) -> tuple[str, str, int]:
     task, arm, seed = job
     return task.name, arm.label, seed
-
-
-@contextmanager
-def _workers(processes: int) -> Iterator[RunAll]:
-    """Give what runs jobs, in any order: here if one process is enough, else in others."""
-    if processes == 1:
-        threads = torch.get_num_threads()
-        _settle()
-        yield lambda jobs: map(_work, jobs)
-        torch.set_num_threads(threads)
-        return
-    spawned = multiprocessing.get_context("spawn")  # forks and threads do not mix
-    pool = ProcessPoolExecutor(processes, spawned, _settle_alone)
-    # To be ended is to be interrupted: or the processes would go on by themselves.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield lambda jobs: (
-            done.result() for done in as_completed([pool.submit(_work, job) for job in jobs])
-        )
-    finally:
-        pool.shutdown(cancel_futures=True)
-        signal.signal(signal.SIGTERM, before)
-
-
-def _settle_alone() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is for the parent
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _settle()
-
-
-def _settle() -> None:
-    torch.set_num_threads(1)
-
-
-def _work(job: Job) -> Run:
-    try:
-        return train(*job)
-    except Exception as error:
-        error.add_note("in the run " + " / ".join(map(str, _key(job))))
-        raise

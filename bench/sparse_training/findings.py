@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from math import isnan, nan
+from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
+from ..experiments.estimates import Estimate, estimate
 from .questions import Pairs
 from .records import Findings, Run
 
-__all__ = ["MEASURES", "Estimate", "Reader", "estimate"]
+__all__ = ["MEASURES", "Reader"]
 
-CONFIDENCE = 0.95
 
 Curves = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds, and half its 95 % interval by Student's t.
-
-    Attributes
-    ----------
-    mean, half : float
-        NaN if unknown: half an interval takes two seeds.
-    seeds : int
-    """
-
-    mean: float
-    half: float
-    seeds: int
-
-    @property
-    def sure(self) -> bool:
-        """Whether the interval leaves 0 out."""
-        return not isnan(self.half) and abs(self.mean) > self.half
-
-    def write(self, scale: float = 1.0, places: int = 2, *, sign: bool = False) -> str:
-        """Write "+1.23 ± 0.45"."""
-        if isnan(self.mean):
-            return "-"
-        mean = f"{scale * self.mean:{'+' if sign else ''}.{places}f}"
-        return mean if isnan(self.half) else f"{mean} ± {scale * self.half:.{places}f}"
-
-
-def estimate(values: Iterable[float]) -> Estimate:
-    """Estimate a mean from one independent value a seed."""
-    found = np.fromiter(values, dtype=np.float64)
-    seeds = len(found)
-    if seeds < 2:
-        return Estimate(float(found[0]) if seeds else nan, nan, seeds)
-    quantile = float(student.ppf((1 + CONFIDENCE) / 2, seeds - 1))
-    error = float(found.std(ddof=1)) / seeds**0.5
-    return Estimate(float(found.mean()), quantile * error, seeds)
 
 
 MEASURES: dict[str, Callable[[Run], float]] = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from os.path import relpath
+from functools import partial
 from pathlib import Path
 
+from ..experiments.page import write
 from ..report.words import listing, plain
 from .arms import DECAY, PLAIN
 from .cost import Cost, loops, rivals, where_it_goes
@@ -15,7 +16,7 @@ from .reading import in_short, tally
 from .records import WINDOW, Findings
 from .tables import every_arm, headlines, question
 
-__all__ = ["write_page"]
+__all__ = ["blocks", "write_page"]
 
 NETWORKS = {
     "mlp": "MLP 64-{width}-{width}-10 on scikit-learn's digits, {learned} of 1797 learned, "
@@ -48,28 +49,15 @@ def write_page(
     list of Path
         All that was written.
     """
-    # matplotlib takes a while, and the words do without.
-    from .picture import curves, differences, flips, save
+    from .picture import PICTURES  # matplotlib takes a while, and the words do without
 
     reader = Reader(found)
-    folder = pictures or path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = []
-    for name, draw in (("curves", curves), ("flips", flips), ("differences", differences)):
-        picture = folder / f"training-{name}.png"
-        save(draw(reader), picture)
-        drawn.append(picture)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text(reader, relpath(folder, path.parent), step), encoding="utf-8")
-    return [path, *drawn]
+    drawn = {f"training-{name}.png": partial(draw, reader) for name, draw in PICTURES.items()}
+    return write(path, pictures, drawn, partial(blocks, reader, step=step))
 
 
-def text(reader: Reader, pictures: str, step: Cost | None = None) -> str:
-    """Write the page's Markdown; the pictures lie in a folder, relative to it."""
-    return "\n\n".join(_blocks(reader, pictures, step)) + "\n"
-
-
-def _blocks(reader: Reader, pictures: str, step: Cost | None) -> Iterator[str]:
+def blocks(reader: Reader, pictures: str, step: Cost | None = None) -> Iterator[str]:
+    """Write the page's paragraphs; the pictures lie in a folder, relative to it."""
     yield "# What exact masks buy in training"
     yield (
         "Small networks, trained dense and with masks of every kind by "

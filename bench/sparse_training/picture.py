@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
-from PIL import Image
 from scipy.stats import t as student
 
 from ..report.style import FAINT, INK, bare, canvas, entitle, styled
@@ -22,7 +19,7 @@ from .arms import DENSE, ESTIMATORS, EVERY, METHODS, PATTERNS, PLAIN, Arm
 from .findings import Curves, Reader
 from .questions import written
 
-__all__ = ["curves", "differences", "flips", "save"]
+__all__ = ["PICTURES", "curves", "differences", "flips"]
 
 PATTERN_COLOURS = {PLAIN: "#6b7785", "2:4": "#c2410c", "4:8": "#1f6cae", "8:16": "#2a9d5c"}
 METHOD_COLOURS = {"exact": "#0b4f9e", "greedy": "#c77700", "two_approx": "#b0208a"}
@@ -228,9 +225,7 @@ def _mark(shape: str, colour: str, label: str) -> Line2D:
     return Line2D([], [], linestyle="", marker=shape, color=colour, label=label, markersize=5)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Save as a PNG of few colours; the pale ones of the bands are among them."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB")
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+PICTURES: dict[str, Callable[[Reader], Figure]] = {
+    "curves": curves, "differences": differences, "flips": flips,
+}  # fmt: skip
+"""By the end of their files' names."""

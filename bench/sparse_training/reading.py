@@ -8,9 +8,10 @@ from itertools import product
 from math import isnan
 from statistics import fmean
 
+from ..experiments.estimates import Estimate
 from ..report.words import listing
 from .arms import ESTIMATORS, EVERY, METHODS, PATTERNS, PLAIN, RATES, Arm
-from .findings import MEASURES, Estimate, Reader
+from .findings import MEASURES, Reader
 from .questions import QUESTIONS, Pairs
 
 __all__ = ["HEADLINES", "Headline", "in_short", "tally", "verdict"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, TypedDict
 
-from masksolve.errors import FileFormatError
+from ..experiments import findings
 
-__all__ = ["WINDOW", "Findings", "Run", "load", "save"]
+__all__ = ["WINDOW", "Findings", "Run", "load"]
 
 WINDOW = 40
 """Steps between renewals that are seldom; over so many masks are compared with themselves."""
@@ -39,14 +38,6 @@ class Findings(TypedDict):
     runs: list[Run]
 
 
-def save(found: Findings, path: Path) -> None:
-    """Write findings as JSON, a run a line."""
-    head = json.dumps({key: value for key, value in found.items() if key != "runs"}, indent=1)
-    runs = ",\n".join(json.dumps(run, separators=(",", ":")) for run in found["runs"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head[:-2]},\n "runs": [\n{runs}\n]}}\n', encoding="utf-8")
-
-
 def load(path: Path) -> Findings:
     """Read findings.
 
@@ -55,14 +46,5 @@ def load(path: Path) -> Findings:
     FileFormatError
         If the file is not there or holds something else.
     """
-    try:
-        found: Findings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"cannot read {path}: {error}") from error
-    missing = Findings.__required_keys__ - set(found if isinstance(found, dict) else ())
-    if missing:
-        raise FileFormatError(
-            f"{path} is not what the training experiment leaves: it lacks "
-            f"{', '.join(sorted(missing))}"
-        )
+    found: Findings = findings.load(path, Findings.__required_keys__, "make bench-training")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .arms import ARMS, DENSE, FEW, Arm
 from .records import WINDOW
@@ -25,6 +26,13 @@ class Size:
     name: str
     tasks: tuple[Task, ...]
     arms: tuple[Arm, ...]
+
+    def settings(self) -> dict[str, Any]:
+        """Return what runs must have in common; more seeds may be asked for later."""
+        tasks = [task.to_dict() for task in self.tasks]
+        for task in tasks:
+            del task["seeds"]
+        return {"size": self.name, "tasks": tasks}
 
     def of_seeds(self, seeds: int) -> Size:
         """Run every arm of every task with so many seeds instead."""

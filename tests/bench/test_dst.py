@@ -11,13 +11,12 @@ from torch import nn
 
 from masksolve.bench.dst import __main__ as command
 from masksolve.bench.dst.arms import DENSE, Arm
-from masksolve.bench.dst.findings import Reader, estimate
+from masksolve.bench.dst.findings import Reader
 from masksolve.bench.dst.published import ROWS
-from masksolve.bench.dst.records import Kept, load
+from masksolve.bench.dst.records import load
 from masksolve.bench.dst.run import train
 from masksolve.bench.dst.tables import everything, masks
 from masksolve.bench.dst.tasks import MAIN, TASKS, Task
-from masksolve.errors import FileFormatError, InvalidInput
 from masksolve.torch import dst
 
 
@@ -119,7 +118,7 @@ def test_the_whole_experiment_in_small(smoke, capsys):
     for name in ("sweep", "layers", "time", "masks"):
         picture = smoke.with_name(f"dst-{name}.png")
         assert picture.stat().st_size > 5_000
-        assert f"{{figure}} {picture.name}" in page
+        assert f"](./{picture.name})" in page
     finished = smoke.with_suffix(".jsonl").read_text()
     command.main(["--size", "smoke", "--processes", "1", "--out", str(smoke)])  # all is there
     assert smoke.with_suffix(".jsonl").read_text() == finished
@@ -127,7 +126,7 @@ def test_the_whole_experiment_in_small(smoke, capsys):
     command.main(["--read", str(smoke), "--page", str(smoke.with_name("again.md"))])
     assert smoke.read_bytes() == before
     again = smoke.with_name("again.md").read_text()
-    assert again.replace("again-", "dst-") == page
+    assert again == page
     assert "came back" in capsys.readouterr().out
 
 
@@ -165,40 +164,6 @@ def test_the_sparsest_within_a_point():
     assert reader.sparsest(MAIN, points=0.0) == "alpha 1"
     assert reader.sparsest(MAIN, points=-1) is None
     assert reader.ranks(MAIN) == pytest.approx(-1)
-
-
-def test_intervals_are_students():
-    found = estimate([1.0, 2.0, 4.0])
-    low, high = stats.t.interval(0.95, 2, 7 / 3, stats.sem([1.0, 2.0, 4.0]))
-    assert (found.mean - found.half, found.mean + found.half) == pytest.approx((low, high))
-    assert estimate([0.5]).write() == "50.00"
-    assert found.write(1, 1, sign=True).startswith("+2.3 ± ")
-
-
-def test_interrupted_and_damaged_files(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    kept = Kept.open(path, {"epochs": 3})
-    kept.add({"task": "a"})
-    with path.open("a") as file:
-        file.write('{"task": "b')  # cut off while it was written
-    assert Kept.open(path, {"epochs": 3}).runs == [{"task": "a"}]
-    with pytest.raises(InvalidInput, match="holds runs of other settings"):
-        Kept.open(path, {"epochs": 4})
-    path.write_text('{"epochs": 3}\nnonsense\n')
-    with pytest.raises(InvalidInput, match="is damaged: expected JSON on every line"):
-        Kept.open(path, {"epochs": 3})
-
-
-def test_files_of_something_else(tmp_path):
-    path = tmp_path / "other.json"
-    for text in ("[]", "{}", "nonsense"):
-        path.write_text(text)
-        with pytest.raises(FileFormatError):
-            load(path)
-    with pytest.raises(SystemExit, match=f"error: cannot read {tmp_path / 'none.json'}"):
-        command.main(["--read", str(tmp_path / "none.json")])
-    with pytest.raises(SystemExit):
-        command.main(["--seeds", "0"])
 
 
 def test_the_papers_rows_have_a_command_the_script_takes():

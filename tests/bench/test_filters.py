@@ -1,11 +1,6 @@
-import json
-import math
-
 import numpy as np
 import pytest
 from scipy import stats
-
-from masksolve.errors import FileFormatError, InvalidInput
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
@@ -13,9 +8,9 @@ pytest.importorskip("matplotlib")
 
 from masksolve.bench.filters import __main__ as command
 from masksolve.bench.filters import experiment
-from masksolve.bench.filters.findings import Reader, estimate
+from masksolve.bench.filters.findings import Reader
 from masksolve.bench.filters.page import write_page
-from masksolve.bench.filters.records import Kept, load, save
+from masksolve.bench.filters.records import load
 from masksolve.bench.filters.sizes import SAMPLERS, SIZES
 from masksolve.bench.filters.tables import errors
 
@@ -75,24 +70,6 @@ def test_an_interrupted_run_goes_on(run, monkeypatch, tmp_path):
     assert load(out)["runs"] == load(run)["runs"]
 
 
-def test_other_settings_and_damaged_files_are_refused(run, tmp_path, monkeypatch):
-    path = run.with_suffix(".jsonl")
-    with pytest.raises(InvalidInput, match="holds runs of other settings"):
-        Kept.open(path, SIZES["full"].settings())
-    damaged = tmp_path / "damaged.jsonl"
-    damaged.write_text(path.read_text().splitlines()[0] + "\nnot JSON\n")
-    with pytest.raises(InvalidInput, match="expected JSON on every line"):
-        Kept.open(damaged, SIZES["smoke"].settings())
-    with pytest.raises(FileFormatError, match=r"cannot read .*nowhere\.json"):
-        load(tmp_path / "nowhere.json")
-    other = tmp_path / "other.json"
-    other.write_text("{}")
-    with pytest.raises(
-        SystemExit, match="is not what this experiment leaves: it lacks machine"
-    ):
-        command.main(["--read", str(other)])
-
-
 def made_up(wrong, seeds=3):
     """Findings of one budget, with errors of each sampler and seed."""
     layer = {"name": "a", "published": None, "proven": 0.5, "certified": 0.4, "measured": 0.2,
@@ -137,17 +114,8 @@ def test_what_is_read_from_figures(tmp_path):
     assert not rows[2][2].startswith("**")
     assert rows[-1] == ("dense", *["1.0 ± 0.0"] * 5)
     found = made_up(wrong)
-    save(found, tmp_path / "filters.json")
-    assert load(tmp_path / "filters.json") == json.loads(json.dumps(found))
     page, *pictures = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
     text = page.read_text()
     assert "hybrid is better at 50 % but is worse at 20 %" in text
     assert "](pictures/filters-errors.png)" in text
     assert all(picture.parent.name == "pictures" for picture in pictures)
-
-
-def test_a_single_seed_has_no_interval():
-    one = estimate([0.5])
-    assert math.isnan(one.half)
-    assert not one.sure
-    assert one.write() == "50.0"

@@ -8,39 +8,45 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from masksolve.errors import InvalidInput
 
-from .records import Run
-from .sizes import Size
-
 __all__ = ["Kept"]
+
+RunT = TypeVar("RunT")
 
 
 @dataclass
-class Kept:
+class Kept(Generic[RunT]):
     """The runs that are finished.
 
     Attributes
     ----------
     path : Path
-    runs : list of Run
+    runs : list
+        As JSON gives them back.
     """
 
     path: Path
-    runs: list[Run]
+    runs: list[RunT]
 
     @classmethod
-    def open(cls, path: Path, size: Size) -> Kept:
+    def open(cls, path: Path, settings: Any) -> Kept[RunT]:
         """Read what is there, or begin.
+
+        Parameters
+        ----------
+        path : Path
+        settings : anything that JSON can hold
+            What all runs of a file have in common.
 
         Raises
         ------
         InvalidInput
             If the file's runs had other settings, or it holds something else.
         """
-        head = json.dumps(_settings(size))
+        head = json.dumps(settings)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(head + "\n", encoding="utf-8")
@@ -50,11 +56,11 @@ class Kept:
         first, *lines = whole.splitlines() or [""]
         if first != head:
             raise InvalidInput(
-                f"{path} holds runs of other settings than those of size {size.name!r}: "
-                "expected a file of the same; remove it, or name another --out"
+                f"{path} holds runs of other settings: expected a file of the same; remove "
+                "it, or name another --out"
             )
         try:
-            runs: list[Run] = [json.loads(line) for line in lines]
+            runs: list[RunT] = [json.loads(line) for line in lines]
         except ValueError as error:
             raise InvalidInput(
                 f"{path} is damaged: expected JSON on every line ({error})"
@@ -63,16 +69,8 @@ class Kept:
             path.write_text(whole, encoding="utf-8")
         return cls(path, runs)
 
-    def add(self, run: Run) -> None:
+    def add(self, run: RunT) -> None:
         """Keep a run."""
         self.runs.append(run)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(run) + "\n")
-
-
-def _settings(size: Size) -> dict[str, Any]:
-    """Return what runs must have in common; more seeds may be asked for later."""
-    tasks = [task.to_dict() for task in size.tasks]
-    for task in tasks:
-        del task["seeds"]
-    return {"size": size.name, "tasks": tasks}
