@@ -35,6 +35,7 @@ class Folder:
     path : str or Path
     asked : mapping
         Settings: numbers, words and what can be written as such.
+    batches : sequence
     weights : sequence of Weight
 
     Raises
@@ -46,13 +47,18 @@ class Folder:
     """
 
     def __init__(
-        self, path: str | Path, asked: Mapping[str, Any], weights: Sequence[Weight]
+        self,
+        path: str | Path,
+        asked: Mapping[str, Any],
+        batches: Sequence[Any],
+        weights: Sequence[Weight],
     ) -> None:
         self._path = Path(path)
         run = {
             "settings": json.loads(json.dumps(asked)),
+            "batches": [_digest(batch) for batch in batches],
             "weights": {
-                weight.name: [str(weight.pattern), _digest(weight)] for weight in weights
+                weight.name: [str(weight.pattern), _digest(weight.dense)] for weight in weights
             },
         }
         head = self._path / RUN
@@ -66,9 +72,9 @@ class Folder:
             return
         try:
             self._compare(json.loads(held), run)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, InvalidInput):
-                raise
+        except InvalidInput:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise FileFormatError(
                 f"{head} is damaged: remove the folder to start anew"
             ) from None
@@ -79,6 +85,12 @@ class Folder:
             before = held["settings"].get(name)
             if before != value:
                 raise InvalidInput(f"{said}its {name} was {before!r}, not {value!r}")
+        before, now = held["batches"], run["batches"]
+        if len(before) != len(now):
+            raise InvalidInput(f"{said}it had {len(before)} batches, not {len(now)}")
+        for number, (one, other) in enumerate(zip(before, now, strict=True)):
+            if one != other:
+                raise InvalidInput(f"{said}its batch {number} held other values")
         if list(held["weights"]) != list(run["weights"]):
             raise InvalidInput(f"{said}it pruned {len(held['weights'])} other weights")
         for name, (pattern, digest) in run["weights"].items():
@@ -88,11 +100,12 @@ class Folder:
             if weight != digest:
                 raise InvalidInput(f"{said}{name} had other values before it was pruned")
 
-    def load(self, weight: Weight) -> Fitted | None:
-        """Return what became of a weight, if it was done."""
+    def __contains__(self, weight: Weight) -> bool:
+        return self._file(weight).exists()
+
+    def load(self, weight: Weight) -> Fitted:
+        """Return what became of a weight that is in it."""
         path = self._file(weight)
-        if not path.exists():
-            return None
         try:
             tensors = load(path.read_bytes())
             report = json.loads(tensors["report"].numpy().tobytes())
@@ -133,6 +146,23 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _digest(weight: Weight) -> str:
-    values = weight.dense.detach().cpu().contiguous().view(torch.uint8).numpy()
-    return hashlib.sha256(values.tobytes()).hexdigest()
+def _digest(value: Any) -> str:
+    """Tell values apart by their tensors and plain values; others all count as the same."""
+    digest = hashlib.sha256()
+
+    def add(part: Any) -> None:
+        if isinstance(part, Tensor):
+            digest.update(f"{part.dtype}{tuple(part.shape)}".encode())
+            data = part.detach().cpu().contiguous().view(-1).view(torch.uint8)
+            digest.update(data.numpy().tobytes())
+        elif isinstance(part, Mapping):
+            add(list(part.items()))
+        elif isinstance(part, list | tuple):
+            digest.update(f"{len(part)} of".encode())
+            for one in part:
+                add(one)
+        elif isinstance(part, str | int | float | None):
+            digest.update(repr(part).encode())
+
+    add(value)
+    return digest.hexdigest()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
 from masksolve.pieces import Progress, reporting
@@ -19,7 +19,7 @@ from masksolve.torch.adaprune.fit import Fitted, fit
 from masksolve.torch.adaprune.groups import Group, Weight, as_weights, drop_ends, trace
 from masksolve.torch.adaprune.masks import CalibratedScore, Masker
 from masksolve.torch.adaprune.network import Forward, Network, Positions
-from masksolve.torch.adaprune.report import AdaPruned
+from masksolve.torch.adaprune.report import AdaPruned, LayerReport
 from masksolve.torch.adaprune.settings import Mode, Optimizer, Settings
 from masksolve.torch.schedule import as_count
 from masksolve.torch.selection import Patterns, Select, choose
@@ -174,8 +174,8 @@ def adaprune(
         masker.check(weight.pattern)
     folder = None
     if checkpoint is not None:
-        asked = settings.to_dict() | masker.to_dict() | {"batches": len(network.batches)}
-        folder = Folder(checkpoint, asked, weights)
+        asked = settings.to_dict() | masker.to_dict()
+        folder = Folder(checkpoint, asked, network.batches, weights)
     run = _Run(network, masker, settings, folder)
     try:
         with network.evaluating(), reporting(progress, len(weights), "weights") as report:
@@ -187,10 +187,9 @@ def adaprune(
         for weight in weights:
             weight.restore()
         raise
-    done = run.done
     return AdaPruned(
-        layers=[fitted.report for fitted in done.values()],
-        masks={weight.name: fitted.mask for weight, fitted in done.items()},
+        layers=[report for _, report in run.done.values()],
+        masks={weight.name: mask for weight, (mask, _) in run.done.items()},
         skipped=skipped,
         batches=len(network.batches),
         seconds=time.perf_counter() - start,
@@ -243,44 +242,43 @@ class _Run:
 
     Attributes
     ----------
-    done : dict of Weight to Fitted
+    done : dict of Weight to (mask, report)
+        Of the weights that the model has pruned.
     """
 
     network: Network
     masker: Masker
     settings: Settings
     folder: Folder | None
-    done: dict[Weight, Fitted] = field(default_factory=dict)
+    done: dict[Weight, tuple[Tensor, LayerReport]] = field(default_factory=dict)
 
     def prune(self, groups: Sequence[Group], report: Callable[[int], None]) -> None:
         """Prune the weights of some groups, with the same passes through the model."""
-        for weight in (weight for group in groups for weight in group.weights):
-            earlier = None if self.folder is None else self.folder.load(weight)
-            if earlier is not None:
-                self._keep(weight, earlier)
-        left = [g for g in groups if not all(weight in self.done for weight in g.weights)]
-        if left:
-            changed = list(self.done)
-            gathered = collect(self.network, left, changed, self.settings)
-            for group in left:
-                for weight in group.weights:
-                    if weight not in self.done:
-                        self._fit(weight, group, gathered)
-                        report(len(self.done))
-        report(len(self.done))
+        left = [g for g in groups if not all(map(self._is_kept, g.weights))]
+        gathered = collect(self.network, left, list(self.done), self.settings)
+        # What an earlier run did to a weight comes into the model after those passes, too:
+        # it was not there when that run gathered what the group's other weights multiply.
+        for group in groups:
+            for weight in group.weights:
+                if self.folder is not None and self._is_kept(weight):
+                    fitted = self.folder.load(weight)
+                else:
+                    fitted = self._fit(weight, group, gathered)
+                weight.put(fitted.weight, fitted.biases)
+                self.done[weight] = fitted.mask, fitted.report
+                report(len(self.done))
 
-    def _fit(self, weight: Weight, group: Group, gathered: Collected) -> None:
+    def _is_kept(self, weight: Weight) -> bool:
+        return self.folder is not None and weight in self.folder
+
+    def _fit(self, weight: Weight, group: Group, gathered: Collected) -> Fitted:
         pieces = [
             (parts, gathered[feed])
             for feed in group.feeds
             for user, parts in feed.users
             if user is weight
         ]
-        fitted = fit(weight, pieces, self.masker, self.settings)
+        fitted: Fitted = fit(weight, pieces, self.masker, self.settings)
         if self.folder is not None:
             self.folder.save(weight, fitted)
-        self._keep(weight, fitted)
-
-    def _keep(self, weight: Weight, fitted: Fitted) -> None:
-        weight.put(fitted.weight, fitted.biases)
-        self.done[weight] = fitted
+        return fitted

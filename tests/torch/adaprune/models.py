@@ -65,3 +65,18 @@ class Sequences(nn.Module):
     def forward(self, x, attention_mask=None):
         padding = None if attention_mask is None else attention_mask == 0
         return self.encoder(x, src_key_padding_mask=padding)
+
+
+class Recurrent(nn.Module):
+    """A cell that is called once for each step of a sequence."""
+
+    def __init__(self, seed=0):
+        torch.manual_seed(seed)
+        super().__init__()
+        self.cell = nn.LSTMCell(8, 16)
+
+    def forward(self, sequence):
+        state = None
+        for x in sequence.unbind(1):
+            state = self.cell(x, state)
+        return state[0]

@@ -44,7 +44,7 @@ BATCHES = [
 ]
 
 
-@pytest.mark.parametrize(("given", "said"), BATCHES)
+@pytest.mark.parametrize(("given", "said"), BATCHES, ids=[said for _, said in BATCHES])
 @pytest.mark.parametrize("mode", ["sequential", "parallel"])
 def test_batches(given, said, mode):
     model = mlp()
@@ -87,7 +87,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("option", "said"), OPTIONS, ids=lambda x: str(x)[:50])
+@pytest.mark.parametrize(("option", "said"), OPTIONS, ids=[said for _, said in OPTIONS])
 def test_options(option, said):
     model = mlp()
     before = {name: value.clone() for name, value in model.state_dict().items()}

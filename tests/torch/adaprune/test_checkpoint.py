@@ -10,7 +10,14 @@ torch = pytest.importorskip("torch")
 mst = pytest.importorskip("masksolve.torch")
 
 from masksolve.torch.adaprune import prune  # noqa: E402
-from tests.torch.adaprune.models import Residual, Sequences, images, mlp, related  # noqa: E402
+from tests.torch.adaprune.models import (  # noqa: E402
+    Recurrent,
+    Residual,
+    Sequences,
+    images,
+    mlp,
+    related,
+)
 
 
 def batches():
@@ -30,18 +37,25 @@ def same(one, other):
     return all(torch.equal(a, b) for (_, a), b in pairs)
 
 
-CASES = [
-    (mlp, batches, {}),
-    (mlp, batches, {"mode": "parallel"}),
-    (mlp, batches, {"optimizer": "adam", "iterations": 40}),
-    (mlp, batches, {"pattern": "4:8,plain", "score": "wanda"}),
-    (Residual, images, {"pattern": "2:4"}),
-    (Sequences, lambda: [related(4, 5, 16, seed=k) for k in range(2)], {}),
-]
+def sequences():
+    return [related(4, 5, 16, seed=k) for k in range(2)]
 
 
-@pytest.mark.parametrize(("make", "data", "options"), CASES)
-def test_it_goes_on_where_it_stopped(make, data, options, tmp_path, monkeypatch):
+CASES = {
+    "sequential": (mlp, batches, {}),
+    "parallel": (mlp, batches, {"mode": "parallel"}),
+    "adam": (mlp, batches, {"optimizer": "adam", "iterations": 40}),
+    "scores": (mlp, batches, {"pattern": "4:8,plain", "score": "wanda"}),
+    "norms": (Residual, images, {"pattern": "2:4"}),
+    "attention": (Sequences, sequences, {}),
+    # The first of a cell's weights changes what the second multiplies in the next step.
+    "cell": (Recurrent, lambda: [x[..., :8] for x in sequences()], {}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_goes_on_where_it_stopped(case, tmp_path, monkeypatch):
+    make, data, options = CASES[case]
     options = {"pattern": "4:8"} | options
     whole = make()
     expected = mst.adaprune(whole, data(), **options)
@@ -54,7 +68,7 @@ def test_it_goes_on_where_it_stopped(make, data, options, tmp_path, monkeypatch)
 
     monkeypatch.setattr(prune, "fit", spy)
     dense, names = make(), [layer.name for layer in expected.layers]
-    for stop in (1, 3):
+    for stop in (1, 3)[: len(names) - 1]:
         model = deepcopy(dense)
         with pytest.raises(KeyboardInterrupt):
             mst.adaprune(
@@ -88,7 +102,8 @@ def test_other_runs_are_refused(tmp_path):
         ({"mode": "parallel"}, "its mode was 'sequential', not 'parallel'"),
         ({"method": "greedy"}, "its method was 'exact', not 'greedy'"),
         ({"score": lambda layer: layer.weight}, "its score was 'magnitude', not .*lambda"),
-        ({"data": batches()[:2]}, "its batches was 3, not 2"),
+        ({"data": batches()[:2]}, "it had 3 batches, not 2"),
+        ({"data": [*batches()[:2], related(40, 16, seed=9)]}, "its batch 2 held other values"),
         ({"pattern": "2:4"}, "0.weight was to be 4:8, not 2:4"),
         ({"select": "0"}, "it pruned 3 other weights"),
         ({"model": mlp(seed=1)}, "0.weight had other values before it was pruned"),
