@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from masksolve.errors import InvalidInput
 from masksolve.torch.dst.layers import Conv1d, Conv2d, Linear
@@ -75,7 +77,8 @@ def convert(
     Raises
     ------
     InvalidInput
-        If there is nothing to convert, or an option is not what it should be.
+        If there is nothing to convert, or an option is not what it should be; for weights
+        that are no floating-point numbers, or computed from others.
 
     Examples
     --------
@@ -90,18 +93,13 @@ def convert(
     published = reset_below == "published"
     given = None if published else as_share(reset_below)
     selects = as_predicate(select, model)
-    selected = [module for name, module in model.named_modules() if selects(name, module)]
-    chosen = [module for module in selected if type(module) in SPARSE]
+    selected = {name: m for name, m in model.named_modules() if selects(name, m)}
+    chosen = {name: module for name, module in selected.items() if type(module) in SPARSE}
     if not chosen:
-        raise InvalidInput(_nothing(model, selected))
-    for module in chosen:
-        weights = [p for p in module.parameters(recurse=False) if p.ndim > 1]
-        if any(not p.dtype.is_floating_point for p in weights):
-            raise InvalidInput(
-                f"a {type(module).__name__} has weights of {weights[0].dtype}: thresholds "
-                "are for floating-point numbers"
-            )
-    for module in chosen:
+        raise InvalidInput(_nothing(model, selected.values()))
+    for name, module in chosen.items():
+        _check_weights(name, module)
+    for module in chosen.values():
         recurrent = isinstance(module, nn.LSTM | nn.LSTMCell)
         below = PUBLISHED_BELOW if published and not recurrent else given
         sparse = SPARSE[type(module)]
@@ -149,27 +147,52 @@ def finalize(model: nn.Module) -> dict[str, Tensor]:
             if owners[id(weight.dense)] == 1:
                 weight.dense.copy_(used)
             else:  # whoever shares it uses all of it, or another part
-                setattr(weight.module, weight.tensor_name, nn.Parameter(used))
+                own = nn.Parameter(used, requires_grad=weight.dense.requires_grad)
+                setattr(weight.module, weight.tensor_name, own)
     for module in {id(weight.module): weight.module for weight in weights}.values():
         module.drop_thresholds()
         module.__class__ = PLAIN[type(module)]
+    _keep_off_fast_paths(model)
     return masks
+
+
+def _check_weights(name: str, module: nn.Module) -> None:
+    """Refuse weights that cannot have thresholds, before any module is changed."""
+    for tensor_name in SPARSE[type(module)].matrices(module):
+        full = f"{name}.{tensor_name}".lstrip(".")
+        weight = module._parameters.get(tensor_name)
+        if weight is None:
+            raise InvalidInput(
+                f"{full} is computed from other tensors, as by torch.nn.utils.prune and "
+                "weight_norm: remove that first"
+            )
+        if not weight.dtype.is_floating_point:
+            raise InvalidInput(
+                f"{full} is of {weight.dtype}: thresholds are for floating-point numbers"
+            )
 
 
 def _keep_off_fast_paths(model: nn.Module) -> None:
     """Keep torch's transformer layers from handing bare weights to a kernel of their own.
 
     In evaluation they call no forward of their linear layers, unless told that their
-    activation is neither ReLU nor GELU.
+    activation is neither ReLU nor GELU. Without thresholds they are told the truth again.
     """
     for module in model.modules():
-        if isinstance(module, nn.TransformerEncoderLayer) and any(
-            isinstance(child, Thresholded) for child in module.children()
-        ):
-            module.activation_relu_or_gelu = 0
+        if isinstance(module, nn.TransformerEncoderLayer):
+            masked = any(isinstance(child, Thresholded) for child in module.children())
+            module.activation_relu_or_gelu = 0 if masked else _activation_code(module)
 
 
-def _nothing(model: nn.Module, selected: list[nn.Module]) -> str:
+def _activation_code(layer: nn.TransformerEncoderLayer) -> int:
+    """Return an activation's number, as torch gives it when it makes such a layer."""
+    activation = layer.activation
+    if activation is functional.relu or isinstance(activation, nn.ReLU):
+        return 1
+    return 2 if activation is functional.gelu or isinstance(activation, nn.GELU) else 0
+
+
+def _nothing(model: nn.Module, selected: Collection[nn.Module]) -> str:
     wanted = ", ".join(kind.__name__ for kind in SPARSE)
     if any(isinstance(module, Thresholded) for module in selected):
         return f"{type(model).__name__} is converted already: what is selected has thresholds"

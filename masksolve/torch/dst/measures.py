@@ -48,7 +48,7 @@ def sparsity_loss(model: nn.Module, alpha: float = 1.0) -> Tensor:
     """
     alpha = as_number(alpha, "alpha", 0)
     weights = list(sparse_weights(model))
-    total = torch.stack([torch.exp(-w.threshold).sum() for w in weights]).sum()
+    total = torch.stack([_sum(torch.exp(-w.threshold)) for w in weights]).sum()
     if not bool(torch.isfinite(total)):
         for weight in weights:
             weight.refuse_spoilt()
@@ -88,12 +88,12 @@ class Remaining:
     @property
     def total(self) -> float:
         """Share of all masked weights together."""
-        return self.kept / self.size
+        return _share(self.kept, self.size)
 
     @property
     def layers(self) -> dict[str, float]:
         """Share of each matrix."""
-        return {name: kept / size for name, (kept, size) in self.counts.items()}
+        return {name: _share(kept, size) for name, (kept, size) in self.counts.items()}
 
     def __str__(self) -> str:
         table = Table(box=SIMPLE_HEAD)
@@ -101,7 +101,7 @@ class Remaining:
         for column in ("kept", "of", "share"):
             table.add_column(column, justify="right", no_wrap=True)
         for name, (kept, size) in self.counts.items():
-            table.add_row(name, str(kept), str(size), f"{100 * kept / size:.2f} %")
+            table.add_row(name, str(kept), str(size), f"{100 * _share(kept, size):.2f} %")
         table.add_section()
         table.add_row("all", str(self.kept), str(self.size), f"{100 * self.total:.2f} %")
         console = Console(file=StringIO(), width=120, color_system=None)
@@ -196,15 +196,23 @@ def reset(model: nn.Module, below: float | None = None) -> list[str]:
 
     Examples
     --------
-    >>> from masksolve.torch.dst import Linear
-    >>> model = nn.Sequential(Linear(64, 300), nn.ReLU(), Linear(300, 10))
-    >>> with torch.no_grad():
-    ...     _ = model[0].threshold.fill_(1.0)
-    >>> reset(model), reset(model)
-    (['0.weight'], [])
+    >>> from masksolve.torch.dst import LSTM
+    >>> lstm = LSTM(28, 128, initial=1.0)  # first weights are smaller: nothing is kept
+    >>> reset(lstm), len(reset(lstm, below=0.01)), remaining(lstm).total
+    ([], 8, 1.0)
     """
     share = as_share(below, "below")
     weights = list(sparse_weights(model))
     for weight in weights:
         weight.refuse_spoilt()
     return [name for weight in weights for name in weight.reset(share)]
+
+
+def _sum(numbers: Tensor) -> Tensor:
+    """Add up many numbers, in single precision at least."""
+    return numbers.sum(dtype=torch.promote_types(numbers.dtype, torch.float32))
+
+
+def _share(kept: int, size: int) -> float:
+    """Return a share; of a layer without inputs nothing is missing."""
+    return kept / size if size else 1.0

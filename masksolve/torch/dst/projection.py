@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
@@ -61,11 +62,6 @@ def by_share(m: int, *, transposable: bool = True, least: int = 1) -> Rule:
 class Projection:
     """Renews the N:M masks of a model with thresholds; `project` makes one.
 
-    Parameters
-    ----------
-    model, pattern, refresh_every, method, optimizer, threads
-        As for `project`.
-
     Attributes
     ----------
     model : Module
@@ -74,37 +70,14 @@ class Projection:
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        pattern: Pattern | str | Rule,
-        *,
-        refresh_every: int = 1,
-        method: str = "exact",
-        optimizer: torch.optim.Optimizer | None = None,
-        threads: int | None = None,
+        self, model: nn.Module, rule: Rule, every: int, method: str, threads: int | None
     ) -> None:
         self.model = model
         self.steps = 0
         self._weights = list(sparse_weights(model))
-        if isinstance(pattern, Pattern | str):
-            fixed = Pattern.parse(pattern)
-            self._rule: Rule = lambda share: fixed
-        elif callable(pattern):
-            self._rule = pattern
-        else:
-            raise InvalidInput(
-                "pattern must be a Pattern, a string such as '2:4,at-most', or a function of "
-                f"the share that is kept, got {pattern!r}"
-            )
-        self._every = as_count(refresh_every, "refresh_every", 1)
+        self._rule, self._every = rule, every
         self._method, self._threads = method, threads
-        for weight in self._weights:
-            if weight.projected is not None:
-                raise InvalidInput(f"{weight.name} is projected already: remove that first")
-        self.refresh()
-        self._hook = None
-        if optimizer is not None:
-            self._hook = optimizer.register_step_post_hook(lambda *_: self._advance())
+        self._hook: RemovableHandle | None = None
 
     @property
     def patterns(self) -> dict[str, Pattern]:
@@ -142,6 +115,10 @@ class Projection:
                 weight.projected = Projected(mask, pattern)
             else:
                 projected.write(mask, pattern)
+
+    def follow(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let an optimizer call `step` by itself, after each of its steps."""
+        self._hook = optimizer.register_step_post_hook(lambda *_: self._advance())
 
     def remove(self) -> None:
         """Go back to masks by thresholds alone."""
@@ -236,7 +213,24 @@ def project(
     >>> {name: str(pattern) for name, pattern in projection.patterns.items()}
     {'0.weight': '2:8,at-most', '2.weight': '8:8,at-most'}
     """
-    return Projection(
-        model, pattern, refresh_every=refresh_every, method=method, optimizer=optimizer,
-        threads=threads,
-    )  # fmt: skip
+    for weight in sparse_weights(model):
+        if weight.projected is not None:
+            raise InvalidInput(f"{weight.name} is projected already: remove that first")
+    every = as_count(refresh_every, "refresh_every", 1)
+    projection = Projection(model, _as_rule(pattern), every, method, threads)
+    projection.refresh()
+    if optimizer is not None:
+        projection.follow(optimizer)
+    return projection
+
+
+def _as_rule(pattern: Pattern | str | Rule) -> Rule:
+    if isinstance(pattern, Pattern | str):
+        fixed = Pattern.parse(pattern)
+        return lambda share: fixed
+    if callable(pattern):
+        return pattern
+    raise InvalidInput(
+        "pattern must be a Pattern, a string such as '2:4,at-most', or a function of the "
+        f"share that is kept, got {pattern!r}"
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from masksolve.errors import InvalidInput
 from masksolve.torch.dst.thresholds import Kind, Thresholded
 from masksolve.torch.layouts import Layout
 
@@ -67,6 +68,11 @@ class LSTMCell(Thresholded, nn.LSTMCell):
         hx: tuple[Tensor, Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Take a step; see ``torch.nn.LSTMCell``."""
+        if input.ndim not in (1, 2):
+            raise InvalidInput(
+                f"an LSTMCell takes an input of shape (batch, {self.input_size}) or "
+                f"({self.input_size},), got {tuple(input.shape)}"
+            )
         single = input.ndim == 1
         x = input[None] if single else input
         if hx is None:

@@ -17,9 +17,9 @@ def step(distance: Tensor, mask: Tensor | None = None) -> Tensor:
     ----------
     distance : Tensor
         Of each weight to its threshold, |W| - t.
-    mask : Tensor of bool, optional
-        What to return instead, as numbers: a mask that was made of the distances in
-        another way. The derivative is the same.
+    mask : Tensor, optional
+        What to return instead, as numbers: a mask that was made of the distances before,
+        or in another way. The derivative is the same.
 
     Returns
     -------
@@ -67,4 +67,4 @@ class _Step(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         (distance,) = ctx.saved_tensors
-        return surrogate(distance).mul_(gradient), None
+        return surrogate(distance) * gradient, None

@@ -131,19 +131,23 @@ class Thresholded(nn.Module):
         if not torch.compiler.is_compiling() and threshold.device.type == "cpu":
             # Elsewhere it would wait for the device, at every layer.
             SparseWeight(f"a {type(self).__name__}'s {name}", self, name).refuse_spoilt()
+        beyond = distance(weight, threshold)
         projected = self._modules.get(projected_name(name))
         if projected is not None:
-            return weight * step(distance(weight, threshold), projected.mask)
-        kept = step(distance(weight, threshold))
-        if self.training and self.reset_below is not None:
-            parts = len(self.matrices()[name])
-            starved = take_back(kept, threshold, parts, self.reset_below)
-            self.resets += starved.sum()
-            # Asking would break a compiled graph, or wait for the device.
-            blind = torch.compiler.is_compiling() or starved.device.type != "cpu"
-            if blind or bool(starved.any()):
-                kept = step(distance(weight, threshold))
-        return weight * kept
+            return weight * step(beyond, projected.mask)
+        with torch.no_grad():
+            kept = step(beyond)
+            if self.training and self.reset_below is not None:
+                parts = len(self.matrices()[name])
+                starved = take_back(kept, threshold, parts, self.reset_below)
+                self.resets += starved.sum()
+                # Asking would break a compiled graph, or wait for the device.
+                blind = torch.compiler.is_compiling() or starved.device.type != "cpu"
+                if blind or bool(starved.any()):
+                    # In place: its derivatives are the same, and checkpoints of activations
+                    # must meet as many operations when they compute it again.
+                    kept = step(beyond.copy_(distance(weight, threshold)))
+        return weight * step(beyond, kept)
 
     def extra_repr(self) -> str:
         """Add the kind of thresholds to what the dense layer says."""
@@ -282,8 +286,9 @@ def take_back(kept: Tensor, threshold: Tensor, parts: int, below: float) -> Tens
     with torch.no_grad():
         left = kept.view(parts, -1).sum(dim=1, dtype=torch.float32)
         starved = left <= below * (kept.numel() // parts)
-        # A product, not a fill: it takes no branch, and NaN stays NaN.
-        threshold.view(parts, -1).mul_(starved.logical_not()[:, None])
+        # A product, not a fill: it takes no branch, and NaN stays NaN. By data: a penalty on
+        # thresholds, or another call of the layer, may wait for its backward pass.
+        threshold.data.view(parts, -1).mul_(starved.logical_not()[:, None])
     return starved
 
 

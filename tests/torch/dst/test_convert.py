@@ -1,11 +1,10 @@
 import pytest
+import torch
+from torch import nn
+from torch.nn.utils import prune
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402
-
-from masksolve.errors import InvalidInput  # noqa: E402
-from masksolve.torch import dst  # noqa: E402
+from masksolve.errors import InvalidInput
+from masksolve.torch import dst
 
 
 class Reader(nn.Module):
@@ -117,19 +116,32 @@ def test_attention_keeps_its_own_and_feed_forward_is_masked_in_evaluation_too():
             assert not torch.allclose(layer(x), learning)
 
 
+def test_finalize_gives_encoders_their_kernel_back():
+    layers = [
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, activation=activation)
+        for activation in ("relu", "gelu", nn.GELU(), torch.tanh)
+    ]
+    codes = [layer.activation_relu_or_gelu for layer in layers]
+    model = dst.convert(nn.ModuleList(layers), initial=0.2)
+    assert [layer.activation_relu_or_gelu for layer in layers] == [0] * 4
+    dst.finalize(model)
+    assert [layer.activation_relu_or_gelu for layer in layers] == codes == [1, 2, 2, 0]
+
+
 def test_shared_layers_and_tied_weights():
     layer = nn.Linear(4, 4)
     model = dst.convert(nn.Sequential(layer, nn.ReLU(), layer))
     assert model[0] is model[2]
     assert dst.remaining(model).size == 16
     tied = nn.ModuleDict({"look": nn.Embedding(5, 4), "output": nn.Linear(4, 5, bias=False)})
-    tied["output"].weight = tied["look"].weight
+    tied["output"].weight = tied["look"].weight.requires_grad_(False)
     dst.convert(tied, initial=0.5)
     assert tied["output"].weight is tied["look"].weight
     before = tied["look"].weight.clone()
     dst.finalize(tied)
     assert torch.equal(tied["look"].weight, before)  # a lookup uses all of it
     assert not torch.equal(tied["output"].weight, before)
+    assert not tied["output"].weight.requires_grad
 
 
 def test_finalize_leaves_plain_modules_that_compute_the_same():
@@ -183,6 +195,27 @@ def test_bad_input_is_one_sentence_and_changes_nothing(model, options, said):
         dst.convert(model, **options)
     assert str(caught.value) == said
     assert type(model) is kind
+
+
+def _pruned(module, name="weight"):
+    prune.l1_unstructured(module, name, 0.5)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (_pruned(nn.Linear(3, 3)), "1.weight is computed from other tensors, as by torch.nn."),
+        (_pruned(nn.LSTM(3, 3), "weight_hh_l0"), "1.weight_hh_l0 is computed from other"),
+        (nn.Linear(3, 3, dtype=torch.complex64), "1.weight is of torch.complex64: thresholds"),
+    ],
+)
+def test_weights_that_cannot_have_thresholds(second, said):
+    model = nn.Sequential(nn.Linear(3, 3), second)
+    with pytest.raises(InvalidInput) as caught:
+        dst.convert(model)
+    assert str(caught.value).startswith(said)
+    assert type(model[0]) is nn.Linear
 
 
 def test_a_slip_in_a_name_is_said():

@@ -2,15 +2,13 @@ import copy
 import pickle
 
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
+from masksolve.errors import InvalidInput
+from masksolve.torch import dst
 
-from torch import nn  # noqa: E402
-
-from masksolve.errors import InvalidInput  # noqa: E402
-from masksolve.torch import dst  # noqa: E402
-
-from . import naive  # noqa: E402
+from . import naive
 
 KINDS = ("vector", "scalar", "matrix")
 
@@ -111,7 +109,7 @@ def test_convolutions_flatten_filters(kind, sparse, plain, shape):
     options = {"stride": 2, "padding": 1, "groups": 2, "dtype": torch.float64}
     layer = sparse(4, 6, 3, thresholds=kind, **options)
     with torch.no_grad():
-        layer.threshold.uniform_(0, 0.3)
+        layer.threshold.uniform_(0, 0.2)  # of weights up to 0.23: not all are lost
     weight = layer.weight.flatten(1)
     rows = layer.threshold.flatten(1) if kind == "matrix" else layer.threshold
     rows = (rows.expand(6) if kind == "scalar" else rows).tolist()
@@ -209,20 +207,58 @@ def test_a_threshold_that_falls_brings_weights_back():
     assert dst.masks(layer)["weight"].tolist() == [[True, True]]
 
 
+COMPILED = {
+    "linear": (lambda: dst.Linear(7, 5), (3, 7)),
+    "conv1d": (lambda: dst.Conv1d(4, 6, 3), (2, 4, 9)),
+    "conv2d": (lambda: dst.Conv2d(4, 6, 3), (2, 4, 9, 9)),
+    "cell": (lambda: dst.LSTMCell(7, 5, reset_below=0.01), (3, 7)),
+}
+
+
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
-def test_compiles_without_a_break():
-    torch._dynamo.reset()
-    layer = dst.Linear(7, 5)
+@pytest.mark.parametrize("level", [0.1, 9.0])  # the higher is taken back
+@pytest.mark.parametrize("name", COMPILED)
+def test_compiles_without_a_break(name, level):
+    torch.compiler.reset()
+    make, shape = COMPILED[name]
+    layer = make()
     with torch.no_grad():
-        layer.threshold.uniform_(0, 0.3)
-    x = torch.randn(3, 7)
-    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
-    torch.testing.assert_close(compiled(x), layer(x))
-    compiled(x).sum().backward()
-    by_compiled = layer.threshold.grad.clone()
-    layer.zero_grad()
-    layer(x).sum().backward()
-    torch.testing.assert_close(by_compiled, layer.threshold.grad)
+        for key, parameter in layer.named_parameters():
+            if "threshold" in key:
+                parameter.fill_(level)
+    other = copy.deepcopy(layer)
+    x = torch.randn(shape)
+    found = torch.compile(other, backend="aot_eager", fullgraph=True)(x)
+    for expected, ours in zip(_tensors(layer(x)), _tensors(found), strict=True):
+        torch.testing.assert_close(ours, expected)
+        expected.sum().backward(retain_graph=True)
+        ours.sum().backward(retain_graph=True)
+    for one, two in zip(layer.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(two, one)
+        torch.testing.assert_close(two.grad, one.grad)
+    assert int(other.resets) == int(layer.resets)
+    assert bool(layer.resets) is (level > 1)
+
+
+def _tensors(output):
+    return output if isinstance(output, tuple) else (output,)
+
+
+def test_gradients_of_every_example():
+    layer = _linear()
+    layer.eval()
+    x = torch.randn(3, 7, dtype=torch.float64)
+    parameters = {name: p.detach() for name, p in layer.named_parameters()}
+
+    def loss(parameters, one):
+        return torch.func.functional_call(layer, parameters, (one,)).square().sum()
+
+    found = torch.func.vmap(torch.func.grad(loss), (None, 0))(parameters, x)
+    for k in range(3):
+        layer.zero_grad()
+        layer(x[k]).square().sum().backward()
+        for name, parameter in layer.named_parameters():
+            torch.testing.assert_close(found[name][k], parameter.grad)
 
 
 def test_mixed_precision_keeps_masks_and_thresholds_whole():

@@ -1,13 +1,11 @@
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
+from masksolve.errors import InvalidInput
+from masksolve.torch import dst
 
-from torch import nn  # noqa: E402
-
-from masksolve.errors import InvalidInput  # noqa: E402
-from masksolve.torch import dst  # noqa: E402
-
-from . import naive  # noqa: E402
+from . import naive
 
 
 def _model(kind="vector"):
@@ -35,6 +33,15 @@ def test_sparsity_loss_and_its_gradient(kind):
             torch.testing.assert_close(parameter.grad, -0.3 * torch.exp(-parameter.detach()))
         else:
             assert parameter.grad is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sparsity_loss_of_half_precision_is_summed_up_in_single(dtype):
+    layer = dst.Linear(1, 70_001, dtype=dtype)  # more than float16 holds
+    loss = dst.sparsity_loss(layer)
+    assert loss.item() == 70_001
+    loss.backward()
+    assert layer.threshold.grad.dtype == dtype
 
 
 def test_alpha_scales_and_zero_is_nothing():
@@ -90,6 +97,13 @@ def test_remaining_counts_entries_of_masks():
     assert left.counts["2.weight_ih_l0.forget"] == (int(gate.sum()), 80)
     assert left.dense == []
     assert f"{100 * left.total:.2f} %" in str(left)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_of_a_layer_without_inputs_nothing_is_missing():
+    left = dst.remaining(dst.Linear(0, 4))
+    assert (left.total, left.layers) == (1, {"weight": 1})
+    assert "100.00 %" in str(left)
 
 
 def test_masks_and_thresholds_are_copies():

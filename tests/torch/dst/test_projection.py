@@ -1,16 +1,14 @@
 import numpy as np
 import pytest
+import torch
+from scipy.optimize import linprog
+from torch import nn
 
-torch = pytest.importorskip("torch")
+import masksolve as ms
+from masksolve.errors import InvalidInput, InvalidPattern, UnknownMethod
+from masksolve.torch import dst
 
-from scipy.optimize import linprog  # noqa: E402
-from torch import nn  # noqa: E402
-
-import masksolve as ms  # noqa: E402
-from masksolve.errors import InvalidInput, InvalidPattern, UnknownMethod  # noqa: E402
-from masksolve.torch import dst  # noqa: E402
-
-from . import naive  # noqa: E402
+from . import naive
 
 
 def _linear(rows=16, columns=24, seed=0):

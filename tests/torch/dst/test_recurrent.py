@@ -1,13 +1,15 @@
+import copy
+import pickle
+
 import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-torch = pytest.importorskip("torch")
+from masksolve.errors import InvalidInput
+from masksolve.torch import dst
 
-from torch import nn  # noqa: E402
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: E402
-
-from masksolve.torch import dst  # noqa: E402
-
-from . import naive  # noqa: E402
+from . import naive
 
 
 def _spread_thresholds(module, top=0.3):
@@ -109,6 +111,33 @@ def test_cell_alone_without_states_and_as_the_lstm_steps():
     lstm.load_state_dict({f"{name}_l0": value for name, value in cell.state_dict().items()})
     sequence = torch.stack([x, x])
     torch.testing.assert_close(lstm(sequence)[0][1], cell(x, cell(x))[0])
+
+
+def test_a_cell_takes_no_sequences():
+    with pytest.raises(InvalidInput, match=r"of shape \(batch, 5\) or \(5,\), got \(2, 5, 5\)"):
+        dst.LSTMCell(5, 6)(torch.zeros(2, 5, 5))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_have_thresholds_of_their_own(copied):
+    lstm = _spread_thresholds(dst.LSTM(5, 6, num_layers=2, bidirectional=True))
+    x = torch.randn(4, 3, 5)
+    expected = lstm(x)[0]
+    other = copied(lstm)
+    with torch.no_grad():
+        lstm.threshold_ih_l0.fill_(9)
+    assert torch.equal(other(x)[0], expected)
+    assert not torch.equal(lstm(x)[0], expected)
+
+
+def test_mixed_precision():
+    lstm, cell = (_spread_thresholds(kind(5, 6)) for kind in (dst.LSTM, dst.LSTMCell))
+    for module in (lstm, cell):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = module(torch.randn(4, 5))[0]
+        found.float().sum().backward()
+        grads = [p.grad.dtype for n, p in module.named_parameters() if "threshold" in n]
+        assert grads == [torch.float32] * 2
 
 
 def test_eight_thresholds_a_unit_and_eight_matrices():

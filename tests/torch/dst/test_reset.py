@@ -1,13 +1,12 @@
 """The reset rule: published in linear layers and convolutions, missing in LSTMs."""
 
 import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402
-
-from masksolve.errors import InvalidInput  # noqa: E402
-from masksolve.torch import dst  # noqa: E402
+from masksolve.errors import InvalidInput
+from masksolve.torch import dst
 
 
 def _starve(module, name="threshold", rows=slice(None)):
@@ -46,6 +45,29 @@ def test_the_call_that_resets_uses_the_reset_mask():
     layer.zero_grad()
     layer(x).sum().backward()
     torch.testing.assert_close(by_reset, layer.threshold.grad)
+
+
+def test_what_waits_for_its_backward_pass_may_see_a_reset():
+    layer = dst.Linear(8, 4)
+    _starve(layer)
+    penalty = layer.threshold.square().sum()
+    x = torch.randn(3, 8)
+    (layer(x).sum() + layer(x).sum() + penalty).backward()
+    assert bool(layer.threshold.grad.isfinite().all())
+
+
+def test_checkpoints_of_activations_meet_a_reset():
+    """Computed again, the layer finds its thresholds at 0 already."""
+    layer, other = dst.Linear(8, 4), dst.Linear(8, 4)
+    other.load_state_dict(layer.state_dict())
+    x = torch.randn(3, 8)
+    for module in (layer, other):
+        _starve(module)
+    layer(x).square().sum().backward()
+    checkpoint(other, x, use_reentrant=False).square().sum().backward()
+    assert torch.equal(other.weight.grad, layer.weight.grad)
+    assert torch.equal(other.threshold.grad, layer.threshold.grad)
+    assert int(other.resets) == 1
 
 
 def test_convolutions_too():

@@ -1,10 +1,9 @@
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
+from masksolve.torch.dst import step, surrogate
 
-from masksolve.torch.dst import step, surrogate  # noqa: E402
-
-from . import naive  # noqa: E402
+from . import naive
 
 POINTS = [-2.0, -1.0 - 1e-9, -1.0, -0.7, -0.4, -0.3, -1e-9, 0.0, 1e-9, 0.25, 0.4, 0.5, 1.0, 1.1]
 
