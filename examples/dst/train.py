@@ -10,28 +10,25 @@ Prints a line an epoch; interrupted, the same command with the same ``--out`` go
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from dst_paper.data import load_data
+from dst_paper.script import in_a_sentence
 from dst_paper.settings import SETTINGS
-from dst_paper.training import Run, load_data, train
+from dst_paper.training import Run, train
 
-from masksolve.errors import InvalidInput, MasksolveError
+from masksolve.errors import InvalidInput
 from masksolve.torch import dst
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, train, print."""
     options = _parse(arguments)
-    try:
+    with in_a_sentence(goes_on=options.out is not None):
         _run(options)
-    except MasksolveError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped" + (": the same command goes on" if options.out else ""))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -71,7 +68,7 @@ def _run(options: argparse.Namespace) -> None:
         raise InvalidInput(
             f"expected at least one epoch and an alpha from 0 up, got {epochs} and {alpha}"
         )
-    training, test = load_data(settings, options.data)
+    training, test = load_data(settings.data, options.data, settings.batch)
     torch.manual_seed(options.seed)
     network = settings.network()
     if options.start:

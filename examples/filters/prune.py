@@ -18,25 +18,24 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from masksolve.errors import InvalidInput, MasksolveError
+from masksolve.errors import InvalidInput
 from masksolve.torch import filters
 
 # The data, and networks of that paper which this one prunes, too.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "dst"))
 
+from dst_paper.data import load_data
+from dst_paper.learning import accuracy
+from dst_paper.script import in_a_sentence
 from filters_paper.settings import SETTINGS
-from filters_paper.training import accuracy, load_data, train
+from filters_paper.training import train
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, train, prune, train again."""
     options = _parse(arguments)
-    try:
+    with in_a_sentence(goes_on=True):
         _run(options)
-    except MasksolveError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped: the same command goes on")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -59,11 +58,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> None:
     settings = SETTINGS[options.network]
     epochs = settings.epochs if options.epochs is None else options.epochs
-    if min(epochs, options.images) < 1:
+    if min(epochs, options.images) < 1 or not 0 < options.budget <= 1:
         raise InvalidInput(
-            f"expected at least one epoch and one image, got {epochs} and {options.images}"
+            "expected at least one epoch and one image, and a budget above 0 and up to 1, got "
+            f"{epochs}, {options.images} and {options.budget:g}"
         )
-    data = load_data(settings, options.data)
+    data = load_data(settings.data, options.data, settings.batch)
     torch.manual_seed(options.seed)
     network = settings.network()
 
@@ -74,17 +74,18 @@ def _run(options: argparse.Namespace) -> None:
                   flush=True)  # fmt: skip
 
     learn(network, "dense")
-    dense = accuracy(network, data[1], options.device)
+    training, test = data
+    dense = accuracy(network, test, options.device)
     torch.manual_seed(options.seed)  # the same images whether or not it was interrupted
     few = -(-options.images // settings.batch)
-    batches = [images[: options.images] for images, _ in islice(data[0], few)]
+    batches = [images[: options.images] for images, _ in islice(training, few)]
     pruned = filters.prune(
         network, batches, options.budget, sampler=options.sampler, seed=options.seed
     )
     print(pruned.report)
-    at_once = accuracy(pruned.model, data[1], options.device)
+    at_once = accuracy(pruned.model, test, options.device)
     learn(pruned.model, f"{options.sampler}-{options.budget:g}")
-    after = accuracy(pruned.model, data[1], options.device)
+    after = accuracy(pruned.model, test, options.device)
     change = 100 * (after - dense)
     print(f"accuracy: dense {100 * dense:.2f} %, pruned {100 * at_once:.2f} %, "
           f"trained again {100 * after:.2f} %: {change:+.2f} points")  # fmt: skip

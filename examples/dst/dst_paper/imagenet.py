@@ -49,12 +49,23 @@ class _Folder(Dataset[Batch]):
         try:
             with Image.open(path) as image:
                 colours = image.convert("RGB")
-        except OSError as error:
+        except (OSError, SyntaxError, ValueError) as error:  # as Pillow may
             raise FileFormatError(f"cannot read {path}: {error}") from error
         cut = _random_cut(colours) if self._train else _middle(colours)
         if self._train and torch.rand(()) < 0.5:
             cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         return _normalised(cut), label
+
+
+class _Batches(DataLoader[Batch]):
+    """Batches that other processes make; says in a sentence why one of them failed."""
+
+    def __iter__(self) -> Any:
+        try:
+            yield from super().__iter__()
+        except FileFormatError as error:  # with the process's traceback before it
+            reason = str(error).strip().rpartition(f"{FileFormatError.__name__}: ")[2]
+            raise FileFormatError(reason) from None
 
 
 def load_imagenet(folder: Path, batch: int, *, train: bool) -> DataLoader[Batch]:
@@ -85,7 +96,7 @@ def load_imagenet(folder: Path, batch: int, *, train: bool) -> DataLoader[Batch]
             f"{folder / 'train'} has {len(classes['train'])} classes: ImageNet has {CLASSES}"
         )
     part = "train" if train else "val"
-    return DataLoader(
+    return _Batches(
         _Folder(folder / part, classes[part], train=train), batch, shuffle=train,
         num_workers=os.cpu_count() or 1, pin_memory=torch.cuda.is_available(),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from .data import Data
 from .networks import (
     LstmClassifier,
     WideResNet,
@@ -44,7 +45,7 @@ class Settings:
     """
 
     network: Callable[[], nn.Module]
-    data: Literal["mnist", "cifar-10", "imagenet"]
+    data: Data
     alpha: float
     optimizer: Literal["sgd", "adam"] = "sgd"
     rate: float = 0.01

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
+from dst_paper.data import Data
 from dst_paper.networks import WideResNet, vgg_16
 from torch import nn
 
@@ -36,7 +36,7 @@ class Settings:
     """
 
     network: Callable[[], nn.Module]
-    data: Literal["cifar-10", "imagenet"]
+    data: Data
     epochs: int
     warmup: int
     batch: int

@@ -72,3 +72,13 @@ def test_an_image_that_is_cut_off(folder):
     path = folder / "train" / "n01" / "1.JPEG"
     path.write_bytes(path.read_bytes()[:200])
     assert _said(folder, _batches).startswith(f"cannot read {path}: ")
+
+
+def test_an_image_that_another_process_cannot_read(folder):
+    path = folder / "train" / "n02" / "0.JPEG"
+    path.write_bytes(b"")
+    loader = load_imagenet(folder, 4, train=True)
+    loader.num_workers = 1
+    said = _said(folder, lambda folder, train: list(loader))
+    assert said.startswith(f"cannot read {path}: ")
+    assert "\n" not in said

@@ -131,15 +131,28 @@ def test_bad_options_are_one_sentence(mnist, options, said):
 def test_truncated_data_is_one_sentence(mnist):
     path = mnist / "t10k-images.idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(SystemExit) as caught:
-        _train(mnist)
-    assert str(caught.value) == (
+    done = subprocess.run(
+        [sys.executable, FOLDER / "train.py", "lenet-300-100", "--data", mnist],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
         f"error: {path} is truncated: its head announces 200 x 28 x 28 = 156800 bytes, there "
-        "are 156799"
+        "are 156799\n"
     )
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(mnist, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match=r"^error: .*File exists"):
+        _train(mnist, "--out", tmp_path / "file")
 
 
 def test_a_checkpoint_of_another_run(mnist, tmp_path):
     _train(mnist, "--out", tmp_path / "run", epochs=1)
-    with pytest.raises(SystemExit, match=r"last\.pt is of another run"):
+    with pytest.raises(SystemExit, match=r"cannot go on from .*last\.pt: expected"):
         _train(mnist, "--out", tmp_path / "run", network="lstm-a")
+    last = tmp_path / "run" / "last.pt"
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.raises(SystemExit, match=r"cannot go on from .*last\.pt: expected"):
+        _train(mnist, "--out", tmp_path / "run")

@@ -85,6 +85,8 @@ def test_bad_input_in_a_sentence(prune, data, tmp_path):
         return stopped.value.code
 
     assert said("--budget", "0.5", "--epochs", "0").startswith("error: expected at least one")
+    for budget in ("0", "1.5", "nan"):
+        assert said("--budget", budget).endswith(f"got 182, 256 and {budget}")
     assert "test_batch" in said("--budget", "0.5", "--data", str(FOLDER))
     (tmp_path / "dense.pt").write_bytes(b"nothing")
     assert "cannot go on from" in said("--budget", "0.5", "--epochs", "1")
