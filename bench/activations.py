@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pydoc_data.topics import topics
 from typing import Any
@@ -17,25 +18,26 @@ from numpy.typing import NDArray
 
 from .encoder import encoder_file, encoder_layers
 
-__all__ = ["input_norms", "norms_over", "sentences"]
+__all__ = ["input_norms", "norms_over", "sentences", "sentences_of"]
 
 SENTENCE = re.compile(r"(?:^|(?<=\. ))[A-Z][A-Za-z,;' -]{40,300}\.(?= |$)")
 """Words and commas only: whatever names code, cites or counts has other signs in it."""
 
 
 def sentences() -> list[str]:
-    """Return some hundred sentences from paragraphs whose lines are indented alike.
+    """Return some hundred sentences of the language reference."""
+    return list(dict.fromkeys(s for topic in sorted(topics) for s in sentences_of(topics[topic])))
+
+
+def sentences_of(text: str) -> Iterator[str]:
+    """Go through the sentences in paragraphs whose lines are indented alike.
 
     That leaves out lists, tables and definitions, which run on from a heading.
     """
-    found: dict[str, None] = {}
-    for topic in sorted(topics):
-        for paragraph in re.split(r"\n\s*\n", topics[topic]):
-            lines = paragraph.strip("\n").split("\n")
-            if len({len(line) - len(line.lstrip()) for line in lines}) == 1:
-                text = re.sub(r"(?<=\w-) ", "", " ".join(paragraph.split()))
-                found |= dict.fromkeys(SENTENCE.findall(text))
-    return list(found)
+    for paragraph in re.split(r"\n\s*\n", text):
+        lines = paragraph.strip("\n").split("\n")
+        if len({len(line) - len(line.lstrip()) for line in lines}) == 1:
+            yield from SENTENCE.findall(re.sub(r"(?<=\w-) ", "", " ".join(paragraph.split())))
 
 
 @cache

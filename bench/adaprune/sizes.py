@@ -1,0 +1,103 @@
+"""How much is run: a look in seconds, or everything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+__all__ = [
+    "ABSORBED", "ADAPRUNE", "MAIN", "ONE_SHOT", "RENEWED", "SIZES", "Arm", "Method", "Size",
+]  # fmt: skip
+
+ONE_SHOT, ABSORBED, ADAPRUNE, RENEWED = "one-shot", "absorbed", "AdaPrune", "masks renewed"
+MAIN = "4:8"
+"""The pattern whose masks are renewed as well, and that the summary tells of."""
+
+Method = Literal["exact", "greedy"]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to prune.
+
+    Attributes
+    ----------
+    recovery : str
+        What is done about the loss.
+    pattern : str
+    method : {"exact", "greedy"}
+        Of the masks.
+    """
+
+    recovery: str
+    pattern: str
+    method: Method = "exact"
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return f"{self.recovery}, {self.pattern}, {self.method}"
+
+    @property
+    def by_data(self) -> bool:
+        """Whether it takes calibration batches, so that seeds differ by more than the test."""
+        return self.recovery in (ADAPRUNE, RENEWED)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of `adaprune`, if it takes calibration batches.
+
+        AdaPrune is the published problem: the mask by magnitude, solved for each layer by
+        itself. The other is what `adaprune` does unless told otherwise.
+        """
+        return {"mode": "parallel", "remask": 0} if self.recovery == ADAPRUNE else {}
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a run of the experiment covers.
+
+    Attributes
+    ----------
+    name : str
+    encoder : {"all-MiniLM-L6-v2", "tiny"}
+    widths : tuple of int
+        M of the patterns; N is its half.
+    calibration, held_out : int
+        Sentences.
+    seeds : int
+        Unless the command says otherwise.
+    """
+
+    name: str
+    encoder: Literal["all-MiniLM-L6-v2", "tiny"]
+    widths: tuple[int, ...]
+    calibration: int
+    held_out: int
+    seeds: int
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """All arms; greedy masks only where they are not the best anyway."""
+        found = []
+        for both in (f"{m // 2}:{m}" for m in self.widths):
+            for pattern in (both, f"{both},plain"):
+                found += [Arm(name, pattern) for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
+            found += [Arm(name, both, "greedy") for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
+            found += [Arm(RENEWED, both)] if both == MAIN else []
+        return tuple(found)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what two runs must have in common, for the file."""
+        found = asdict(self)
+        del found["seeds"]
+        return {**found, "widths": list(self.widths)}
+
+
+SIZES = {
+    size.name: size
+    for size in (
+        Size("smoke", "tiny", (4, 8), 24, 24, 2),
+        Size("full", "all-MiniLM-L6-v2", (4, 8, 16, 32), 256, 256, 5),
+    )
+}
