@@ -48,7 +48,7 @@ def adaprune(
     iterations: int = 1000,
     batch_size: int = 50,
     rates: tuple[float, float] = (1e-3, 1e-2),
-    ridge: float = 1e-2,
+    ridge: float = 0.1,
     seed: int = 0,
     forward: Forward | None = None,
     positions: Positions | None = None,

@@ -98,7 +98,7 @@ def done(folder, model=None, data=None, **options):
 def test_other_runs_are_refused(tmp_path):
     done(tmp_path)
     for options, said in [
-        ({"ridge": 0.5}, "its ridge was 0.01, not 0.5"),
+        ({"ridge": 0.5}, "its ridge was 0.1, not 0.5"),
         ({"mode": "parallel"}, "its mode was 'sequential', not 'parallel'"),
         ({"method": "greedy"}, "its method was 'exact', not 'greedy'"),
         ({"score": lambda layer: layer.weight}, "its score was 'magnitude', not .*lambda"),
