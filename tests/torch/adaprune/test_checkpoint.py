@@ -1,6 +1,10 @@
 """A run that stops can go on: to the same end, without doing again what was done."""
 
+import signal
+import subprocess
+import sys
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -154,3 +158,24 @@ def test_sequential_mode_takes_two_short_passes_for_each_input():
     mst.adaprune(model, [related(40, 16)], "4:8")
     # The look at all; nothing for the first; what is before the second, twice; the third.
     assert "".join(reached) == "01234" + "01" * 2 + "0123" * 2
+
+
+KILLED = """
+import os, sys
+import masksolve.torch as mst
+from tests.torch.adaprune.test_checkpoint import batches, mlp
+mst.adaprune(mlp(), batches(), "4:8", checkpoint=sys.argv[1],
+             progress=lambda done, total: done == 2 and os.kill(os.getpid(), 9))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
+def test_a_killed_process_is_taken_up_where_it_was(tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "run")]
+    ended = subprocess.run(command, cwd=Path(__file__).parents[3], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "run").glob("*.safetensors"))) == 2
+    model, expected = mlp(), mlp()
+    mst.adaprune(model, batches(), "4:8", checkpoint=tmp_path / "run")
+    mst.adaprune(expected, batches(), "4:8")
+    assert same(model, expected)
