@@ -41,6 +41,9 @@ bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some
 bench-dst: $(VENV)/bench.done ## what Dynamic Sparse Training leaves of networks: some minutes
 	$(BIN)/python -m masksolve.bench.dst
 
+bench-adaprune: $(VENV)/bench.done ## what AdaPrune gives back to a pruned encoder: some minutes
+	$(BIN)/python -m masksolve.bench.adaprune
+
 bench-filters: $(VENV)/bench.done ## what filter pruning costs, and its bounds: some minutes
 	$(BIN)/python -m masksolve.bench.filters
 

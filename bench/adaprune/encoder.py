@@ -30,17 +30,20 @@ def make(which: Which) -> nn.Module:
     if which == "tiny":
         torch.manual_seed(0)
         config = BertConfig(
-            hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
             initializer_range=0.4,
         )
-        return BertModel(config, add_pooling_layer=False).eval()  # type: ignore[no-any-return]
+        return BertModel(config, add_pooling_layer=False).eval()
     model = BertModel(
         BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False
     )
     weights = load_file(encoder_file())
     del weights["embeddings.position_ids"]  # a constant that the model makes itself
     model.load_state_dict({k: w for k, w in weights.items() if not k.startswith("pooler.")})
-    return model.eval()  # type: ignore[no-any-return]
+    return model.eval()
 
 
 def batches(sentences: Sequence[str]) -> list[Batch]:

@@ -50,7 +50,8 @@ def _to_others(embeddings: torch.Tensor) -> NDArray[Any]:
     """Return cosines of every row with all others, in the same order for all encoders."""
     cosines = (embeddings @ embeddings.T).double().numpy()
     count = len(cosines)
-    return cosines[~np.eye(count, dtype=bool)].reshape(count, count - 1)
+    found: NDArray[Any] = cosines[~np.eye(count, dtype=bool)].reshape(count, count - 1)
+    return found
 
 
 def _correlations(first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:

@@ -53,7 +53,7 @@ def library() -> Library:
     seen: set[str] = set()
     found: Library = {}
     for name in sorted(sys.stdlib_module_names - APART):
-        fresh = []
+        fresh: list[str] = []
         for text in _docstrings(root, name):
             for sentence in sentences_of(text):
                 if sentence not in seen and len(fresh) < MOST:
@@ -81,8 +81,8 @@ def split(seed: int, calibration: int, held_out: int) -> Texts:
         pool = [sentence for name in names for sentence in library()[name]]
         if len(pool) < count:
             raise InvalidInput(
-                f"the docstrings of half the standard library in {sysconfig.get_path('stdlib')} "
-                f"hold {len(pool)} plain sentences: expected {count}"
+                f"half the standard library in {sysconfig.get_path('stdlib')} has docstrings "
+                f"of {len(pool)} plain sentences: expected {count}"
             )
         drawn.append([pool[k] for k in rng.choice(len(pool), count, replace=False)])
     return Texts(*drawn)

