@@ -216,6 +216,8 @@ def project(
     for weight in sparse_weights(model):
         if weight.projected is not None:
             raise InvalidInput(f"{weight.name} is projected already: remove that first")
+    if not isinstance(optimizer, torch.optim.Optimizer | None):
+        raise InvalidInput(f"optimizer must be one of torch's, got {type(optimizer).__name__}")
     every = as_count(refresh_every, "refresh_every", 1)
     projection = Projection(model, _as_rule(pattern), every, method, threads)
     projection.refresh()

@@ -63,7 +63,9 @@ def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network
         walk.run(batch[:2])
     unused = [pattern for pattern in keep if pattern not in walk.matched]
     if unused:
-        raise InvalidInput(f"keep: no layer of the model is called {unused[0]!r}")
+        raise InvalidInput(
+            f"keep: no linear layer or convolution of the model is called {unused[0]!r}"
+        )
     atoms = walk.ties.atoms()
     makers = [
         walk.ties.made_by(np.flatnonzero(np.isin(atoms.of_channel, g))) for g in atoms.groups
@@ -72,12 +74,12 @@ def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network
 
 
 def _trace(model: nn.Module) -> fx.GraphModule:
-    defaults = {
-        name: p.default
-        for name, p in signature(model.forward).parameters.items()
-        if p.default is not Parameter.empty
-    }
     try:
+        defaults = {
+            name: p.default
+            for name, p in signature(model.forward).parameters.items()
+            if p.default is not Parameter.empty
+        }
         return fx.symbolic_trace(model, concrete_args=defaults or None)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]

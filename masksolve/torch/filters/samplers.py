@@ -89,7 +89,7 @@ def hybrid(task: Task) -> Choice:
     probabilities = rest / rest.sum()
     left = task.keep - sure.sum()
     draws = _draws_for(left, probabilities)
-    return Choice(sure + _draw(probabilities, draws, task.rng), draws, ~sure)
+    return Choice(sure + _draw(probabilities, draws, task.rng), draws or None, ~sure)
 
 
 def uniform(task: Task) -> Choice:

@@ -251,6 +251,8 @@ def test_bad_input():
         dst.project(layer, "2:8", method="magic")
     with pytest.raises(InvalidInput, match="refresh_every must be a whole number from 1 up"):
         dst.project(layer, "2:8", refresh_every=0)
+    with pytest.raises(InvalidInput, match="optimizer must be one of torch's, got str"):
+        dst.project(layer, "2:8", optimizer="sgd")
     with pytest.raises(InvalidInput, match="Linear has no thresholds"):
         dst.project(nn.Linear(8, 8), "2:8")
     assert layer.state_dict().keys() == {"weight", "bias", "threshold"}

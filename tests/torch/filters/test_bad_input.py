@@ -74,7 +74,10 @@ def _usual():
     [
         ({"sampler": "best"}, "sampler must be one of deterministic, hybrid, random, uniform,"),
         ({"delta": 0}, "delta must be a probability between 0 and 1, got 0"),
-        ({"keep": "nothing.*"}, "keep: no layer of the model is called 'nothing.*'"),
+        (
+            {"keep": "nothing.*"},
+            "keep: no linear layer or convolution of the model is called 'nothing.*'",
+        ),
         ({"keep": [1]}, "keep must be a name pattern or several, got [1]"),
         ({"keep": "*"}, "Residual has no filters to prune"),
         ({"multiple_of": 0}, "multiple_of must be a whole number from 1 up, got 0"),

@@ -152,5 +152,14 @@ def test_what_cannot_be_traced_or_does_not_fit():
         InvalidInput, match=r"of shape \(2, 3, 8, 8\), .* at node 'features_0': "
     ):
         follow(net.eval(), torch.rand(2, 3, 8, 8))
-    with pytest.raises(InvalidInput, match=r"no layer .* is called 'features\.2'"):
+    with pytest.raises(
+        InvalidInput, match=r"no linear layer or convolution .* is called 'features\.2'"
+    ):
         follow(net.eval(), torch.rand(2, 1, 8, 8), ["features.0", "features.2"])
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_what_has_no_python_code():
+    scripted = torch.jit.script(nn.Linear(4, 4)).eval()
+    with pytest.raises(InvalidInput, match=r"cannot be traced by torch.fx: no signature"):
+        follow(scripted, torch.rand(2, 4))
