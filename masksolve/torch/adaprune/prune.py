@@ -121,8 +121,8 @@ def adaprune(
         ``attention_mask``, if the batch is a mapping and has one.
     memory : int
         Bytes that parallel mode may fill in one pass. What one layer needs it takes anyway:
-        two or four squares of its features in double precision, and with Adam its inputs
-        and outputs.
+        some ten squares of its features and as many copies of its weight, in double
+        precision, and with Adam its inputs and outputs.
     checkpoint : str or Path, optional
         A folder. A run with the same arguments goes on from what an earlier one left there;
         give it the same batches and the model as it was at first.

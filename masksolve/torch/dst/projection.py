@@ -169,7 +169,7 @@ def project(
     """Let the thresholds of a model choose N:M masks, renewed while it trains.
 
     Of every weight the layer then uses the mask of a pattern that keeps the largest sum of
-    distances |W| - t, of which none is below 0 if the pattern is at-most. Everything else
+    distances abs(W) - t, of which none is below 0 if the pattern is at-most. Everything else
     of Dynamic Sparse Training stays: both gradients, the sparsity loss, the reset rule.
 
     Parameters

@@ -16,7 +16,7 @@ def step(distance: Tensor, mask: Tensor | None = None) -> Tensor:
     Parameters
     ----------
     distance : Tensor
-        Of each weight to its threshold, |W| - t.
+        Of each weight to its threshold, abs(W) - t.
     mask : Tensor, optional
         What to return instead, as numbers: a mask that was made of the distances before,
         or in another way. The derivative is the same.
@@ -44,8 +44,8 @@ def step(distance: Tensor, mask: Tensor | None = None) -> Tensor:
 def surrogate(distance: Tensor) -> Tensor:
     """Return the long-tailed estimator of the step's derivative.
 
-    2 - 4|x| up to |x| = 0.4, from there 0.4 up to |x| = 1, and 0 beyond (Xu & Cheung 2019,
-    as Liu et al. 2020 use it).
+    With r = abs(x): 2 - 4 r up to r = 0.4, from there 0.4 up to r = 1, and 0 beyond (Xu & Cheung
+    2019, as Liu et al. 2020 use it).
     """
     size = distance.abs()
     # In numbers and in place: on the CPU, bool and fresh memory take most of the time.
