@@ -1,33 +1,47 @@
-"""What users give: batches, budgets, probabilities, names."""
+"""What users give: models, batches, budgets, probabilities, seeds, names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from numbers import Real
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.dst.thresholds import Thresholded
 
-__all__ = ["as_batches", "as_budget", "as_delta", "as_patterns", "check_weights"]
+__all__ = ["as_batches", "as_budget", "as_delta", "as_patterns", "as_rng", "check_model"]
 
 
-def check_weights(model: nn.Module) -> None:
-    """Refuse weights that are no parameters of their own: what is cut would come back."""
+def check_model(model: nn.Module) -> None:
+    """Refuse weights that are no parameters of their own, and those that have become NaN.
+
+    What is cut of a weight that is computed from others would come back.
+    """
     for name, module in model.named_modules():
+        name = name or "the model"
         weight = getattr(module, "weight", None)
+        if isinstance(module, Thresholded):
+            raise InvalidInput(
+                f"{name} has thresholds: call masksolve.torch.dst.finalize before"
+            )
         if parametrize.is_parametrized(module):
             raise InvalidInput(
-                f"{name or 'the model'} has a parametrized weight: prune filters first and "
+                f"{name} has a parametrized weight: prune filters first and "
                 "sparsify then, or call the handle's finalize() before"
             )
         if isinstance(weight, Tensor) and "weight" not in module._parameters:
             raise InvalidInput(
-                f"{name or 'the model'} computes its weight from others, as "
+                f"{name} computes its weight from others, as "
                 "torch.nn.utils.prune and weight_norm do: remove that first"
             )
+    for name, tensor in chain(model.named_parameters(), model.named_buffers()):
+        if not bool(tensor.isfinite().all()):
+            raise InvalidInput(f"{name} holds values that are not finite: train it again")
 
 
 def as_batches(batches: Iterable[Any], model: nn.Module, name: str = "batches") -> list[Tensor]:
@@ -70,6 +84,16 @@ def as_delta(delta: Any) -> float:
     if not _is_number(delta) or not 0 < delta < 1:
         raise InvalidInput(f"delta must be a probability between 0 and 1, got {delta!r}")
     return float(delta)
+
+
+def as_rng(seed: Any) -> np.random.Generator:
+    """Return a generator of random numbers."""
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"seed must be a whole number from 0 up, or a Generator, got {seed!r}"
+        ) from None
 
 
 def as_patterns(keep: Any) -> Sequence[str]:

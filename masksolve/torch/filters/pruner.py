@@ -27,7 +27,8 @@ from masksolve.torch.filters.inputs import (
     as_budget,
     as_delta,
     as_patterns,
-    check_weights,
+    as_rng,
+    check_model,
 )
 from masksolve.torch.filters.network import Sizes
 from masksolve.torch.filters.report import GroupRow, LayerRow, Report
@@ -82,10 +83,10 @@ class Pruner:
     Raises
     ------
     InvalidInput
-        If there are no batches or they do not fit the model; if its weights are computed
-        from others, as under masks; if it cannot be traced, an operation's channels cannot
-        be followed (naming its node), two names share a parameter that would be cut, or
-        there is nothing to prune.
+        If there are no batches or they do not fit the model; if its weights are not finite,
+        or computed from others, as under masks; if it cannot be traced, an operation's
+        channels cannot be followed (naming its node), two names share a parameter that would
+        be cut, or there is nothing to prune.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Pruner:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
-        check_weights(model)
+        check_model(model)
         self._delta = as_delta(delta)
         self._training = {name: m.training for name, m in model.named_modules()}
         self._dense = copy.deepcopy(model).eval()
@@ -141,7 +142,7 @@ class Pruner:
             )
         others = None if held_out is None else as_batches(held_out, self._dense, "held_out")
         allocation = self._allocate(allowed, sampler, multiple_of)
-        choices = self._choose(allocation, sampler, np.random.default_rng(seed))
+        choices = self._choose(allocation, sampler, as_rng(seed))
         factors = np.ones(sum(map(len, self._groups)))
         for atoms, choice in zip(self._groups, choices, strict=True):
             factors[atoms] = choice.factors

@@ -124,7 +124,7 @@ class Report:
     def __str__(self) -> str:
         before, after = self.parameters
         title = f"{self.sampler}: {after:,} of {before:,} parameters ({100 * self.share:.1f} %)"
-        groups = _table(title, ("filters of", "of", "kept", "sensitivity", "draws"))
+        groups = _table(("filters of", "of", "kept", "sensitivity", "draws"))
         for group in self.groups:
             groups.add_row(
                 _short(group.makers), str(group.filters), str(group.kept),
@@ -132,21 +132,21 @@ class Report:
             )  # fmt: skip
         errors = ("published", "proven", "certified", "guaranteed", "measured", "held out",
                   "norm")  # fmt: skip
-        layers = _table("relative errors", ("layer", "before", "after", *errors))
+        layers = _table(("layer", "before", "after", *errors))
         for row in self.layers:
             values = (row.published, row.proven, row.certified, row.guaranteed, row.measured,
                       row.held_out, row.norm)  # fmt: skip
             shapes = (" x ".join(map(str, shape)) for shape in (row.before, row.after))
             layers.add_row(row.name, *shapes, *map(_error, values))
         console = Console(file=StringIO(), width=200, color_system=None)
-        console.print(groups, layers)
+        console.print(title, groups, "relative errors", layers, sep="\n", highlight=False)
         console.print(f"relative error of the network's output: {self.output:.3g}")
         text: str = console.file.getvalue()  # type: ignore[attr-defined]
         return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+def _table(columns: tuple[str, ...]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
     for k, column in enumerate(columns):
         table.add_column(column, justify="right" if k else "left", no_wrap=True)
     return table

@@ -80,6 +80,8 @@ def _usual():
         ),
         ({"keep": [1]}, "keep must be a name pattern or several, got [1]"),
         ({"keep": "*"}, "Residual has no filters to prune"),
+        ({"seed": "a"}, "seed must be a whole number from 0 up, or a Generator, got 'a'"),
+        ({"seed": -1}, "seed must be a whole number from 0 up, or a Generator, got -1"),
         ({"multiple_of": 0}, "multiple_of must be a whole number from 1 up, got 0"),
         ({"multiple_of": 8, "sampler": "random"}, "multiple_of needs a sampler that keeps"),
     ],
@@ -109,3 +111,16 @@ def test_weights_that_are_computed_from_others():
     net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     l1_unstructured(net[1], "weight", 0.5)
     assert refused(net, [torch.rand(2, 4)], 0.5).startswith("1 computes its weight from others")
+
+
+def test_thresholds_are_settled_first():
+    net = mst.dst.convert(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)))
+    message = refused(net, [torch.rand(2, 4)], 0.5)
+    assert message == "0 has thresholds: call masksolve.torch.dst.finalize before"
+
+
+@pytest.mark.parametrize("name", ["a1.weight", "norm.running_var"])
+def test_weights_and_statistics_that_have_become_nan(name):
+    net, batch = make("residual")
+    net.get_submodule(name.partition(".")[0]).state_dict()[name.partition(".")[2]][0] = np.nan
+    assert refused(net, [batch], 0.5).startswith(f"{name} holds values that are not finite")

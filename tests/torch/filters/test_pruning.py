@@ -256,6 +256,7 @@ def test_held_out_batches_and_the_table():
     for row, same in zip(other.layers, seen.layers, strict=True):
         assert row.held_out >= same.measured
     text = str(seen)
+    assert text.startswith(f"deterministic: {seen.parameters[1]:,} of {seen.parameters[0]:,} ")
     assert "stem, a2" in text
     assert text.splitlines()[-1].startswith("relative error of the network's output: 0.")
     assert seen.to_dict()["groups"][1]["makers"] == ["a1"]
