@@ -44,8 +44,8 @@ def step(distance: Tensor, mask: Tensor | None = None) -> Tensor:
 def surrogate(distance: Tensor) -> Tensor:
     """Return the long-tailed estimator of the step's derivative.
 
-    With r = abs(x): 2 - 4 r up to r = 0.4, from there 0.4 up to r = 1, and 0 beyond (Xu & Cheung
-    2019, as Liu et al. 2020 use it).
+    With r = abs(x): 2 - 4 r up to r = 0.4, from there 0.4 up to r = 1, and 0 beyond (Xu and
+    Cheung 2019, as Liu et al. 2020 use it).
     """
     size = distance.abs()
     # In numbers and in place: on the CPU, bool and fresh memory take most of the time.
