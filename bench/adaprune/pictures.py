@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -90,13 +90,13 @@ def masks(reader: Reader) -> Figure:
 
 
 def _bars(axes: Axes, reader: Reader, what: str) -> None:
-    for k, name in enumerate(THREE):
+    for k, name in enumerate((ONE_SHOT, ADAPRUNE)):
         found = [
             reader.avoided(Arm(name, pattern), Arm(name, pattern, "greedy"), what)
             for pattern in reader.patterns
         ]
         axes.bar(
-            np.arange(len(found)) + 0.26 * (k - 1), [one.mean for one in found], 0.24,
+            np.arange(len(found)) + 0.34 * (k - 0.5), [one.mean for one in found], 0.32,
             yerr=np.nan_to_num([one.half for one in found]), color=COLOURS[name],
             error_kw={"ecolor": INK, "elinewidth": 1.1}, label=name,
         )  # fmt: skip
@@ -113,24 +113,23 @@ def layers(reader: Reader) -> Figure:
                 "the encoder's blocks; mean over seeds")  # fmt: skip
         axes = panels[0]
         bare(axes, "")
-        present = [word for word in KINDS.values() if any(kind(n) == word for n in found)]
+        words = list(KINDS.values())
         for k, name in enumerate(THREE):
-            _dots(axes, found, present, k, name)
+            _dots(axes, found, k, name)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:g} %"))
-        axes.set_yticks(range(len(present)), present)
-        axes.set_ylim(len(present) - 0.5, -0.5)
+        axes.set_yticks(range(len(words)), words)
+        axes.set_ylim(len(words) - 0.5, -0.5)
         axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         settle(figure)
     return figure
 
 
-def _dots(
-    axes: Axes, found: dict[str, list[float]], present: Sequence[str], k: int, name: str
-) -> None:
-    pairs = [(found[layer][k], present.index(kind(layer))) for layer in found]
+def _dots(axes: Axes, found: dict[str, list[float]], k: int, name: str) -> None:
+    words = list(KINDS.values())
+    pairs = [(errors[k], words.index(kind(layer))) for layer, errors in found.items()]
     errors, places = zip(*pairs, strict=True)
     axes.plot(
         errors, np.array(places) + 0.18 * (k - 1), linestyle="", color=COLOURS[name],

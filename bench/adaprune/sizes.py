@@ -83,7 +83,7 @@ class Size:
         for both in (f"{m // 2}:{m}" for m in self.widths):
             for pattern in (both, f"{both},plain"):
                 found += [Arm(name, pattern) for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
-            found += [Arm(name, both, "greedy") for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
+            found += [Arm(name, both, "greedy") for name in (ONE_SHOT, ADAPRUNE)]
             found += [Arm(RENEWED, both)] if both == MAIN else []
         return tuple(found)
 
@@ -98,6 +98,6 @@ SIZES = {
     size.name: size
     for size in (
         Size("smoke", "tiny", (4, 8), 24, 24, 2),
-        Size("full", "all-MiniLM-L6-v2", (4, 8, 16, 32), 256, 256, 5),
+        Size("full", "all-MiniLM-L6-v2", (4, 8, 16, 32), 256, 192, 5),
     )
 }

@@ -85,7 +85,7 @@ def masks(reader: Reader) -> Table:
             "avoided, %: cosine", "avoided, %: 10 nearest")  # fmt: skip
     table = Table("Exact masks against greedy ones, transposable", head, words=2)
     for pattern in reader.patterns:
-        for name in (ONE_SHOT, ABSORBED, ADAPRUNE):
+        for name in (ONE_SHOT, ADAPRUNE):
             exact, greedy = Arm(name, pattern), Arm(name, pattern, "greedy")
             shares = [(greedy, "kept"), (exact, "magnitude"), (greedy, "magnitude")]
             cells = [f"{100 * reader.mean(arm, what).mean:.2f}" for arm, what in shares]

@@ -1,0 +1,229 @@
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+pytest.importorskip("matplotlib")
+
+import torch
+
+from masksolve.bench.adaprune import __main__ as command
+from masksolve.bench.adaprune import experiment, texts
+from masksolve.bench.adaprune.encoder import batches, embed, make
+from masksolve.bench.adaprune.fidelity import fidelity
+from masksolve.bench.adaprune.findings import Reader
+from masksolve.bench.adaprune.page import write_page
+from masksolve.bench.adaprune.records import load
+from masksolve.bench.adaprune.sizes import (
+    ABSORBED,
+    ADAPRUNE,
+    MAIN,
+    ONE_SHOT,
+    RENEWED,
+    SIZES,
+    Arm,
+)
+from masksolve.bench.adaprune.tables import KINDS, layers, masks
+from masksolve.errors import InvalidInput
+
+# Texts.
+
+
+def test_texts_are_of_different_modules_and_the_same_for_a_seed():
+    found = texts.library()
+    every = [sentence for some in found.values() for sentence in some]
+    assert len(every) == len(set(every)) > 1500
+    assert not {"tkinter", "idlelib"} & set(found)
+    assert max(len(some) for some in found.values()) == texts.MOST
+    home = {sentence: module for module, some in found.items() for sentence in some}
+    first, again, other = (texts.split(seed, 100, 80) for seed in (0, 0, 1))
+    assert first == again != other
+    assert (len(set(first.calibration)), len(set(first.held_out))) == (100, 80)
+    modules = [{home[s] for s in some} for some in (first.calibration, first.held_out)]
+    assert not modules[0] & modules[1]
+    with pytest.raises(InvalidInput, match=r"plain sentences: expected 100000$"):
+        texts.split(0, 100_000, 1)
+
+
+# The encoder.
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return make("all-MiniLM-L6-v2")
+
+
+def test_the_real_encoder_knows_what_sentences_mean(encoder):
+    cat, dog, file = embed(encoder, batches(["A cat sat.", "A dog lay.", "Opens the file."]))
+    assert cat @ dog > cat @ file + 0.1
+    assert cat @ dog > dog @ file + 0.1
+
+
+def test_padding_changes_nothing(encoder):
+    sentences = sorted(
+        texts.split(0, 6, 6).held_out, key=lambda s: batches([s])[0]["input_ids"].shape
+    )
+    together = embed(encoder, batches(sentences))
+    alone = torch.cat([embed(encoder, batches([sentence])) for sentence in sentences])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.norm(dim=1), torch.ones(6))
+
+
+def test_fidelity_is_what_scipy_and_a_loop_say():
+    rng = np.random.default_rng(0)
+    dense, pruned = rng.normal(size=(2, 30, 8))
+    pruned = dense + 0.5 * pruned
+    dense, pruned = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (dense, pruned))
+    found = fidelity(torch.tensor(dense), torch.tensor(pruned))
+    cosines = [a @ b for a, b in zip(dense, pruned, strict=True)]
+    correlations, common = [], []
+    for query in range(30):
+        others = [k for k in range(30) if k != query]
+        before, after = ({k: x[query] @ x[k] for k in others} for x in (dense, pruned))
+        correlations.append(stats.spearmanr(list(before.values()), list(after.values()))[0])
+        near = [set(sorted(others, key=of.get)[-10:]) for of in (before, after)]
+        common.append(len(near[0] & near[1]) / 10)
+    assert found["cosine"] == pytest.approx(np.mean(cosines))
+    assert found["lowest"] == pytest.approx(np.quantile(cosines, 0.05))
+    assert found["spearman"] == pytest.approx(np.mean(correlations))
+    assert found["nearest"] == pytest.approx(np.mean(common))
+    same = fidelity(torch.tensor(dense), torch.tensor(dense))
+    assert list(same.values()) == pytest.approx([1, 1, 1, 1])
+
+
+# The experiment.
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("adaprune") / "adaprune.json"
+    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
+    return out
+
+
+def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
+    found, smoke = load(run), SIZES["smoke"]
+    assert len(found["runs"]) == smoke.seeds * len(smoke.arms)
+    assert len(smoke.arms) == 2 * 8 + 1
+    reader = Reader(found)
+    for arm in smoke.arms:
+        exact = arm.method == "exact"
+        for one in reader.runs(arm):
+            assert one["kept"] == pytest.approx(0.5, abs=0 if exact else 0.05)
+            assert 0.3 < one["cosine"] <= 1
+            assert bool(one["layers"]) == arm.by_data
+        assert not arm.by_data or reader.recovered(arm).mean > 0.5
+    for pattern in reader.patterns:
+        best, greedy, plain = (
+            reader.mean(Arm(ONE_SHOT, *which), "magnitude").mean
+            for which in ((pattern,), (pattern, "greedy"), (f"{pattern},plain",))
+        )
+        assert greedy < best < plain
+    for one_shot, _, fitted in reader.layers(MAIN).values():
+        assert fitted < one_shot
+    text = run.with_suffix(".md").read_text()
+    assert "At transposable 4:8 the mean cosine falls to 0." in text
+    assert "--start resnet-50.pth --pattern 4:8,plain --dense-ends`" in text
+    assert "| BERT | SQuAD, F1 | 88.53 | 87.12 | 70.32 | 18.75 |" in text
+    for name in ("fidelity", "masks", "layers"):
+        assert (run.parent / f"adaprune-{name}.png").stat().st_size > 5_000
+
+    def never(*arguments):
+        raise AssertionError("what was finished is done again")
+
+    monkeypatch.setattr(experiment, "prune", never)
+    command.main(["--size", "smoke", "--processes", "1", "--out", str(run)])
+    command.main(["--read", str(run)])
+    assert "Exact masks against greedy ones" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_goes_on(run, monkeypatch, tmp_path):
+    lines = run.with_suffix(".jsonl").read_text().splitlines()
+    out = tmp_path / "adaprune.json"
+    # The last but one is cut off, and of those without data a seed is missing.
+    left = [*lines[:1], *lines[2:-2], lines[-2][:40]]
+    out.with_suffix(".jsonl").write_text("\n".join(left))
+    done = []
+    prune = experiment.prune
+
+    def spy(size, arm, seeds):
+        done.extend((arm, seed) for seed in seeds)
+        return prune(size, arm, seeds)
+
+    monkeypatch.setattr(experiment, "prune", spy)
+    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
+    assert done == [(Arm(ONE_SHOT, "2:4"), 0), (Arm(RENEWED, MAIN), 0), (Arm(RENEWED, MAIN), 1)]
+
+    def without_times(path):
+        return [{k: v for k, v in one.items() if k != "seconds"} for one in load(path)["runs"]]
+
+    assert without_times(out) == without_times(run)
+
+
+def test_other_settings_and_other_texts_are_refused(run, monkeypatch, tmp_path):
+    kept = run.with_suffix(".jsonl")
+    said = r"holds runs of other settings"
+    with pytest.raises(SystemExit, match=said):
+        command.main(["--size", "full", "--out", str(run)])
+    monkeypatch.setattr(experiment, "library", lambda: {"os": ("Another Python's text.",)})
+    with pytest.raises(SystemExit, match=said):
+        command.main(["--size", "smoke", "--processes", "1", "--out", str(run)])
+    assert kept.exists()
+
+
+# What is read from the figures.
+
+
+NAMES = [f"encoder.layer.0.{kind}.weight" for kind in KINDS]
+
+
+def made_up(cosines, seeds=3):
+    """Findings of 4:8 alone, with a cosine of each arm and seed."""
+    runs = [
+        {
+            "recovery": arm.recovery, "pattern": arm.pattern, "method": arm.method,
+            "seed": seed, "cosine": cosines.get(arm, [0.9] * seeds)[seed], "lowest": 0.5,
+            "spearman": 0.8, "nearest": 0.7, "kept": 0.5, "magnitude": 0.75,
+            "layers": {name: [0.3, 0.2, 0.1 * (seed + 1)] for name in NAMES}
+            if arm.by_data else {},
+            "seconds": 1.0,
+        }
+        for arm in SIZES["smoke"].arms if MAIN in arm.pattern for seed in range(seeds)
+    ]  # fmt: skip
+    settings = {**SIZES["smoke"].settings(), "widths": [8], "texts": "a"}
+    return {"machine": {"cpu": "a", "cores": 2, "commit": "b"}, "versions": {"torch": "2"},
+            "settings": settings, "seeds": seeds, "modules": 9, "sentences": 99,
+            "tokens": [100, 200, 150], "weights": 1000, "runs": runs}  # fmt: skip
+
+
+def test_what_is_read_from_figures(tmp_path):
+    one_shot, full = Arm(ONE_SHOT, MAIN), Arm(ADAPRUNE, MAIN)
+    greedy = Arm(ONE_SHOT, MAIN, "greedy")
+    found = made_up({
+        one_shot: [0.6, 0.5, 0.4], full: [0.9, 0.9, 0.9], greedy: [0.5, 0.4, 0.3],
+        Arm(ABSORBED, MAIN): [0.5, 0.4, 0.31],
+    })  # fmt: skip
+    reader = Reader(found)
+    shares = [1 - 0.1 / 0.4, 1 - 0.1 / 0.5, 1 - 0.1 / 0.6]
+    recovered = reader.recovered(full)
+    assert recovered.mean == pytest.approx(np.mean(shares))
+    interval = stats.ttest_1samp(shares, 0).confidence_interval()
+    assert recovered.mean + recovered.half == pytest.approx(interval.high)
+    avoided = reader.avoided(one_shot, greedy, "cosine")
+    assert avoided.mean == pytest.approx(np.mean([0.2, 0.1 / 0.6, 0.1 / 0.7]))
+    assert reader.less(one_shot, greedy, "cosine").sure
+    rows = {row[1]: row for row in masks(reader).rows}
+    assert rows[ONE_SHOT][-2].startswith("**17.0 ± ")
+    assert not rows[ADAPRUNE][-2].startswith("**")
+    assert reader.layers(MAIN) == {n: pytest.approx([0.3, 0.2, 0.2]) for n in NAMES}
+    said = [(word, "1", "30.00", "20.00", "20.00") for word in KINDS.values()]
+    assert layers(reader).rows == said
+    page, *pictures = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
+    text = page.read_text()
+    assert re.search(r"falls to 0\.500 ± 0\.248 one-shot; AdaPrune raises it to 0\.900", text)
+    assert "lowers it at transposable 4:8." in text
+    assert "](pictures/adaprune-fidelity.png)" in text
+    assert all(picture.parent.name == "pictures" for picture in pictures)
