@@ -12,16 +12,9 @@ from torch.nn import functional
 
 from masksolve.errors import InvalidInput
 from masksolve.torch.dst.layers import Conv1d, Conv2d, Linear
+from masksolve.torch.dst.options import PUBLISHED_BELOW, Kind, as_kind, as_number, as_share
 from masksolve.torch.dst.recurrent import LSTM, LSTMCell
-from masksolve.torch.dst.thresholds import (
-    PUBLISHED_BELOW,
-    Kind,
-    Thresholded,
-    as_kind,
-    as_number,
-    as_share,
-    sparse_weights,
-)  # fmt: skip
+from masksolve.torch.dst.thresholds import Thresholded, sparse_weights
 from masksolve.torch.selection import Select, as_predicate
 
 __all__ = ["convert", "finalize"]

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from masksolve.torch.dst.thresholds import PUBLISHED_BELOW, Kind, Thresholded
+from masksolve.torch.dst.options import PUBLISHED_BELOW, Kind
+from masksolve.torch.dst.thresholds import Thresholded
 from masksolve.torch.layouts import Layout, layouts_of
 
 __all__ = ["Conv1d", "Conv2d", "Linear"]

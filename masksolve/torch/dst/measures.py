@@ -12,7 +12,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
-from masksolve.torch.dst.thresholds import as_number, as_share, sparse_weights
+from masksolve.torch.dst.options import as_number, as_share
+from masksolve.torch.dst.thresholds import by_matrix, sparse_weights
 
 __all__ = ["Remaining", "masks", "remaining", "reset", "sparsity_loss", "thresholds"]
 
@@ -137,9 +138,10 @@ def remaining(model: nn.Module) -> Remaining:
     counts: dict[str, tuple[int, int]] = {}
     weights = list(sparse_weights(model))
     for weight in weights:
-        kept = weight.mask().view(len(weight.parts), -1)
-        for name, number in zip(weight.names, kept.sum(dim=1).tolist(), strict=True):
-            counts[name] = number, kept.shape[1]
+        for name, kept in zip(
+            weight.names, by_matrix(weight.mask(), len(weight.parts)), strict=True
+        ):
+            counts[name] = int(kept.sum()), kept.numel()
     ours = {id(p) for w in weights for p in (w.dense, w.threshold)}
     dense = [
         name

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
-from masksolve.torch.dst.thresholds import Kind, Thresholded
+from masksolve.torch.dst.options import Kind
+from masksolve.torch.dst.thresholds import Thresholded
 from masksolve.torch.layouts import Layout
 
 __all__ = ["LSTM", "LSTMCell"]

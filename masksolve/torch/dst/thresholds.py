@@ -8,28 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
+from masksolve.torch.dst.options import Kind, as_kind, as_number, as_share
 from masksolve.torch.dst.step import step
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import decode, encode
 
-__all__ = [
-    "PUBLISHED_BELOW", "Kind", "Projected", "SparseWeight", "Thresholded", "as_kind",
-    "as_number", "as_share", "sparse_weights",
-]  # fmt: skip
-
-Kind: TypeAlias = Literal["vector", "scalar", "matrix"]
-KINDS: tuple[str, ...] = get_args(Kind)
-
-PUBLISHED_BELOW = 0.01
-"""At which share a mask is taken back, in the paper's code."""
+__all__ = ["Projected", "SparseWeight", "Thresholded", "by_matrix", "sparse_weights"]
 
 
 class Projected(nn.Module):
@@ -284,12 +275,22 @@ def take_back(kept: Tensor, threshold: Tensor, parts: int, below: float) -> Tens
         Which of the matrices.
     """
     with torch.no_grad():
-        left = kept.view(parts, -1).sum(dim=1, dtype=torch.float32)
+        split = by_matrix(kept, parts)
+        left = split.sum(dim=tuple(range(1, split.ndim)), dtype=torch.float32)
         starved = left <= below * (kept.numel() // parts)
         # A product, not a fill: it takes no branch, and NaN stays NaN. By data: a penalty on
         # thresholds, or another call of the layer, may wait for its backward pass.
-        threshold.data.view(parts, -1).mul_(starved.logical_not()[:, None])
+        levels = by_matrix(threshold.data, parts)
+        levels *= starved.logical_not().view(-1, *[1] * (levels.ndim - 1))
     return starved
+
+
+def by_matrix(tensor: Tensor, parts: int) -> Tensor:
+    """Let a first axis count the matrices that a weight or threshold holds; no copy.
+
+    A kernel may lie in memory with its channels last, and cannot be flattened.
+    """
+    return tensor.view(parts, len(tensor) // parts, *tensor.shape[1:])
 
 
 def sparse_weights(model: nn.Module) -> Iterator[SparseWeight]:
@@ -323,32 +324,3 @@ def threshold_name(name: str) -> str:
 def projected_name(name: str) -> str:
     """Return under which name a weight's projected mask is kept."""
     return name.replace("weight", "projected", 1)
-
-
-def as_kind(kind: Kind) -> Kind:
-    """Return a kind of thresholds."""
-    if kind not in KINDS:
-        raise InvalidInput(f"thresholds must be one of {', '.join(KINDS)}, got {kind!r}")
-    return kind
-
-
-def as_number(value: Any, name: str, least: float = float("-inf")) -> float:
-    """Return a finite number of at least `least`."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(value, bool) or not isfinite(number) or number < least:
-        wanted = "a finite number" if least == float("-inf") else f"a number from {least:g} up"
-        raise InvalidInput(f"{name} must be {wanted}, got {value!r}")
-    return number
-
-
-def as_share(value: Any, name: str = "reset_below") -> float | None:
-    """Return None, or a share from 0 to 1."""
-    if value is None:
-        return None
-    number = as_number(value, name, 0)
-    if number > 1:
-        raise InvalidInput(f"{name} must be a share from 0 to 1, or None, got {value!r}")
-    return number

@@ -133,6 +133,26 @@ def test_convolutions_flatten_filters(kind, sparse, plain, shape):
     torch.testing.assert_close(layer.threshold.grad, by_kind[kind])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_channels_last_in_memory(kind):
+    first = dst.Conv2d(4, 8, 3, thresholds=kind)
+    with torch.no_grad():
+        first.threshold.fill_(0.05)
+    last = copy.deepcopy(first).to(memory_format=torch.channels_last)
+    x = torch.randn(2, 4, 6, 6)
+    for layer in (first, last):
+        layer(x).square().sum().backward()
+    torch.testing.assert_close(last.threshold.grad, first.threshold.grad)
+    torch.testing.assert_close(last.weight.grad, first.weight.grad)
+    assert dst.remaining(last) == dst.remaining(first)
+    assert 0.5 < dst.remaining(last).total < 1
+    dst.project(last, "2:4,at-most").remove()
+    with torch.no_grad():
+        last.threshold.fill_(9)
+    last(x)
+    assert not bool(last.threshold.any())
+
+
 def test_padding_modes_are_the_dense_layers():
     layer = dst.Conv2d(2, 3, 3, padding=1, padding_mode="reflect")
     dense = nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect")
