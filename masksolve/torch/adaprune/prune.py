@@ -255,7 +255,7 @@ class _Run:
     def prune(self, groups: Sequence[Group], report: Callable[[int], None]) -> None:
         """Prune the weights of some groups, with the same passes through the model."""
         left = [g for g in groups if not all(map(self._is_kept, g.weights))]
-        gathered = collect(self.network, left, list(self.done), self.settings)
+        gathered = collect(self.network, left, list(self.done), self.settings) if left else {}
         # What an earlier run did to a weight comes into the model after those passes, too:
         # it was not there when that run gathered what the group's other weights multiply.
         for group in groups:

@@ -116,6 +116,14 @@ def test_other_runs_are_refused(tmp_path):
             done(tmp_path, **options)
 
 
+def test_what_is_done_takes_no_passes(tmp_path):
+    model, passes = mlp(), []
+    model.register_forward_pre_hook(lambda *_: passes.append(1))
+    done(tmp_path)
+    done(tmp_path, model=model)
+    assert len(passes) == len(batches()), "a look at what the model runs"
+
+
 def test_damage_is_said(tmp_path):
     done(tmp_path)
     (file,) = tmp_path.glob("2.weight-*.safetensors")
