@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 __all__ = ["CONFIGURATIONS", "FIGURES", "Configuration", "Figure"]
 
-PRUNE = "python examples/adaprune/prune.py resnet-50 --data imagenet"
+PRUNE = (
+    "python examples/adaprune/prune.py resnet-50 --data imagenet "
+    "--optimizer adam --mode parallel"
+)
 
 
 @dataclass(frozen=True)
