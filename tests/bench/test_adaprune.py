@@ -29,6 +29,16 @@ from masksolve.bench.adaprune.sizes import (
 from masksolve.bench.adaprune.tables import KINDS, layers, masks
 from masksolve.errors import InvalidInput
 
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """For what is this small a second thread mostly waits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 # Texts.
 
 

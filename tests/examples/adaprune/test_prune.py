@@ -16,6 +16,15 @@ from masksolve.errors import InvalidInput  # noqa: E402
 FOLDER = Path(__file__).parents[3] / "examples" / "adaprune"
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """For what is this small a second thread mostly waits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def prune(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
