@@ -41,7 +41,7 @@ class Folder:
     Raises
     ------
     InvalidInput
-        If it holds another run: what differs.
+        If it is no path, or holds another run: what differs.
     FileFormatError
         If it cannot be written, or is damaged.
     """
@@ -53,6 +53,8 @@ class Folder:
         batches: Sequence[Any],
         weights: Sequence[Weight],
     ) -> None:
+        if not isinstance(path, str | Path):
+            raise InvalidInput(f"checkpoint must be the path of a folder, got {path!r:.60}")
         self._path = Path(path)
         run = {
             "settings": json.loads(json.dumps(asked)),

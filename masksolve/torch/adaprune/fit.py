@@ -12,7 +12,12 @@ from torch import Tensor
 from masksolve.torch.adaprune.adam import fit_by_adam
 from masksolve.torch.adaprune.collect import Gathered
 from masksolve.torch.adaprune.groups import Weight
-from masksolve.torch.adaprune.least_squares import better_mask, solve_masked
+from masksolve.torch.adaprune.least_squares import (
+    better_mask,
+    identity,
+    mean_diagonal,
+    solve_masked,
+)
 from masksolve.torch.adaprune.masks import Masker
 from masksolve.torch.adaprune.moments import Objective
 from masksolve.torch.adaprune.report import LayerReport
@@ -20,6 +25,9 @@ from masksolve.torch.adaprune.settings import Settings
 from masksolve.torch.masked import shares_of_pruned
 
 __all__ = ["Fitted", "fit"]
+
+ROUNDING = 1e-6
+"""Of inputs' squares: what single precision says beyond is noise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,17 +126,19 @@ def _fit(
             lambda lines: masker.lines(objective.worth(lines, centred=tuned), weight),
         )  # fmt: skip
     matrix, target = objective.normal_equations(centred=tuned)
-    ridge = settings.ridge * matrix.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
-    matrix = matrix + ridge * torch.eye(
-        matrix.shape[-1], dtype=matrix.dtype, device=matrix.device
+    ridge = torch.maximum(
+        settings.ridge * mean_diagonal(matrix),
+        ROUNDING * mean_diagonal(objective.moments.gram) / objective.moments.rows,
     )
+    matrix = matrix + ridge * identity(matrix)
+    # The ridge pulls towards the dense weights: where there is little to go by they stay.
+    target = target + ridge * dense
     if settings.remask:
         mask = better_mask(
-            matrix, target + ridge * dense, mask, dense, settings.remask,
+            matrix, target, mask, dense, settings.remask,
             lambda scores: masker.lines(scores, weight),
         )  # fmt: skip
-    # The ridge pulls towards the dense weights: where there is little to go by they stay.
-    new = solve_masked(matrix, target + ridge * dense, mask, dense)
+    new = solve_masked(matrix, target, mask, dense)
     if tuned:
         shift = objective.best_shift(new)
     return new.to(dense.dtype), shift.to(dense.dtype), mask

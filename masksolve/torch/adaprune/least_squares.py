@@ -25,13 +25,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["better_mask", "solve_masked"]
+__all__ = ["better_mask", "identity", "mean_diagonal", "solve_masked"]
 
 EXCESS = 1e-7
 """Proven of every output: its error is at most by so much of v A v above the least."""
 STEPS = {torch.float32: 150, torch.float64: 1000}
 """At most. Single precision does, unless A is badly conditioned."""
-JITTER = 1e-9
+JITTER = 1e-9, 1e-6, 1e-3
 PENALTIES = 0.05, 3.0
 """ADMM's first and last, in means of A's diagonal."""
 
@@ -71,8 +71,12 @@ def solve_masked(matrix: Tensor, target: Tensor, mask: Tensor, dense: Tensor) ->
 
 def _inverse(matrix: Tensor) -> Tensor:
     factor, failed = torch.linalg.cholesky_ex(matrix)
-    if failed.any():  # too few rows, and no ridge
-        factor = torch.linalg.cholesky(matrix + JITTER * _mean(matrix) * _identity(matrix))
+    for jitter in JITTER:
+        if not failed.any():
+            break
+        # Too few rows and no ridge, or rounding.
+        added = jitter * mean_diagonal(matrix.abs()) * identity(matrix)
+        factor, failed = torch.linalg.cholesky_ex(matrix + added)
     return torch.cholesky_inverse(factor)
 
 
@@ -126,13 +130,12 @@ def better_mask(
     """
     first, last = PENALTIES
     growth = (last / first) ** (1 / max(1, rounds - 1))
-    penalty = first * _mean(matrix)
+    penalty = first * mean_diagonal(matrix)
     held = dense.double() * mask
     dual = torch.zeros_like(held)
     for _ in range(rounds):
-        factor = torch.linalg.cholesky(matrix + penalty * _identity(matrix))
         right = target + penalty * (held - dual)
-        free = right @ torch.cholesky_inverse(factor) + dual
+        free = right @ _inverse(matrix + penalty * identity(matrix)) + dual
         mask = project(free.square())
         held = free * mask
         dual = (free - held) / growth  # in units of the penalty, which grows
@@ -140,9 +143,11 @@ def better_mask(
     return mask
 
 
-def _mean(matrix: Tensor) -> Tensor:
+def mean_diagonal(matrix: Tensor) -> Tensor:
+    """Return the means of matrices' diagonals, to multiply the matrices by."""
     return matrix.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
 
 
-def _identity(matrix: Tensor) -> Tensor:
+def identity(matrix: Tensor) -> Tensor:
+    """Return the identity that goes with matrices."""
     return torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
+from masksolve.pieces import as_threads
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch.adaprune.groups import Weight
 from masksolve.torch.adaprune.lines import Form
@@ -101,6 +102,7 @@ class Masker:
             )
         if not (isinstance(self.score, str) or callable(self.score)):
             raise InvalidInput(f"score must be a name or a function, got {self.score!r:.60}")
+        as_threads(self.threads)
 
     def check(self, pattern: Pattern) -> None:
         """Refuse a method that does not exist, or does not solve such a pattern."""

@@ -42,12 +42,14 @@ class Moments:
 
     def add(self, pruned: Tensor, dense: Tensor) -> None:
         """Add rows, (parts, rows, features), of both networks."""
-        new = {"gram": _product(pruned, pruned), "sum": pruned.sum(1, dtype=torch.float64)}
+        now = _Rows(pruned)
+        new = {"gram": now.products(now), "sum": now.sum}
         if pruned is not dense:
+            before = _Rows(dense)
             new |= {
-                "cross": _product(pruned, dense),
-                "dense": _product(dense, dense),
-                "dense_sum": dense.sum(1, dtype=torch.float64),
+                "cross": now.products(before),
+                "dense": before.products(before),
+                "dense_sum": before.sum,
             }
         for name, more in new.items():
             setattr(self, name, getattr(self, name).add_(more) if self.rows else more)
@@ -125,8 +127,29 @@ class Objective:
         return best.square() * scale
 
 
-def _product(one: Tensor, other: Tensor) -> Tensor:
-    return (one.mT @ other).double()
+class _Rows:
+    """Rows, (parts, rows, features), about their means.
+
+    Products in single precision are then as good as what varies, however large the means.
+    """
+
+    def __init__(self, rows: Tensor) -> None:
+        centre = rows.mean(1, keepdim=True)
+        self._apart = rows - centre
+        self._centre = centre.double()
+        self._rest = self._apart.sum(1, keepdim=True, dtype=torch.float64)
+        self._count = rows.shape[1]
+
+    @property
+    def sum(self) -> Tensor:
+        """The sum of the rows, (parts, features)."""
+        return (self._count * self._centre + self._rest).squeeze(1)
+
+    def products(self, other: _Rows) -> Tensor:
+        """Return the sum of products with other rows, (parts, features, features)."""
+        apart = (self._apart.mT @ other._apart).double()
+        means = self._centre.mT @ (self._count * other._centre + other._rest)
+        return apart + means + self._rest.mT @ other._centre
 
 
 def _apply(weight: Tensor, vector: Tensor) -> Tensor:

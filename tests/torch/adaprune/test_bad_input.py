@@ -84,6 +84,8 @@ OPTIONS = [
     ({"positions": lambda batch: 3}, "positions of batch 0 must be a tensor"),
     ({"progress": "bar"}, "progress must be a bool or a function"),
     ({"select": "8"}, "no module's name fits '8'"),
+    ({"threads": 0}, "^threads must be a positive integer or None, got 0"),
+    ({"checkpoint": 3}, "checkpoint must be the path of a folder, got 3"),
 ]
 
 

@@ -138,3 +138,10 @@ def test_better_masks_are_better_and_none_beats_the_best():
         )
     # Of what there is to gain it finds most, on average.
     assert np.mean([gain for gain, there in gains if there]) > 0.5
+
+
+def test_large_means_do_not_hide_what_varies():
+    x = related(1, 300, 16) + 1e3  # single precision
+    matrix, _ = Objective(torch.randn(1, 4, 16), gathered(x, x)).normal_equations(centred=True)
+    expected = np.cov(x[0].double().numpy().T, bias=True)
+    np.testing.assert_allclose(matrix[0].numpy(), expected, atol=1e-4 * np.trace(expected))

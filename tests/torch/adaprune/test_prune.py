@@ -350,6 +350,35 @@ def test_remasking_lowers_the_error():
     assert found[20].error < found[0].error
 
 
+DEGENERATE = {
+    "few rows": ([related(3, 16)], mlp),
+    "one row": ([related(1, 16)], mlp),
+    "zeros": ([torch.zeros(5, 16)], mlp),
+    "always the same": ([related(1, 16).expand(500, 16)], mlp),
+}
+
+
+@pytest.mark.parametrize("optimizer", ["least_squares", "adam"])
+@pytest.mark.parametrize("ridge", [0, 0.1])
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_data_that_say_little_do_no_harm(case, ridge, optimizer):
+    batches, make = DEGENERATE[case]
+    dense = make()
+    model = deepcopy(dense)
+    pruned = mst.adaprune(
+        model, batches, "4:8", ridge=ridge, optimizer=optimizer, iterations=200
+    )
+    assert len(pruned.masks) == 3
+    for row in pruned.layers:
+        assert row.error <= row.one_shot + 1e-6
+    if optimizer == "least_squares":
+        assert gap(model, dense, batches) < 1e-3
+    before, after = (
+        max(float(p.detach().abs().max()) for p in m.parameters()) for m in (dense, model)
+    )
+    assert after < 10 * before
+
+
 def test_the_table_and_the_dictionary():
     pruned = mst.adaprune(mlp(), [related(100, 16)], "4:8", dense_ends=True)
     text = str(pruned)
