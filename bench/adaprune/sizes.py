@@ -98,6 +98,6 @@ SIZES = {
     size.name: size
     for size in (
         Size("smoke", "tiny", (4, 8), 24, 24, 2),
-        Size("full", "all-MiniLM-L6-v2", (4, 8, 16, 32), 256, 192, 5),
+        Size("full", "all-MiniLM-L6-v2", (4, 8, 16, 32), 192, 192, 5),
     )
 }
