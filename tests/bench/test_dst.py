@@ -122,7 +122,7 @@ def test_the_whole_experiment_in_small(smoke, capsys):
     finished = smoke.with_suffix(".jsonl").read_text()
     command.main(["--size", "smoke", "--processes", "1", "--out", str(smoke)])  # all is there
     assert smoke.with_suffix(".jsonl").read_text() == finished
-    before = smoke.read_bytes()
+    before, page = smoke.read_bytes(), smoke.with_suffix(".md").read_text()
     command.main(["--read", str(smoke), "--page", str(smoke.with_name("again.md"))])
     assert smoke.read_bytes() == before
     again = smoke.with_name("again.md").read_text()
