@@ -88,6 +88,7 @@ TASKS = (
             *(Arm(3e-3, m=m) for m in PROJECTED),
             *(Arm(pattern=p) for p in ("1:16", "1:8", "2:8")),
             *(Arm(2e-3, kind=kind) for kind in ("scalar", "matrix")),
+            Arm(0.1, kind="scalar"),  # one threshold: alpha pulls once, not once a row
             Arm(3e-3, trained=True),
         ),
     ),
