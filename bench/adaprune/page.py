@@ -98,10 +98,12 @@ def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
     yield "## As published"
     yield (
         "The authors' code ([Hubara et al. 2021](https://arxiv.org/abs/2102.08124)) is set up "
-        "for two conversions. The commands do the same on ImageNet, in a folder `imagenet` "
-        "with `train` and `val`, from a checkpoint of the network. The accuracies that the "
-        "paper reports for them we could not read first-hand, so none is quoted; the code's "
-        "files print none."
+        "for two conversions of ImageNet's ResNet-50, both to plain patterns with batch norms "
+        "estimated anew, one with the first and last layer left dense. The commands do the "
+        "same, in the folder `examples/adaprune`, with `--data` and the folder of ImageNet and "
+        "`--start` and a checkpoint: torchvision's, or one of "
+        "`examples/dst/train.py --dense`. The accuracies that the paper reports we could not "
+        "read first-hand, so none is quoted; the files of the code hold none."
     )
     yield configurations().markdown()
     yield (
@@ -160,7 +162,7 @@ def _main(reader: Reader) -> str:
     if reader.has(again):
         text += f"; with masks renewed it is {raised(again)}"
     near = [f"{100 * reader.mean(arm, 'nearest').mean:.0f} %" for arm in (begin, end)]
-    return f"{text}. Of the 10 nearest sentences {near[0]} stay so one-shot, {near[1]} then."
+    return f"{text}. Of the 10 nearest sentences {near[0]} stay so one-shot, {near[1]} by AdaPrune."
 
 
 def _absorption(reader: Reader) -> str:
@@ -169,7 +171,7 @@ def _absorption(reader: Reader) -> str:
     better = [_named(p) for p, gain in gains.items() if gain.sure and gain.mean > 0]
     worse = [_named(p) for p, gain in gains.items() if gain.sure and gain.mean < 0]
     parts = [f"raises the cosine at {listing(better)}"] if better else []
-    parts += [f"lowers it at {listing(worse)}"] if worse else []
+    parts += [f"lowers the cosine at {listing(worse)}"] if worse else []
     return (
         "Absorbing what is pruned into what is kept, without data, "
         f"{' and '.join(parts) or 'makes no difference that can be told'}."

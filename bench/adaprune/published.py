@@ -6,11 +6,6 @@ from dataclasses import dataclass
 
 __all__ = ["CONFIGURATIONS", "FIGURES", "Configuration", "Figure"]
 
-PRUNE = (
-    "python examples/adaprune/prune.py resnet-50 --data imagenet "
-    "--optimizer adam --mode parallel"
-)
-
 
 @dataclass(frozen=True)
 class Configuration:
@@ -20,7 +15,6 @@ class Configuration:
     ----------
     start, pattern : str
         What is pruned, and to what.
-    besides : str
     script : str
         Of the authors' code, in its folder AdaPrune/scripts.
     options : str
@@ -29,24 +23,23 @@ class Configuration:
 
     start: str
     pattern: str
-    besides: str
     script: str
     options: str
 
     @property
     def command(self) -> str:
-        """What does the same on the real data."""
-        return f"{PRUNE} {self.options}"
+        """What does the same on the real data, in the folder of the example."""
+        return f"prune.py resnet-50 {self.options} --optimizer adam --mode parallel"
 
 
 CONFIGURATIONS = (
     Configuration(
-        "ResNet-50, dense", "4:8", "first and last layer dense; batch norms estimated anew",
-        "adaprune_dense_bnt.sh", "--start resnet-50.pth --pattern 4:8,plain --dense-ends",
+        "ResNet-50, dense", "4:8", "adaprune_dense_bnt.sh",
+        "--start dense.pth --pattern 4:8,plain --dense-ends",
     ),
     Configuration(
-        "ResNet-50, unstructured sparse", "2:4", "batch norms estimated anew",
-        "adaprune_sparse.sh", "--start resnet-50-sparse.pth --pattern 2:4,plain",
+        "ResNet-50, unstructured sparse", "2:4", "adaprune_sparse.sh",
+        "--start sparse.pth --pattern 2:4,plain",
     ),
 )  # fmt: skip
 """Of https://github.com/papers-submission/structured_transposable_masks, for ImageNet."""

@@ -136,7 +136,8 @@ def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
         assert fitted < one_shot
     text = run.with_suffix(".md").read_text()
     assert "At transposable 4:8 the mean cosine falls to 0." in text
-    assert "--start resnet-50.pth --pattern 4:8,plain --dense-ends`" in text
+    options = "--pattern 4:8,plain --dense-ends --optimizer adam --mode parallel"
+    assert f"| `prune.py resnet-50 --start dense.pth {options}` |" in text
     assert "| BERT | SQuAD, F1 | 88.53 | 87.12 | 70.32 | 18.75 |" in text
     for name in ("fidelity", "masks", "layers"):
         assert (run.parent / f"adaprune-{name}.png").stat().st_size > 5_000
@@ -234,6 +235,6 @@ def test_what_is_read_from_figures(tmp_path):
     page, *pictures = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
     text = page.read_text()
     assert re.search(r"falls to 0\.500 ± 0\.248 one-shot; AdaPrune raises it to 0\.900", text)
-    assert "lowers it at transposable 4:8." in text
+    assert "lowers the cosine at transposable 4:8." in text
     assert "](pictures/adaprune-fidelity.png)" in text
     assert all(picture.parent.name == "pictures" for picture in pictures)
