@@ -162,7 +162,8 @@ def _main(reader: Reader) -> str:
     if reader.has(again):
         text += f"; with masks renewed it is {raised(again)}"
     near = [f"{100 * reader.mean(arm, 'nearest').mean:.0f} %" for arm in (begin, end)]
-    return f"{text}. Of the 10 nearest sentences {near[0]} stay one-shot, {near[1]} by AdaPrune."
+    text += f". Of the 10 nearest sentences {near[0]} stay one-shot, {near[1]} by AdaPrune"
+    return f"{text}."
 
 
 def _absorption(reader: Reader) -> str:
