@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import nan
+from math import log, nan
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,16 @@ class Reader:
             - dense["accuracy"][-1]
             for run, dense in pairs
         )
+
+    def less(self, task: str, arm: str, other: str) -> Estimate:
+        """Estimate an arm's accuracy less another's of the same seeds."""
+        pairs = zip(self.runs(task, arm), self.runs(task, other), strict=True)
+        return estimate(run["accuracy"][-1] - less["accuracy"][-1] for run, less in pairs)
+
+    def nearest(self, task: str, arm: str, others: Iterable[str]) -> str:
+        """Return which of some arms keeps the share that is nearest to an arm's."""
+        share = self.mean(task, arm, "remaining").mean
+        return min(others, key=lambda o: abs(log(self.mean(task, o, "remaining").mean / share)))
 
     def cut(self, task: str, arm: str, m: str, name: str) -> Estimate:
         """Estimate a figure of the masks cut to N:m after training."""

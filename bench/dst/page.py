@@ -112,11 +112,33 @@ def _in_short(reader: Reader) -> list[str]:
         "had been pruned after some earlier epoch."
     )
     swept = reader.swept(MAIN).values()
-    return lines + [
+    lines += [
         _masks_in_short(reader, plain, TOLD)
         for plain in swept
         if f"{plain}, N:{TOLD}" in reader.arms(MAIN)
     ]
+    return lines + [_uniform_in_short(reader)]
+
+
+def _uniform_in_short(reader: Reader) -> str:
+    """Hold the same pattern everywhere against the thresholds that keep about as much."""
+    arms = reader.arms(MAIN)
+    chosen = [arm for arm in arms if ", N:" in arm]
+    parts = []
+    for uniform in (arm for arm in arms if arm.startswith("uniform")):
+        arm = reader.nearest(MAIN, uniform, chosen)
+        less = reader.less(MAIN, arm, uniform)
+        verdict = "no clear difference"
+        if less.sure:
+            verdict = "thresholds are better" if less.mean > 0 else "thresholds are worse"
+        parts.append(
+            f"{arm} ({reader.mean(MAIN, arm, 'remaining').write(100, 1)} % kept) less {uniform} "
+            f"{less.write(100, sign=True)} points, {verdict}"
+        )
+    return (
+        "Is it worth it, against the same exact N:M masks by magnitude in every layer, "
+        f"without thresholds or alpha? Accuracy where about as much is kept: {'; '.join(parts)}."
+    )
 
 
 def _masks_in_short(reader: Reader, plain: str, m: int) -> str:

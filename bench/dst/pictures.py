@@ -31,7 +31,7 @@ def sweep(reader: Reader) -> Figure:
         axes.axhline(-1, color=FAINT, linewidth=1, linestyle=":")
         _percent(axes, "remaining weights, %")
         bare(axes, task)
-        axes.legend(title="alpha", fontsize=SMALL, frameon=False)
+        _legend(axes, "alpha")
     panels[0].set_ylabel("accuracy less dense's, points")
     entitle(
         figure, "What is left, and what it costs",
@@ -111,7 +111,7 @@ def time(reader: Reader) -> Figure:
                            strict=True):  # fmt: skip
         bare(axes, title)
         axes.set_xlabel("epoch")
-    panels[0].legend(title="alpha", fontsize=SMALL, frameon=False)
+    _legend(panels[0], "alpha", "upper right")
     entitle(figure, f"{MAIN}: thresholds over time", "Means of all seeds; thresholds of a "
             "layer by their mean.")  # fmt: skip
     settle(figure)
@@ -121,7 +121,7 @@ def time(reader: Reader) -> Figure:
 @styled()
 def masks(reader: Reader) -> Figure:
     """Draw N:M masks beside masks by thresholds alone: by what is kept and has room."""
-    figure, panels = canvas(1, 2, 9.6, 4.4)
+    figure, panels = canvas(1, 2, 11.6, 4.4)
     for k, m in enumerate(PROJECTED):
         swept = reader.swept(MAIN).values()
         trained = [arm for arm in (f"{a}, N:{m}" for a in swept) if arm in reader.arms(MAIN)]
@@ -142,13 +142,13 @@ def masks(reader: Reader) -> Figure:
     for axes, name in zip(panels, ("remaining", "stored"), strict=True):
         _line(axes, reader, uniform, name, OTHERS[0], "the same N:M everywhere")
         axes.axhline(0, color=FAINT, linewidth=1)
-        axes.legend(fontsize=SMALL, frameon=False)
     _percent(panels[0], "remaining weights, %")
     _percent(panels[1], "room in the patterns, N/M, %")
     bare(panels[0], "by what is kept")
     bare(panels[1], "by what would be stored")
     for axes in panels:
         axes.set_yscale("symlog", linthresh=1, linscale=2)
+        axes.margins(y=0.1)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     panels[0].set_ylabel("accuracy less dense's, points (logarithmic beyond 1)")
     entitle(
@@ -156,7 +156,9 @@ def masks(reader: Reader) -> Figure:
         "Means of all seeds, lines along alpha. All N:M masks are transposable and proven "
         "optimal.",
     )  # fmt: skip
-    settle(figure)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=SMALL, loc="center right", frameon=False)
+    settle(figure, 0.82)
     return figure
 
 
@@ -166,6 +168,10 @@ def _line(
     there = [100 * reader.mean(MAIN, arm, name).mean for arm in arms]
     less = [100 * reader.less_dense(MAIN, arm).mean for arm in arms]
     axes.plot(there, less, color=colour, marker="s", label=label)
+
+
+def _legend(axes: Axes, title: str, where: str = "best") -> None:
+    axes.legend(title=title, fontsize=SMALL, loc=where, edgecolor="none", framealpha=0.9)
 
 
 def _percent(axes: Axes, label: str) -> None:

@@ -97,6 +97,6 @@ TASKS = (
         "LSTM-a", "adam", 1e-3, 100, 50, 5,
         (*_sweep(1e-4, 3e-4, 1e-3, 3e-3), Arm(3e-3, reset="everywhere")),
     ),
-    Task("LSTM-b", "adam", 1e-3, 100, 30, 3, _sweep(1e-4, 1e-3)),
+    Task("LSTM-b", "adam", 1e-3, 100, 30, 3, _sweep(1e-4, 3e-4, 1e-3)),
 )  # fmt: skip
 """The settings are the paper's, with more epochs, as there are fewer digits than in MNIST."""
