@@ -37,8 +37,7 @@ def fidelity(reader: Reader) -> Figure:
             for name in THREE:
                 for plain in (False, True):
                     _line(axes, reader, name, what, plain=plain)
-            if MAIN in reader.patterns and reader.has(Arm(RENEWED, MAIN)):
-                _point(axes, reader, what)
+            _line(axes, reader, RENEWED, what, plain=False)
             axes.set_xticks(range(len(reader.patterns)), reader.patterns)
             axes.set_xlim(-0.35, len(reader.patterns) - 0.65)
             axes.axhline(1, color=INK, linewidth=1)
@@ -58,15 +57,6 @@ def _line(axes: Axes, reader: Reader, name: str, what: str, *, plain: bool) -> N
         color=colour, marker=SHAPES[name], markersize=5.5, linewidth=1.4, elinewidth=1.2,
         mfc="white" if plain else colour, linestyle=(0, (4, 2)) if plain else "-",
         label=None if plain else name, zorder=3,
-    )  # fmt: skip
-
-
-def _point(axes: Axes, reader: Reader, what: str) -> None:
-    value = reader.mean(Arm(RENEWED, MAIN), what)
-    axes.errorbar(
-        [reader.patterns.index(MAIN) - 0.06], [value.mean], np.nan_to_num([value.half]),
-        color=COLOURS[RENEWED], marker=SHAPES[RENEWED], markersize=7.5, linestyle="",
-        label=RENEWED, zorder=4,
     )  # fmt: skip
 
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 __all__ = [
-    "ABSORBED", "ADAPRUNE", "MAIN", "ONE_SHOT", "RENEWED", "SIZES", "Arm", "Method", "Size",
+    "ABSORBED", "ADAM", "ADAPRUNE", "MAIN", "ONE_SHOT", "RENEWED", "SIZES", "Arm", "Method",
+    "Size",
 ]  # fmt: skip
 
 ONE_SHOT, ABSORBED, ADAPRUNE, RENEWED = "one-shot", "absorbed", "AdaPrune", "masks renewed"
+ADAM = "AdaPrune, 100 steps of Adam"
 MAIN = "4:8"
-"""The pattern whose masks are renewed as well, and that the summary tells of."""
+"""The pattern that Adam is tried with as well, and that the summary tells of."""
 
 Method = Literal["exact", "greedy"]
+
+OPTIONS: Mapping[str, dict[str, Any]] = {
+    ADAPRUNE: {"mode": "parallel", "remask": 0},
+    ADAM: {"mode": "parallel", "optimizer": "adam", "iterations": 100},
+    RENEWED: {},
+}
+"""Of `adaprune`.
+
+AdaPrune is the published problem: the mask by magnitude, solved for each layer by itself. Adam
+is how it was published, with a tenth of its steps. The last is what `adaprune` does unless told
+otherwise.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,16 +56,12 @@ class Arm:
     @property
     def by_data(self) -> bool:
         """Whether it takes calibration batches, so that seeds differ by more than the test."""
-        return self.recovery in (ADAPRUNE, RENEWED)
+        return self.recovery in OPTIONS
 
     @property
     def options(self) -> dict[str, Any]:
-        """Of `adaprune`, if it takes calibration batches.
-
-        AdaPrune is the published problem: the mask by magnitude, solved for each layer by
-        itself. The other is what `adaprune` does unless told otherwise.
-        """
-        return {"mode": "parallel", "remask": 0} if self.recovery == ADAPRUNE else {}
+        """Of `adaprune`, if it takes calibration batches."""
+        return OPTIONS.get(self.recovery, {})
 
 
 @dataclass(frozen=True)
@@ -84,7 +95,8 @@ class Size:
             for pattern in (both, f"{both},plain"):
                 found += [Arm(name, pattern) for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
             found += [Arm(name, both, "greedy") for name in (ONE_SHOT, ADAPRUNE)]
-            found += [Arm(RENEWED, both)] if both == MAIN else []
+            found += [Arm(RENEWED, both)]
+            found += [Arm(ADAM, both)] if both == MAIN else []
         return tuple(found)
 
     def settings(self) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _in_short(reader: Reader) -> list[str]:
         for plain in swept
         if f"{plain}, N:{TOLD}" in reader.arms(MAIN)
     ]
-    return lines + [_uniform_in_short(reader)]
+    return [*lines, _uniform_in_short(reader)]
 
 
 def _uniform_in_short(reader: Reader) -> str:
@@ -132,12 +132,13 @@ def _uniform_in_short(reader: Reader) -> str:
         if less.sure:
             verdict = "thresholds are better" if less.mean > 0 else "thresholds are worse"
         parts.append(
-            f"{arm} ({reader.mean(MAIN, arm, 'remaining').write(100, 1)} % kept) less {uniform} "
-            f"{less.write(100, sign=True)} points, {verdict}"
+            f"{arm} ({reader.mean(MAIN, arm, 'remaining').write(100, 1)} % kept) less "
+            f"{uniform} {less.write(100, sign=True)} points, {verdict}"
         )
     return (
         "Is it worth it, against the same exact N:M masks by magnitude in every layer, "
-        f"without thresholds or alpha? Accuracy where about as much is kept: {'; '.join(parts)}."
+        "without thresholds or alpha? Accuracy where about as much is kept: "
+        f"{'; '.join(parts)}."
     )
 
 

@@ -19,6 +19,7 @@ from masksolve.bench.adaprune.page import write_page
 from masksolve.bench.adaprune.records import load
 from masksolve.bench.adaprune.sizes import (
     ABSORBED,
+    ADAM,
     ADAPRUNE,
     MAIN,
     ONE_SHOT,
@@ -117,7 +118,7 @@ def run(tmp_path_factory):
 def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
     found, smoke = load(run), SIZES["smoke"]
     assert len(found["runs"]) == smoke.seeds * len(smoke.arms)
-    assert len(smoke.arms) == 2 * 8 + 1
+    assert len(smoke.arms) == 2 * 9 + 1
     reader = Reader(found)
     for arm in smoke.arms:
         exact = arm.method == "exact"
@@ -125,7 +126,9 @@ def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
             assert one["kept"] == pytest.approx(0.5, abs=0 if exact else 0.05)
             assert 0.3 < one["cosine"] <= 1
             assert bool(one["layers"]) == arm.by_data
-        assert not arm.by_data or reader.recovered(arm).mean > 0.5
+        assert reader.recovered(arm).mean > (
+            0.5 if arm.by_data and arm.recovery != ADAM else -1
+        )
     for pattern in reader.patterns:
         best, greedy, plain = (
             reader.mean(Arm(ONE_SHOT, *which), "magnitude").mean
@@ -166,7 +169,7 @@ def test_an_interrupted_run_goes_on(run, monkeypatch, tmp_path):
 
     monkeypatch.setattr(experiment, "prune", spy)
     command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
-    assert done == [(Arm(ONE_SHOT, "2:4"), 0), (Arm(RENEWED, MAIN), 0), (Arm(RENEWED, MAIN), 1)]
+    assert done == [(Arm(ONE_SHOT, "2:4"), 0), (Arm(ADAM, MAIN), 0), (Arm(ADAM, MAIN), 1)]
 
     def without_times(path):
         return [{k: v for k, v in one.items() if k != "seconds"} for one in load(path)["runs"]]
