@@ -18,6 +18,8 @@ __all__ = ["write_page"]
 
 TOLD = 8
 """M of the masks that the summary tells of."""
+ALIKE = 1.5
+"""Shares further apart are not compared."""
 
 
 def write_page(found: Findings, path: Path, pictures: Path | None = None) -> list[Path]:
@@ -127,13 +129,17 @@ def _uniform_in_short(reader: Reader) -> str:
     parts = []
     for uniform in (arm for arm in arms if arm.startswith("uniform")):
         arm = reader.nearest(MAIN, uniform, chosen)
+        left, other = (reader.mean(MAIN, one, "remaining").mean for one in (arm, uniform))
+        if max(left / other, other / left) > ALIKE:
+            continue
         less = reader.less(MAIN, arm, uniform)
         verdict = "no clear difference"
         if less.sure:
             verdict = "thresholds are better" if less.mean > 0 else "thresholds are worse"
         parts.append(
-            f"{arm} ({reader.mean(MAIN, arm, 'remaining').write(100, 1)} % kept) less "
-            f"{uniform} {less.write(100, sign=True)} points, {verdict}"
+            f"{arm} ({100 * left:.1f} % kept, room for "
+            f"{100 * reader.mean(MAIN, arm, 'stored').mean:.1f} %) less {uniform} "
+            f"{less.write(100, sign=True)} points, {verdict}"
         )
     return (
         "Is it worth it, against the same exact N:M masks by magnitude in every layer, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -170,7 +171,7 @@ def _line(
     axes.plot(there, less, color=colour, marker="s", label=label)
 
 
-def _legend(axes: Axes, title: str, where: str = "best") -> None:
+def _legend(axes: Axes, title: str, where: Literal["best", "upper right"] = "best") -> None:
     axes.legend(title=title, fontsize=SMALL, loc=where, edgecolor="none", framealpha=0.9)
 
 
