@@ -38,7 +38,7 @@ bench-core: $(VENV)/bench.done ## time the exact engine against one pass over me
 bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes
 	$(BIN)/python -m masksolve.bench.diversity
 
-bench-dst: $(VENV)/bench.done ## what Dynamic Sparse Training leaves of networks: some minutes
+bench-dst: $(VENV)/bench.done ## what Dynamic Sparse Training leaves of networks: a quarter of an hour
 	$(BIN)/python -m masksolve.bench.dst
 
 bench-adaprune: $(VENV)/bench.done ## what AdaPrune gives back to a pruned encoder: some minutes

@@ -46,6 +46,7 @@ def prune(size: Size, arm: Arm, seeds: Sequence[int]) -> list[Run]:
     MaskViolation
         If a mask is not of the pattern.
     """
+    mst.solve_mask(torch.rand(64, 64), arm.pattern, method=arm.method)  # compiles, untimed
     if arm.by_data:
         return [_run(size, arm, seed, _calibrated(size, arm, seed)) for seed in seeds]
     pruned = _at_once(size, arm)

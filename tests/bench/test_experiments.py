@@ -1,6 +1,8 @@
 import json
 import os
+from importlib import import_module
 from math import isnan
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +20,8 @@ from masksolve.bench.experiments.jobs import bars, workers
 from masksolve.bench.experiments.kept import Kept
 from masksolve.bench.experiments.tables import Table
 from masksolve.errors import FileFormatError, InvalidInput
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 # Kept runs.
 
@@ -202,3 +206,17 @@ def test_none_at_all_is_refused(command, what, capsys):
     with pytest.raises(SystemExit):
         command(what, "0")
     assert "expected a number from 1 up, got 0" in capsys.readouterr().err
+
+
+# The pages in the docs.
+
+
+@pytest.mark.parametrize("name", ["adaprune", "dst", "filters"])
+def test_a_page_in_the_docs_says_what_its_figures_say(name, tmp_path):
+    pytest.importorskip("matplotlib")
+    records = import_module(f"masksolve.bench.{name}.records")
+    page = import_module(f"masksolve.bench.{name}.page")
+    found = records.load(DOCS / "benchmarks" / f"{name}.json")
+    page.write_page(found, tmp_path / "page.md", tmp_path / "benchmarks")
+    expected = (DOCS / f"{name}-results.md").read_text(encoding="utf-8")
+    assert (tmp_path / "page.md").read_text(encoding="utf-8") == expected
