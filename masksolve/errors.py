@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+from math import isfinite
 from typing import Any
 
 __all__ = [
     "FileFormatError",
     "InvalidInput",
     "InvalidPattern",
+    "InvalidScore",
     "MaskViolation",
     "MasksolveError",
     "UnknownMethod",
@@ -25,6 +28,36 @@ class InvalidPattern(MasksolveError):
 
 class InvalidInput(MasksolveError):
     """An array or an option is not what the function takes."""
+
+
+class InvalidScore(InvalidInput):
+    """A score is not finite, or too large to be summed.
+
+    Attributes
+    ----------
+    name : str
+        What holds it, such as ``"weights"``.
+    index : tuple of int
+        Where.
+    value : float
+    """
+
+    def __init__(self, name: str, index: tuple[int, ...], value: float) -> None:
+        why = "scores beyond 2**960 overflow when summed"
+        if not isfinite(value):
+            why = "scores must be finite"
+        super().__init__(f"{name}[{', '.join(map(str, index))}] is {value}: {why}")
+        self.name = name
+        self.index = index
+        self.value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InvalidScore, (self.name, self.index, self.value)
+
+    def within(self, name: str, start: Iterable[int]) -> InvalidScore:
+        """Say the same of the whole, of which a part that starts there was solved."""
+        index = tuple(k + first for k, first in zip(self.index, start, strict=True))
+        return InvalidScore(name, index, self.value)
 
 
 class UnknownMethod(MasksolveError):

@@ -26,7 +26,8 @@ from masksolve.inputs import as_mask
 from masksolve.pattern import Pattern
 from masksolve.result import Status
 from masksolve.solve import certify
-from masksolve.storage.masks import read_layout, read_mask, read_records
+from masksolve.storage.masks import read_mask
+from masksolve.storage.records import read_records
 from masksolve.storage.tensors import TensorFile
 
 __all__ = ["add_commands"]
@@ -80,8 +81,8 @@ class _Masks:
             return choose(self.file, self.options, integers=True)
         check_names(self.file, self.records, self.options)
         found = {
-            name: self.options.axes or read_layout(self.file, name, self.records)[1]
-            for name in self.records
+            name: self.options.axes or record.layout.axes
+            for name, record in self.records.items()
             if matches(name, self.options)
         }
         for name in found:
@@ -98,12 +99,12 @@ class _Masks:
             raise InvalidInput(
                 f"{self.file.path} names no pattern for tensor {name!r}: say which by --pattern"
             )
-        return self.given or read_layout(self.file, name, self.records)[0]
+        return self.given or self.records[name].pattern
 
     def read(self, name: str) -> NDArray[Any]:
         """Read a mask, or whatever dense tensor stands for one."""
         if self.packed:
-            return read_mask(self.file, name, self.records).mask
+            return read_mask(self.file, name, self.records[name]).mask
         array = self.file.read(name)
         return array != 0 if name in self.records else array
 

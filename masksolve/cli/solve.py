@@ -21,11 +21,15 @@ from masksolve.cli.common import (
     tensor_options,
 )
 from masksolve.errors import InvalidInput
+from masksolve.inputs import as_axes
+from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import MaskResult, Status
 from masksolve.solve import repair, solve
 from masksolve.solvers import METHODS, as_options, find_method
-from masksolve.storage.masks import describe, longest_record, pack, record
+from masksolve.storage.hashing import hash_weights
+from masksolve.storage.packing import pack, set_zeros
+from masksolve.storage.records import MaskRecord, describe
 from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
 
 __all__ = ["add_commands"]
@@ -81,10 +85,9 @@ def _run(options: argparse.Namespace) -> int:
     file = TensorFile(options.input)
     chosen = choose(file, options)
     rows: list[dict[str, Any]] = []
-    records: dict[str, Any] = {}
+    records: dict[str, MaskRecord] = {}
     longest = {
-        name: longest_record(file.tensors[name].shape, pattern, axes, options.method)
-        for name, axes in chosen.items()
+        name: _longest(file, name, axes, pattern, options) for name, axes in chosen.items()
     }
     kind = "weights" if options.apply else "masks"
     other = file.metadata if options.apply else {}
@@ -105,14 +108,30 @@ def _run(options: argparse.Namespace) -> int:
             with about(file, name), bar.tensor(name, weights.shape) as report:
                 result, row = _solve(weights, name, pattern, chosen[name], options, report)
             rows.append(row)
-            records[name] = record(result)
+            known = {"dtype": file.tensors[name].dtype, "weights": hash_weights(weights)}
             if options.apply:
-                writer.write(_masked(weights, result.mask))
+                records[name] = MaskRecord.of(result, **known)
+                writer.write(set_zeros(weights, result.mask))
             else:
-                writer.write(pack(result.mask))
+                packed = pack(result.mask)
+                records[name] = MaskRecord.of(result, **known, bits=hash_weights(packed))
+                writer.write(packed)
         writer.finish(other | describe(kind, records))
     _report(rows, pattern, options)
     return 0
+
+
+def _longest(
+    file: TensorFile,
+    name: str,
+    axes: tuple[int, int],
+    pattern: Pattern,
+    options: argparse.Namespace,
+) -> MaskRecord:
+    shape = file.tensors[name].shape
+    with about(file, name):
+        layout = Layout(as_axes(axes, len(shape), "weights"))
+    return MaskRecord.longest(shape, pattern, layout, options.method)
 
 
 def _check_paths(source: Path, target: Path) -> None:
@@ -145,8 +164,15 @@ def _solve(
     )  # fmt: skip
     if options.repair and result.status is Status.UNDERFILLED:
         result = repair(weights, result.mask, pattern, **common)
-    row = record(result) | {
+    row = {
         "name": name,
+        "shape": list(result.mask.shape),
+        "pattern": str(result.pattern),
+        "axes": list(result.axes),
+        "method": result.method,
+        "objective": result.objective,
+        "upper_bound": result.upper_bound,
+        "status": result.status.value,
         "total": float(np.abs(weights, dtype=np.float64).sum()),
         "gap": result.gap,
         "tiles": result.stats["tiles"],
@@ -162,13 +188,6 @@ def _solve(
             "seconds": rival.stats["seconds"],
         }
     return result, row
-
-
-def _masked(weights: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
-    """Set pruned weights to +0.0 in place, whatever the dtype."""
-    bits = weights.view(f"u{weights.dtype.itemsize}")
-    np.multiply(bits, mask, out=bits)
-    return weights
 
 
 def _report(rows: list[dict[str, Any]], pattern: Pattern, options: argparse.Namespace) -> None:
