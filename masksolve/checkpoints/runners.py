@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from masksolve.storage.hashing import hash_weights
 __all__ = ["LocalRunner", "Runner"]
 
 PAGE = 4096
+
+Weights: TypeAlias = tuple[NDArray[Any], str | None]
+"""The weights of a slice; their hash, if the slice is all of its tensor."""
 
 
 class Runner(Protocol):
@@ -57,13 +60,15 @@ class LocalRunner:
             closing(_read_ahead(reader, slices, ahead)) as ready,
         ):
             for piece, found in ready:
-                yield solve_weights(piece, *found.result())
+                solved = solve_weights(piece, *found.result())
+                del found  # unmaps the weights
+                yield solved
 
 
 def _read_ahead(
     reader: ThreadPoolExecutor, slices: Iterable[Slice], ahead: int
-) -> Iterator[Any]:
-    waiting: list[tuple[Slice, Future[tuple[NDArray[Any], str | None]]]] = []
+) -> Generator[tuple[Slice, Future[Weights]], None, None]:
+    waiting: list[tuple[Slice, Future[Weights]]] = []
     held = 0
     try:
         for piece in slices:
@@ -78,7 +83,7 @@ def _read_ahead(
             future.cancel()
 
 
-def _read(piece: Slice) -> tuple[NDArray[Any], str | None]:
+def _read(piece: Slice) -> Weights:
     """Map a slice and bring its pages into memory."""
     weights = read_slice(piece)
     if hasattr(os, "posix_fadvise"):

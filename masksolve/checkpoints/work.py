@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import time
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from masksolve.problem import Problem
 from masksolve.result import Status
 from masksolve.solve import repair, solve_problem
 from masksolve.storage.hashing import hash_weights
-from masksolve.storage.masks import pack
+from masksolve.storage.packing import pack
 from masksolve.storage.tensors import as_tensor
 
 __all__ = ["Slice", "Solved", "read_slice", "solve_slice", "solve_weights"]
@@ -169,8 +168,3 @@ def solve_weights(piece: Slice, weights: NDArray[Any], hashed: str | None) -> So
         hashed, result.stats["tiles"], result.stats["short_tiles"],
         time.perf_counter() - started,
     )  # fmt: skip
-
-
-def entries(piece: Slice) -> int:
-    """Return how many weights a slice has."""
-    return prod(piece.shape)

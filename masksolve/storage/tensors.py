@@ -117,30 +117,20 @@ class TensorFile:
         spec = self.tensors.get(name)
         if spec is None:
             raise FileFormatError(f"{self.path} holds no tensor {name!r}")
-        if spec.dtype not in DTYPES:
-            raise FileFormatError(
-                f"{self.path}: tensor {name!r} has dtype {spec.dtype}, which is not supported"
-            )
-        import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8, for 2 MB of memory
-
-        dtype = np.dtype(DTYPES[spec.dtype])
-        count, offset = prod(spec.shape), self._offsets[name]
+        refuse_dtype(spec.dtype, self.path, name)
         try:
-            array = np.fromfile(self.path, dtype=dtype, count=count, offset=offset)
+            content = np.fromfile(
+                self.path, dtype=np.uint8, count=spec.nbytes, offset=self._offsets[name]
+            )
         except OSError as error:
             raise self._unreadable(error) from None
-        if array.size != count:
+        if content.size != spec.nbytes:
             raise FileFormatError(f"{self.path} was cut short while tensor {name!r} was read")
-        if dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
-            raise FileFormatError(
-                f"{self.path}: tensor {name!r} of dtype BOOL holds bytes other than 0 and 1"
-            )
-        try:
-            return array.reshape(spec.shape)
-        except ValueError:  # empty, with sides beyond what an index can hold
-            raise FileFormatError(
-                f"{self.path}: tensor {name!r} has an impossible shape, {spec.shape}"
-            ) from None
+        return as_tensor(content, spec.dtype, spec.shape, self.path, name)
+
+    def offset(self, name: str) -> int:
+        """Return where in the file the bytes of a tensor begin."""
+        return self._offsets[name]
 
     def _unreadable(self, error: OSError) -> FileFormatError:
         return FileFormatError(f"cannot read {self.path}: {error.strerror or error}")
@@ -165,6 +155,44 @@ class TensorFile:
                     left -= len(part)
         except OSError as error:
             raise self._unreadable(error) from None
+
+
+def refuse_dtype(dtype: str, path: str | Path, name: str) -> None:
+    """Raise for a dtype that NumPy cannot hold."""
+    if dtype not in DTYPES:
+        raise FileFormatError(
+            f"{path}: tensor {name!r} has dtype {dtype}, which is not supported"
+        )
+
+
+def as_tensor(
+    content: bytes | memoryview | NDArray[np.uint8],
+    dtype: str,
+    shape: tuple[int, ...],
+    path: str | Path,
+    name: str,
+) -> NDArray[Any]:
+    """Show the bytes of a tensor as an array.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the file and the tensor, if they make none.
+    """
+    refuse_dtype(dtype, path, name)
+    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8, for 2 MB of memory
+
+    array = np.frombuffer(content, dtype=np.dtype(DTYPES[dtype]))
+    if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+        raise FileFormatError(
+            f"{path}: tensor {name!r} of dtype BOOL holds bytes other than 0 and 1"
+        )
+    try:
+        return array.reshape(shape)
+    except ValueError:  # empty, with sides beyond what an index can hold
+        raise FileFormatError(
+            f"{path}: tensor {name!r} has an impossible shape, {shape}"
+        ) from None
 
 
 class TensorWriter:
