@@ -33,8 +33,8 @@ class Runner(Protocol):
         slices : iterable of Slice
             Taken only when there is room for them.
         ahead : int
-            How many bytes of weights may be on their way, from slices that were taken to
-            those handed back, beyond the one that is waited for.
+            How many bytes of weights each process that solves may hold beyond the slice
+            that it is at.
 
         Yields
         ------
