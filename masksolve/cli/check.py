@@ -22,7 +22,8 @@ from masksolve.cli.common import (
     tensor_options,
 )
 from masksolve.errors import InvalidInput, MaskViolation
-from masksolve.inputs import as_mask
+from masksolve.inputs import as_axes, as_mask
+from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import Status
 from masksolve.solve import certify
@@ -75,13 +76,15 @@ class _Masks:
         if not self.records and self.given is None:
             raise InvalidInput(f"{path} names no pattern: say which by --pattern")
 
-    def names(self) -> dict[str, tuple[int, int]]:
-        """Names of the chosen tensors, and the axes of each one's matrix."""
+    def names(self) -> dict[str, Layout]:
+        """Names of the chosen tensors, and where each one's matrices lie."""
         if not self.records or (self.options.tensors and not self.packed):
-            return choose(self.file, self.options, integers=True)
+            chosen = choose(self.file, self.options, integers=True)
+            return {name: self._layout(name, axes) for name, axes in chosen.items()}
         check_names(self.file, self.records, self.options)
+        axes = self.options.axes
         found = {
-            name: self.options.axes or record.layout.axes
+            name: self._layout(name, axes) if axes else record.layout
             for name, record in self.records.items()
             if matches(name, self.options)
         }
@@ -92,6 +95,12 @@ class _Masks:
             wanted = " ".join(self.options.tensors or ["*"])
             raise InvalidInput(f"{self.file.path} holds no mask of {wanted}")
         return found
+
+    def _layout(self, name: str, axes: tuple[int, int]) -> Layout:
+        known = self.records[name].shape if self.packed else None
+        with about(self.file, name):
+            ndim = len(self.file.tensors[name].shape if known is None else known)
+            return Layout(as_axes(axes, ndim, "mask"))
 
     def pattern(self, name: str) -> Pattern:
         """Return the pattern that was asked for, else the one on record."""
@@ -113,7 +122,7 @@ def _check(options: argparse.Namespace) -> int:
     masks = _Masks(options.file, options)
     names = masks.names()
     with progress_bar([masks.file.tensors[name] for name in names]) as bar:
-        for name, axes in names.items():
+        for name, layout in names.items():
             array, pattern = masks.read(name), masks.pattern(name)
             with about(masks.file, name), bar.tensor(name, array.shape):
                 if array.dtype != np.bool_ or (name in masks.records and not masks.packed):
@@ -121,7 +130,7 @@ def _check(options: argparse.Namespace) -> int:
                     array = array != 0
                     pattern = Pattern(pattern.n, pattern.m, pattern.transposable, at_most=True)
                 try:
-                    check_mask(array, pattern, axes=axes)
+                    check_mask(layout.matrices(array), pattern, axes=layout.matrix_axes)
                 except MaskViolation as violation:
                     _print_verdict(options, name, violation, len(names))
                     return 1
@@ -160,7 +169,7 @@ def _certify(options: argparse.Namespace) -> int:
     with progress_bar(
         [weights.tensors[name] for name in names if name in weights.tensors]
     ) as bar:
-        for name, axes in names.items():
+        for name, layout in names.items():
             array, pattern = weights.read(name), masks.pattern(name)
             with about(masks.file, name):
                 mask = as_mask(masks.read(name))
@@ -171,10 +180,10 @@ def _certify(options: argparse.Namespace) -> int:
             with about(weights, name), bar.tensor(name, array.shape) as report:
                 try:
                     found = certify(
-                        array,
-                        mask,
+                        layout.matrices(array),
+                        layout.matrices(mask),
                         pattern,
-                        axes=axes,
+                        axes=layout.matrix_axes,
                         threads=options.threads,
                         progress=report,
                     )
