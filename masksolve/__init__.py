@@ -23,11 +23,13 @@ from masksolve.errors import (
     MaskViolation,
     UnknownMethod,
 )
+from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solve import certify, repair, solve
 from masksolve.solvers import METHODS, Method, Option
 from masksolve.storage.masks import StoredMask, load_masks, save_masks
+from masksolve.zeros import mask_of_zeros
 
 if TYPE_CHECKING:
     from masksolve import diversity
@@ -42,6 +44,7 @@ __all__ = [
     "FileFormatError",
     "InvalidInput",
     "InvalidPattern",
+    "Layout",
     "MaskResult",
     "MaskViolation",
     "MasksolveError",
@@ -59,6 +62,7 @@ __all__ = [
     "diversity",
     "is_valid",
     "load_masks",
+    "mask_of_zeros",
     "plan",
     "repair",
     "save_masks",
