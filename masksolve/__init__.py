@@ -33,6 +33,9 @@ from masksolve.zeros import mask_of_zeros
 
 if TYPE_CHECKING:
     from masksolve import diversity
+    from masksolve.checkpoints.manifest import verify_checkpoint
+    from masksolve.checkpoints.result import CheckpointResult
+    from masksolve.checkpoints.run import solve_checkpoint
     from masksolve.planning.forecast import plan
     from masksolve.planning.result import Plan, PlanRow
 
@@ -41,6 +44,7 @@ __version__ = "0.1.0"
 __all__ = [
     "METHODS",
     "Certificate",
+    "CheckpointResult",
     "FileFormatError",
     "InvalidInput",
     "InvalidPattern",
@@ -67,6 +71,8 @@ __all__ = [
     "repair",
     "save_masks",
     "solve",
+    "solve_checkpoint",
+    "verify_checkpoint",
 ]
 
 _LATER = {
@@ -74,6 +80,9 @@ _LATER = {
     "plan": ("masksolve.planning.forecast", "plan"),
     "Plan": ("masksolve.planning.result", "Plan"),
     "PlanRow": ("masksolve.planning.result", "PlanRow"),
+    "CheckpointResult": ("masksolve.checkpoints.result", "CheckpointResult"),
+    "solve_checkpoint": ("masksolve.checkpoints.run", "solve_checkpoint"),
+    "verify_checkpoint": ("masksolve.checkpoints.manifest", "verify_checkpoint"),
 }
 """What is imported when first asked for: solving does without it."""
 

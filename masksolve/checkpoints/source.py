@@ -13,6 +13,7 @@ from masksolve.storage.tensors import TensorFile, TensorSpec
 
 __all__ = ["Checkpoint"]
 
+MANIFEST = "masksolve.json"
 INDEX = ".safetensors.index.json"
 SINGLE = "model.safetensors"
 OTHER_WEIGHTS = frozenset(
@@ -86,7 +87,7 @@ class Checkpoint:
             for path in self.path.iterdir()
             if path.is_file()
             and not path.name.startswith(".")
-            and not path.name.endswith(INDEX)
+            and not path.name.endswith((INDEX, MANIFEST))
             and path.suffix.lower() not in OTHER_WEIGHTS
         )
 

@@ -23,7 +23,16 @@ from safetensors import SafetensorError, safe_open
 from masksolve.errors import FileFormatError
 from masksolve.storage.atomic import whole_file
 
-__all__ = ["TensorFile", "TensorSpec", "TensorWriter", "write_tensors"]
+__all__ = [
+    "DTYPES",
+    "TensorFile",
+    "TensorSpec",
+    "TensorWriter",
+    "as_tensor",
+    "make_header",
+    "refuse_dtype",
+    "write_tensors",
+]
 
 DTYPES: Mapping[str, str] = {
     "BOOL": "bool",
@@ -78,6 +87,8 @@ class TensorFile:
     tensors : dict of str to TensorSpec
         In the order of the file.
     metadata : dict of str to str
+    start : int
+        Where the bytes of the first tensor begin.
 
     Raises
     ------
@@ -98,13 +109,14 @@ class TensorFile:
         except OSError as error:
             raise self._unreadable(error) from None
         self.metadata: dict[str, str] = header.pop("__metadata__", None) or {}
+        self.start = 8 + length
         self.tensors: dict[str, TensorSpec] = {}
         self._offsets: dict[str, int] = {}
         for name, entry in sorted(header.items(), key=lambda e: e[1]["data_offsets"]):
             start, stop = entry["data_offsets"]
             shape = tuple(entry["shape"])
             self.tensors[name] = TensorSpec(name, entry["dtype"], shape, stop - start)
-            self._offsets[name] = 8 + length + start
+            self._offsets[name] = self.start + start
 
     def read(self, name: str) -> NDArray[Any]:
         """Read one tensor into memory.
@@ -137,10 +149,11 @@ class TensorFile:
 
     def copy(self, name: str, target: IO[bytes]) -> None:
         """Copy one tensor's bytes as they are."""
-        for part in self._parts(name):
+        for part in self.parts(name):
             target.write(part)
 
-    def _parts(self, name: str) -> Iterator[bytes]:
+    def parts(self, name: str) -> Iterator[bytes]:
+        """Read one tensor's bytes piece by piece."""
         left = self.tensors[name].nbytes
         try:
             with self.path.open("rb") as file:
@@ -222,7 +235,7 @@ class TensorWriter:
 
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Write the header."""
-        header = _header(self._specs, metadata)
+        header = make_header(self._specs, metadata)
         self.file.seek(0)
         self.file.write(self._room.to_bytes(8, "little") + header.ljust(self._room))
 
@@ -248,13 +261,14 @@ def write_tensors(
     FileFormatError
         If it cannot be written.
     """
-    room = -(-len(_header(specs, longest)) // 8) * 8
+    room = -(-len(make_header(specs, longest)) // 8) * 8
     size = 8 + room + sum(spec.nbytes for spec in specs)
     with whole_file(Path(path), size) as file:
         yield TensorWriter(file, specs, room)
 
 
-def _header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
+def make_header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
+    """Return the JSON that a file of such tensors begins with, after its length."""
     entries: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     offset = 0
     for spec in specs:
