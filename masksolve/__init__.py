@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from masksolve.checkpoints.masks import load_masks
 from masksolve.checks import check_mask, is_valid
 from masksolve.errors import (
     FileFormatError,
@@ -28,11 +29,13 @@ from masksolve.pattern import Pattern
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solve import certify, repair, solve
 from masksolve.solvers import METHODS, Method, Option
-from masksolve.storage.masks import StoredMask, load_masks, save_masks
+from masksolve.storage.masks import save_masks
+from masksolve.storage.stored import StoredMask
 from masksolve.zeros import mask_of_zeros
 
 if TYPE_CHECKING:
     from masksolve import diversity
+    from masksolve.checkpoints.apply import apply_masks
     from masksolve.checkpoints.manifest import verify_checkpoint
     from masksolve.checkpoints.result import CheckpointResult
     from masksolve.checkpoints.run import solve_checkpoint
@@ -61,6 +64,7 @@ __all__ = [
     "StoredMask",
     "TileResults",
     "UnknownMethod",
+    "apply_masks",
     "certify",
     "check_mask",
     "diversity",
@@ -76,6 +80,7 @@ __all__ = [
 ]
 
 _LATER = {
+    "apply_masks": ("masksolve.checkpoints.apply", "apply_masks"),
     "diversity": ("masksolve.diversity", None),
     "plan": ("masksolve.planning.forecast", "plan"),
     "Plan": ("masksolve.planning.result", "Plan"),

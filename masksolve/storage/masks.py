@@ -20,11 +20,11 @@ from masksolve.errors import FileFormatError, InvalidInput, MaskViolation
 from masksolve.result import MaskResult, Status
 from masksolve.storage.hashing import hash_weights
 from masksolve.storage.packing import dtype_code, pack, unpack
-from masksolve.storage.records import MaskRecord, describe, read_records
+from masksolve.storage.records import MaskRecord, describe
 from masksolve.storage.stored import StoredMask, refuse_overfull
 from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
 
-__all__ = ["StoredMask", "load_masks", "read_mask", "read_valid_mask", "save_masks"]
+__all__ = ["read_mask", "read_valid_mask", "save_masks"]
 
 
 def save_masks(
@@ -98,31 +98,6 @@ def _record(
         return replace(record, dtype=dtype_code(array), weights=hash_weights(array))
     except InvalidInput as error:
         raise InvalidInput(f"mask {name!r}: {error}") from None
-
-
-def load_masks(path: str | Path) -> dict[str, StoredMask]:
-    """Read every mask of a file that `save_masks` or ``masksolve solve`` wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-
-    Returns
-    -------
-    dict of str to StoredMask
-        By the name of the weights.
-
-    Raises
-    ------
-    FileFormatError
-        If the file is missing, damaged, or holds no masks of ours; if a mask does not obey
-        the pattern that its record names.
-    """
-    file = TensorFile(path)
-    kind, records = read_records(file)
-    if kind != "masks":
-        raise FileFormatError(f"{path} holds no masksolve masks: its metadata names none")
-    return {name: read_valid_mask(file, name, record) for name, record in records.items()}
 
 
 def read_mask(file: TensorFile, name: str, record: MaskRecord) -> StoredMask:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from masksolve.checkpoints import masks as files
 from masksolve.errors import FileFormatError, InvalidInput, MasksolveError, MaskViolation
 from masksolve.pattern import Pattern
-from masksolve.storage import masks as files
 from masksolve.storage.stored import StoredMask
 from masksolve.storage.tensors import TensorFile
 from masksolve.torch.distributed import whole
