@@ -16,7 +16,7 @@ from masksolve.checkpoints.finish import (
     times_modified,
     write_rest,
 )
-from masksolve.checkpoints.folder import Target
+from masksolve.checkpoints.folder import Target, compare_settings
 from masksolve.checkpoints.journal import Journal
 from masksolve.checkpoints.manifest import read_manifest
 from masksolve.checkpoints.memory import slice_bytes
@@ -124,7 +124,7 @@ def solve_checkpoint(
     ...     sorted(path.name for path in target.iterdir())
     ['masksolve.json', 'model.safetensors']
     >>> found.status.name, found.objective
-    ('OPTIMAL', 1134.0)
+    ('OPTIMAL', 1008.0)
     """
     started = time.perf_counter()
     checkpoint = Checkpoint.open(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Checkpoint:
             shards.
         """
         path = Path(path)
-        if not path.is_dir():
+        if not os.path.isdir(path):  # a name too long is none
             return cls(path, {path.name: TensorFile(path)}, None, {})
         name = _find(path)
         if not name.endswith(INDEX):

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.cli.checkpoint import solve_folder
+from masksolve.cli.cluster import cluster_options
 from masksolve.cli.common import (
     about,
     choose,
@@ -39,12 +41,13 @@ def add_commands(commands: Any) -> None:
     """Add ``solve``."""
     parser = commands.add_parser(
         "solve",
-        help="find masks for the tensors of a safetensors file",
-        description="Find masks for the tensors of a safetensors file and write them, one bit "
-        "per weight, with their proofs' figures. OUT appears whole or not at all.",
+        help="find masks for the tensors of a safetensors file or checkpoint",
+        description="Find masks for the tensors of a safetensors file, or of a folder of "
+        "shards, and write them, one bit per weight, with their proofs' figures. OUT appears "
+        "whole or not at all; a folder that was interrupted is gone on with.",
     )
     parser.add_argument("input", metavar="IN", type=Path)
-    parser.add_argument("output", metavar="OUT", type=Path)
+    parser.add_argument("output", metavar="OUT", type=Path, help="a folder if IN is one")
     parser.add_argument("--pattern", required=True, metavar="N:M[,plain][,at-most]")
     parser.add_argument(
         "--method", default="exact", help=f"{', '.join(METHODS)}; default: exact"
@@ -55,7 +58,7 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--apply", action="store_true",
-        help="write the whole file with the masked weights set to zero instead",
+        help="write the whole file, or folder, with the masked weights set to zero instead",
     )  # fmt: skip
     parser.add_argument(
         "--repair", action="store_true", help="fill lines that the method leaves short"
@@ -64,6 +67,11 @@ def add_commands(commands: Any) -> None:
         "--compare", nargs="+", metavar="METHOD", default=[],
         help="solve by these as well and show what they would have lost",
     )  # fmt: skip
+    parser.add_argument(
+        "--memory", metavar="BYTES",
+        help="what a process may take for a folder, such as 2GB; default: 1GB",
+    )  # fmt: skip
+    cluster_options(parser)
     tensor_options(parser)
     parser.set_defaults(run=_run)
 
@@ -77,6 +85,11 @@ def _option(text: str) -> tuple[str, float]:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if os.path.isdir(options.input):  # a name too long is none
+        return solve_folder(options)
+    for name in ("memory", "workers", "scheduler"):
+        if getattr(options, name) is not None:
+            raise InvalidInput(f"--{name} is for folders: {options.input} is none")
     pattern = Pattern.parse(options.pattern)
     for method in (options.method, *options.compare):
         find_method(method, pattern)

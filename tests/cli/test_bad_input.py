@@ -117,7 +117,7 @@ FILES = {
     "truncated out": "truncated not a whole safetensors",
     "text out": "text not a whole safetensors",
     "empty out": "empty not a whole safetensors",
-    "sub out": "sub: directory",
+    "sub out": "sub holds no safetensors",
     "model sub": "sub folder",
     "model .": ". folder",
     "model nowhere/out": "nowhere/out folder does not exist",
