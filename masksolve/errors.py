@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 __all__ = [
+    "ClusterError",
     "FileFormatError",
     "InvalidInput",
     "InvalidPattern",
@@ -66,6 +67,10 @@ class UnknownMethod(MasksolveError):
 
 class FileFormatError(MasksolveError):
     """A file is missing, damaged, or does not hold what was asked for."""
+
+
+class ClusterError(MasksolveError):
+    """A cluster is not there, has gone away, or its workers cannot do the work."""
 
 
 class MaskViolation(MasksolveError):

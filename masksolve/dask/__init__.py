@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+from typing import TYPE_CHECKING, Any
 
 if importlib.util.find_spec("dask") is None:
     raise ImportError("masksolve.dask needs Dask: pip install 'masksolve[dask]'")
@@ -18,4 +20,23 @@ if importlib.util.find_spec("dask") is None:
 from masksolve.dask.arrays import solve
 from masksolve.dask.result import ComputedMask, DaskResult
 
-__all__ = ["ComputedMask", "DaskResult", "solve"]
+if TYPE_CHECKING:
+    from masksolve.dask.clusters import connect, local_cluster
+    from masksolve.dask.runner import DaskRunner
+
+__all__ = ["ComputedMask", "DaskResult", "DaskRunner", "connect", "local_cluster", "solve"]
+
+_LATER = {
+    "DaskRunner": "masksolve.dask.runner",
+    "connect": "masksolve.dask.clusters",
+    "local_cluster": "masksolve.dask.clusters",
+}
+"""What needs distributed, which takes a while to import: arrays do without it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if importlib.util.find_spec("distributed") is None:
+        raise ImportError("masksolve.dask needs distributed: pip install 'masksolve[dask]'")
+    return getattr(importlib.import_module(_LATER[name]), name)
