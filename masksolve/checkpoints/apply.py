@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from masksolve.checkpoints.source import MANIFEST, Checkpoint
 from masksolve.errors import FileFormatError, InvalidInput
 from masksolve.pieces import Progress
 from masksolve.storage.hashing import WeightsHash
+from masksolve.storage.packing import unpack_run
 from masksolve.storage.records import KEY, MaskRecord, describe, read_records
 from masksolve.storage.tensors import TensorFile, refuse_dtype, write_tensors
 
@@ -35,7 +37,8 @@ def apply_masks(
 ) -> dict[str, MaskRecord]:
     """Write weights with zeros where stored masks have them.
 
-    Tensors without a mask are copied. Memory holds one mask at a byte per weight.
+    Tensors without a mask are copied. Memory holds the bits of one mask, and pieces of its
+    weights.
 
     Parameters
     ----------
@@ -175,13 +178,13 @@ class _Masked(TensorFile):
         self.hashes[name] = written.text
 
     def _masked(self, name: str, record: MaskRecord) -> Iterator[bytes]:
-        kept = self._masks.read(name).mask.reshape(-1)
-        size = self.tensors[name].nbytes // max(1, kept.size)
+        packed = self._masks.read_packed(name)
+        size = self.tensors[name].nbytes // max(1, prod(record.shape))
         read, done = WeightsHash(), 0
         for part in super().parts(name):
             read.update(part)
             words = np.frombuffer(part, dtype=f"u{size}")  # zero bits are +0.0
-            yield (words * kept[done : done + words.size]).tobytes()
+            yield (words * unpack_run(packed, done, words.size)).tobytes()
             done += words.size
         if not self._force and read.text != record.weights:
             raise InvalidInput(

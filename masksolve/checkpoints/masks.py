@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from masksolve.checkpoints.slices import cut
 from masksolve.checkpoints.source import Checkpoint
-from masksolve.errors import FileFormatError
-from masksolve.storage.masks import read_valid_mask
+from masksolve.errors import FileFormatError, MaskViolation
+from masksolve.storage.masks import read_packed, read_valid_mask, refuse_false
+from masksolve.storage.packing import unpack_run
 from masksolve.storage.records import MaskRecord, read_records
 from masksolve.storage.stored import StoredMask
 from masksolve.storage.tensors import TensorFile
 
 __all__ = ["MaskFiles", "load_masks"]
+
+RUN = 1 << 24
+"""Entries of a mask that are unpacked at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +68,24 @@ class MaskFiles:
     def read(self, name: str) -> StoredMask:
         """Read a mask and check it against its record."""
         return read_valid_mask(self.files[name], name, self.records[name])
+
+    def read_packed(self, name: str) -> NDArray[np.uint8]:
+        """Read the bits of a mask, checked likewise, in little more memory than they take."""
+        file, record = self.files[name], self.records[name]
+        packed = read_packed(file, name, record)
+        layout, (first, *others) = record.layout, record.shape
+        if layout.parts > 1:
+            first, others = layout.parts, [first // layout.parts, *others]
+        start = 0
+        for part in cut((first, *others), layout.matrix_axes, record.pattern.tile_shape, RUN):
+            bits = unpack_run(packed, start, prod(part.shape)).reshape(part.shape)
+            start += bits.size
+            try:
+                refuse_false(bits, layout.matrix_axes, record)
+            except MaskViolation:
+                self.read(name)  # says where in the whole
+                raise
+        return packed
 
 
 def load_masks(path: str | Path) -> dict[str, StoredMask]:

@@ -13,10 +13,11 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from masksolve.checks import check_mask
 from masksolve.errors import FileFormatError, InvalidInput, MaskViolation
+from masksolve.layout import Layout
 from masksolve.result import MaskResult, Status
 from masksolve.storage.hashing import hash_weights
 from masksolve.storage.packing import dtype_code, pack, unpack
@@ -24,7 +25,7 @@ from masksolve.storage.records import MaskRecord, describe
 from masksolve.storage.stored import StoredMask, refuse_overfull
 from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
 
-__all__ = ["read_mask", "read_valid_mask", "save_masks"]
+__all__ = ["read_mask", "read_packed", "read_valid_mask", "refuse_false", "save_masks"]
 
 
 def save_masks(
@@ -100,8 +101,8 @@ def _record(
         raise InvalidInput(f"mask {name!r}: {error}") from None
 
 
-def read_mask(file: TensorFile, name: str, record: MaskRecord) -> StoredMask:
-    """Read one packed mask: the very bits that were written, whether or not they fit."""
+def read_packed(file: TensorFile, name: str, record: MaskRecord) -> NDArray[np.uint8]:
+    """Read the bits of a mask: the very ones that were written."""
     packed = file.read(name)
     size = prod(record.shape)
     if packed.dtype != np.uint8 or packed.shape != (-(-size // 8),):
@@ -115,20 +116,32 @@ def read_mask(file: TensorFile, name: str, record: MaskRecord) -> StoredMask:
         raise FileFormatError(
             f"{file.path}: mask {name!r} is damaged: its hash is not the one on record"
         )
-    return StoredMask(unpack(packed, record.shape), record)
+    return packed
+
+
+def read_mask(file: TensorFile, name: str, record: MaskRecord) -> StoredMask:
+    """Read a mask, whether or not it obeys its pattern."""
+    return StoredMask(unpack(read_packed(file, name, record), record.shape), record)
 
 
 def read_valid_mask(file: TensorFile, name: str, record: MaskRecord) -> StoredMask:
-    """Read one packed mask, and see that it obeys its pattern."""
+    """Read a mask, and see that it obeys its pattern."""
     found = read_mask(file, name, record)
     try:
-        if found.status is Status.UNDERFILLED:
-            refuse_overfull(found.mask, found.pattern, found.layout)
-        else:
-            matrices = found.layout.matrices(found.mask)
-            check_mask(matrices, found.pattern, axes=found.layout.matrix_axes)
+        matrices = found.layout.matrices(found.mask)
+        refuse_false(matrices, found.layout.matrix_axes, record)
     except MaskViolation as violation:
         raise FileFormatError(
             f"{file.path}: mask {name!r} is not what its record says: {violation}"
         ) from None
     return found
+
+
+def refuse_false(
+    matrices: NDArray[np.bool_], axes: tuple[int, int], record: MaskRecord
+) -> None:
+    """Raise for a line that does not obey the pattern on record."""
+    if record.status is Status.UNDERFILLED:
+        refuse_overfull(matrices, record.pattern, Layout(axes))
+    else:
+        check_mask(matrices, record.pattern, axes=axes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from masksolve.errors import InvalidInput
 from masksolve.storage.tensors import DTYPES
 
-__all__ = ["dtype_code", "pack", "set_zeros", "unpack"]
+__all__ = ["dtype_code", "pack", "set_zeros", "unpack", "unpack_run"]
 
 CODES = {name: code for code, name in DTYPES.items()}
 
@@ -40,3 +40,11 @@ def unpack(packed: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.bool
     """Undo `pack`."""
     bits = np.unpackbits(packed, count=prod(shape), bitorder="little")
     return bits.view(np.bool_).reshape(shape)
+
+
+def unpack_run(packed: NDArray[np.uint8], start: int, count: int) -> NDArray[np.bool_]:
+    """Unpack a run of entries, counted as they are packed."""
+    first, skip = divmod(start, 8)
+    run = packed[first : -(-(start + count) // 8)]
+    bits = np.unpackbits(run, count=skip + count, bitorder="little")
+    return bits[skip:].view(np.bool_)
