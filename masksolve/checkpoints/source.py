@@ -118,7 +118,7 @@ def _read_index(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
         names, metadata = content["weight_map"], content.get("metadata") or {}
         fine = isinstance(names, dict) and names and isinstance(metadata, dict)
         for name in names.values() if fine else ():
-            fine = fine and isinstance(name, str) and Path(name).name == name
+            fine = fine and isinstance(name, str) and name == Path("x", name).name
     except OSError as error:
         raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
