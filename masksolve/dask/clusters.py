@@ -6,8 +6,10 @@ import logging
 import signal
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from multiprocessing import active_children, resource_tracker
+from multiprocessing.process import BaseProcess
 
 import dask
 from distributed import Client, LocalCluster
@@ -17,9 +19,6 @@ from masksolve.errors import ClusterError
 from masksolve.pieces import as_threads
 
 __all__ = ["connect", "local_cluster"]
-
-START = 300
-"""Seconds that processes may take to start, on a machine that is busy with other things."""
 
 
 @contextmanager
@@ -45,54 +44,70 @@ def local_cluster(workers: int, threads: int | None = None) -> Iterator[DaskRunn
     """
     workers = as_threads(workers)
     threads = max(1, as_threads(None) // workers) if threads is None else as_threads(threads)
-    cluster = None
-    with tempfile.TemporaryDirectory(prefix="masksolve-") as folder:
-        try:
-            scratch = {"temporary-directory": folder}
-            with dask.config.set(scratch), _sigint_blocked():
-                cluster = _start()
-            cluster.scale(workers)
-            with Client(cluster, set_as_default=False) as client:
-                client.wait_for_workers(workers, timeout=START)
-                yield DaskRunner(client, threads)
-        except TimeoutError:
-            raise ClusterError(f"{workers} processes have not started in {START} s") from None
-        finally:
-            if cluster is not None:
-                cluster.close()
-
-
-def _start() -> LocalCluster:
-    """Start a cluster that has no workers yet: soon done, so that none is left half-started."""
-    return LocalCluster(
-        n_workers=0,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        # On a port of its own: the usual one may be another cluster's.
-        dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False},
-        # Slices are as small as they were asked to be, and mapped files are no load.
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-    )
+    with (
+        tempfile.TemporaryDirectory(prefix="masksolve-") as folder,
+        _started(workers, folder) as client,
+    ):
+        yield DaskRunner(client, threads)
 
 
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Let processes that are started in the block, or by its threads, never see Ctrl-C.
+def _started(workers: int, folder: str) -> Iterator[Client]:
+    """Start processes and a client, and close them, whatever comes in between.
 
-    A terminal sends it to all of them; this process alone is to act on it.
+    In a thread, which Ctrl-C does not interrupt: a cluster can only be closed in good order
+    when it is whole.
     """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # would be started with the first, and unblock it again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    others = set(active_children())
+    with ThreadPoolExecutor(1, thread_name_prefix="masksolve-start") as starter:
+        future = starter.submit(_start, workers, folder)
+        try:
+            yield future.result()[1]
+        finally:
+            cluster, client = future.result()
+            client.close()
+            cluster.close()
+            _end(set(active_children()) - others)
+
+
+def _start(workers: int, folder: str) -> tuple[LocalCluster, Client]:
+    _block_sigint()
     try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with dask.config.set({"temporary-directory": folder}):
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                # On a port of its own: the usual one may be another cluster's.
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                local_directory=folder,
+                # Slices are as small as was asked for, and mapped files are no load.
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(f"cannot start {workers} processes: {error}") from None
+    return cluster, Client(cluster, set_as_default=False)
+
+
+def _block_sigint() -> None:
+    """Let no process that this thread starts, or a thread of its own, ever see Ctrl-C.
+
+    A terminal sends it to all of them; the main thread here alone is to act on it.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # else the first process starts it: it unblocks
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _end(children: set[BaseProcess]) -> None:
+    """End what did not heed that the cluster was closed."""
+    for child in children:
+        if child.name.startswith("Dask Worker process"):
+            child.kill()
+            child.join()
 
 
 @contextmanager
