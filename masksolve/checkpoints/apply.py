@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from masksolve.checkpoints.folder import Target, compare_settings, write_whole
-from masksolve.checkpoints.manifest import file_hash, make_manifest, read_manifest
+from masksolve.checkpoints.folder import Target, write_whole
+from masksolve.checkpoints.manifest import file_hash, make_manifest
 from masksolve.checkpoints.masks import MaskFiles
 from masksolve.checkpoints.progress import reporting_bytes
 from masksolve.checkpoints.source import MANIFEST, Checkpoint
@@ -224,15 +224,16 @@ def _write_folder(
     force: bool,
 ) -> None:
     place = Target(path, checkpoint.path)
+    if place.finished:  # by these weights, or others that look the same: who knows
+        raise InvalidInput(f"output {path} is finished: expected a new or an empty folder")
+    claims = WeightsHash()
+    claims.update(describe("masks", stored.records)[KEY].encode())
     settings = {
-        "kind": "weights",
+        "kind": "applied",
         "force": force,
         "source": {shard.path.name: _identity(shard) for shard in shards},
-        "masks": {name: record.bits for name, record in stored.records.items()},
+        "masks": claims.text,
     }
-    if place.finished:
-        compare_settings(place.path, read_manifest(place.path)["settings"], settings)
-        return
     copied = checkpoint.others()
     if checkpoint.index is not None:
         copied.append(checkpoint.path / checkpoint.index)

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from masksolve.checkpoints.selection import Tensors, choose_tensors, matches_any
 from masksolve.checkpoints.selection import check_names as check_known
-from masksolve.checkpoints.selection import choose_tensors, matches_any
 from masksolve.errors import InvalidInput
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
@@ -80,17 +80,17 @@ def matches(name: str, options: argparse.Namespace) -> bool:
     )
 
 
-def check_names(file: TensorFile, names: Iterable[str], options: argparse.Namespace) -> None:
+def check_names(source: Tensors, names: Iterable[str], options: argparse.Namespace) -> None:
     """Make sure that each name or pattern that was given means something."""
-    check_known(file.path, names, options.tensors)
+    check_known(source.path, names, options.tensors)
 
 
 def choose(
-    file: TensorFile, options: argparse.Namespace, *, integers: bool = False
+    source: Tensors, options: argparse.Namespace, *, integers: bool = False
 ) -> dict[str, tuple[int, int]]:
     """Choose the tensors to work on as the options say: see `choose_tensors`."""
     return choose_tensors(
-        file, options.tensors, options.exclude, options.axes, integers=integers
+        source, options.tensors, options.exclude, options.axes, integers=integers
     )
 
 

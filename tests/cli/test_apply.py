@@ -228,7 +228,8 @@ def test_folders(run, sharded, sharded_masks, masks, out, tensors, single):
     } == {"masksolve.json"}
     verify_checkpoint(out)
     before = contents(out)
-    run("apply", sharded, given, out)  # done already
+    err = run("apply", sharded, given, out, code=2).err
+    assert err == f"masksolve: output {out} is finished: expected a new or an empty folder\n"
     assert contents(out) == before
 
 
@@ -267,10 +268,24 @@ def test_a_folder_with_other_things_stays_as_it_is(run, sharded, sharded_masks, 
     assert contents(out) == {"mine": b"precious"}
     assert "is the input" in run("apply", sharded, sharded_masks, sharded, code=2).err
     (out / "mine").unlink()
+    before = contents(sharded_masks)
+    assert "is finished" in run("apply", sharded, masks, sharded_masks, code=2).err
+    assert contents(sharded_masks) == before
+
+
+def test_what_check_and_certify_say_of_folders(run, sharded, sharded_masks, out, model, masks):
+    assert run("check", sharded_masks).out == f"{sharded_masks}: all 4 tensors are valid\n"
+    assert "'encoder.0.weight': row" in run("check", sharded_masks, "--pattern=1:4", code=1).out
     run("apply", sharded, sharded_masks, out)
-    before = contents(out)
-    assert "holds a run" in run("apply", sharded, masks, out, "--force", code=2).err
-    assert contents(out) == before
+    assert run("check", out, "--json").json == {"valid": True, "tensors": 4}
+    whole = run("certify", model, masks, "--json").json
+    rows = {row["name"]: row for row in whole["tensors"]}
+    for weights, given in ((sharded, sharded_masks), (sharded, masks), (model, sharded_masks)):
+        found = run("certify", weights, given, "--json").json
+        assert {row["name"]: row for row in found["tensors"]} == rows
+    run("certify", sharded, sharded_masks, "--tensors", "head.weight", "--axes", "0,1")
+    (sharded_masks / "model-2.safetensors").unlink()
+    assert "model-2.safetensors is missing" in run("check", sharded_masks, code=2).err
 
 
 @pytest.mark.parametrize("damage", ["missing", "index", "truncated"])
