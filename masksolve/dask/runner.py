@@ -120,6 +120,9 @@ class _Window:
 
     def has_room(self) -> bool:
         """Tell whether another slice may be submitted."""
+        with suppress(Empty):
+            while True:
+                self._note(self._done.get_nowait())
         if self._held > self._ahead:
             return False
         return self._unsolved < max(1, QUEUED * self._count_threads())
