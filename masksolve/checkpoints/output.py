@@ -141,6 +141,7 @@ class ShardOutput:
         else:
             line = self._solved(tensor, tensor.slices[number], solved)
             state.verdicts.append(line)
+        line |= {"at": [tensor.source.name, number]}
         line |= {"end": self._end, "written": state.written.text, "open": bool(state.rest.size)}
         if _is_last(tensor, number):
             self._close(tensor)

@@ -63,10 +63,14 @@ class Writer:
         self._target = target
         self._journal = journal
         self._output: ShardOutput | None = None
+        self._failed = False
         at_work = self._finished(journal.lines, steps)
         if self.done < len(steps) and at_work:
             shard = steps[self.done].shard
             mine = [(s.tensor, s.number) for s in steps[self.done :] if s.shard is shard]
+            places = [[tensor.source.name, number] for tensor, number in mine]
+            if [line.get("at") for line in at_work] != places[: len(at_work)]:
+                raise self._damaged()
             path = target.files / shard.name
             self._output, good = ShardOutput.resume(path, shard, mine, at_work)
             journal.keep(len(journal.lines) - len(at_work) + good)
@@ -87,9 +91,7 @@ class Writer:
             last = steps[self.done - 1] if 0 < self.done <= len(steps) else None
             name = line["shard"]
             if last is None or not last.last or last.shard.name != name:
-                raise FileFormatError(
-                    f"{self._journal.path} is damaged: remove {self._target.work}"
-                )
+                raise self._damaged()
             places = (self._target.files / name, self._target.path / name)
             sizes = [path.stat().st_size for path in places if path.is_file()]
             if line["entry"]["bytes"] not in sizes:
@@ -100,15 +102,23 @@ class Writer:
             at_work = []
         return at_work
 
+    def _damaged(self) -> FileFormatError:
+        return FileFormatError(f"{self._journal.path} is damaged: remove {self._target.work}")
+
     def write(self, step: Step, solved: Solved | None) -> None:
-        """Write a step, and finish its file if it is the last."""
+        """Write a step, and finish its file if it is the last.
+
+        After a step that failed no other is written: the journal would have a gap.
+        """
+        if self._failed:
+            return
+        self._failed = True
         if self._output is None:
-            path = self._target.files / step.shard.name
-            path.unlink(missing_ok=True)
-            self._output = ShardOutput(path, step.shard)
+            self._output = ShardOutput(self._target.files / step.shard.name, step.shard)
         self._journal.append(self._output.put(step.tensor, step.number, solved))
         if step.last:
             self._finish()
+        self._failed = False
 
     def _finish(self) -> None:
         output = self._output
