@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 from masksolve.errors import FileFormatError, MasksolveError
@@ -121,7 +121,8 @@ class MaskRecord:
             If it does not.
         """
         shape = tuple(_integer(n) for n in _list(entry["shape"]))
-        if len(shape) < 2 or min(shape) < 0:
+        # Empty ones too: NumPy refuses sides beyond what an index can hold.
+        if len(shape) < 2 or min(shape) < 0 or prod(max(n, 1) for n in shape) >= 2**63:
             raise ValueError("shape")
         bound = entry["upper_bound"]
         found = cls(
