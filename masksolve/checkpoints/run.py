@@ -28,7 +28,7 @@ from masksolve.checkpoints.selection import choose_tensors
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import Slice, Solved
 from masksolve.checkpoints.writer import Step, Writer, all_steps
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, MasksolveError
 from masksolve.pattern import Pattern
 from masksolve.pieces import Progress, as_threads
 from masksolve.solvers import as_options, find_method
@@ -153,8 +153,9 @@ def solve_checkpoint(
                 done, files = _work(
                     place, journal, shards, runner or LocalRunner(), most, progress
                 )
-            except InvalidInput:
-                place.discard()
+            except MasksolveError as error:
+                if isinstance(error, InvalidInput) or journal.empty:
+                    place.discard()
                 raise
             names = write_rest(place, checkpoint, shards, others, files, settings)
             place.publish(names)
