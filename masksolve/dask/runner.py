@@ -219,6 +219,6 @@ class _scheduler_there:  # noqa: N801  # reads as a condition
         if isinstance(error, (CancelledError, CommClosedError, TimeoutError, OSError)):
             raise ClusterError(
                 f"the Dask scheduler at {self.client.scheduler.address} is gone or has given "
-                "up the work: the same command, with that or another scheduler, goes on "
-                "from here"
+                "up the work: the same command, with that or another one, goes on where "
+                "it stopped"
             ) from None
