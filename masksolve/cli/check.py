@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.checkpoints.manifest import verify_checkpoint
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checks import check_mask
 from masksolve.cli.common import (
@@ -47,6 +48,10 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
     )
+    parser.add_argument(
+        "--checksums", action="store_true",
+        help="compare every byte of a folder with its manifest, masksolve.json, too",
+    )  # fmt: skip
     tensor_options(parser)
     parser.set_defaults(run=_check)
 
@@ -127,6 +132,8 @@ class _Masks:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.checksums:
+        verify_checkpoint(options.file)
     masks = _Masks(options.file, options)
     names = masks.names()
     tensors = masks.source.tensors

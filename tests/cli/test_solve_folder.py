@@ -133,3 +133,15 @@ def test_on_a_terminal_there_are_a_rate_and_the_time_left(folder, out, monkeypat
     os.close(ours)
     assert b"kB" in shown
     assert b"-:--:--" in shown or b"0:00:0" in shown
+
+
+def test_checksums_are_checked_if_asked_for(run, folder, out):
+    run("solve", folder, out, "--pattern=2:4", "--apply")
+    assert "valid" in run("check", out, "--checksums").out
+    (out / "config.json").write_text("{}")
+    run("check", out)
+    words = "config.json bytes manifest"
+    assert_one_line(run("check", out, "--checksums", code=2).err, words)
+    assert_one_line(
+        run("check", folder, "--checksums", "--pattern=2:4", code=2).err, "masksolve.json"
+    )
