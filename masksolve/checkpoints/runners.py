@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -86,15 +85,8 @@ def _read_ahead(
 def _read(piece: Slice) -> Weights:
     """Map a slice and bring its pages into memory."""
     weights = read_slice(piece)
-    if hasattr(os, "posix_fadvise"):
-        _announce(piece)
     if piece.whole:
         return weights, hash_weights(weights)
     flat = weights.reshape(-1).view(np.uint8)
     flat[::PAGE].max(initial=0)
     return weights, None
-
-
-def _announce(piece: Slice) -> None:
-    with open(piece.path, "rb") as file:
-        os.posix_fadvise(file.fileno(), piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED)

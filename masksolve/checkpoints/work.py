@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,6 +124,10 @@ def read_slice(piece: Slice) -> NDArray[Any]:
             if file.seek(0, 2) < piece.offset + piece.nbytes:
                 raise FileFormatError(
                     f"{piece.path} was cut short while tensor {piece.tensor!r} was read"
+                )
+            if hasattr(os, "posix_fadvise"):  # all of it is wanted, and soon
+                os.posix_fadvise(
+                    file.fileno(), piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED
                 )
             mapped = mmap.mmap(
                 file.fileno(), skip + piece.nbytes, access=mmap.ACCESS_READ,
