@@ -17,10 +17,10 @@ SYNTAX = re.compile(r"([0-9]+(?:\.[0-9]*)?) *((?:[KMGT]I?)?)B?", re.IGNORECASE)
 BASE = 350_000_000
 """Bytes of a process that solves nothing yet: Python, NumPy, numba, compiled kernels."""
 
-SHARES = 8
+SHARES = 5
 """How many times over a slice may be held: read ahead, solved, masked, written."""
 
-LARGEST = 64 << 20
+LARGEST = 256 << 20
 """Larger slices gain nothing."""
 
 
@@ -59,7 +59,7 @@ def slice_bytes(memory: str | int) -> int:
     Examples
     --------
     >>> slice_bytes("1GB")
-    67108864
+    130000000
     """
     most = (parse_bytes(memory) - BASE) // SHARES
     if most < 1 << 20:

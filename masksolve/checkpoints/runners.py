@@ -33,7 +33,7 @@ class Runner(Protocol):
             Taken only when there is room for them.
         ahead : int
             How many bytes of weights each process that solves may hold beyond the slice
-            that it is at.
+            that it is at; one slice more in any case.
 
         Yields
         ------
@@ -71,11 +71,11 @@ def _read_ahead(
     held = 0
     try:
         for piece in slices:
-            waiting.append((piece, reader.submit(_read, piece)))
-            held += piece.nbytes
-            while waiting and held - waiting[0][0].nbytes >= ahead:
+            while len(waiting) > 1 and held - waiting[0][0].nbytes + piece.nbytes > ahead:
                 held -= waiting[0][0].nbytes
                 yield waiting.pop(0)
+            waiting.append((piece, reader.submit(_read, piece)))
+            held += piece.nbytes
         yield from waiting
     finally:
         for _, future in waiting:

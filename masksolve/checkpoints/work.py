@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,10 +84,6 @@ class Solved:
     status : Status
     weights : str or None
         Hash of the weights, if the slice is all of its tensor.
-    tiles, short_tiles : int
-        How many tiles it has, and how many of them have a short line.
-    seconds : float
-        That it took.
     """
 
     packed: NDArray[np.uint8]
@@ -97,9 +92,6 @@ class Solved:
     upper_bound: float | None
     status: Status
     weights: str | None
-    tiles: int
-    short_tiles: int
-    seconds: float
 
 
 def read_slice(piece: Slice) -> NDArray[Any]:
@@ -156,7 +148,6 @@ def solve_slice(piece: Slice) -> Solved:
 
 def solve_weights(piece: Slice, weights: NDArray[Any], hashed: str | None) -> Solved:
     """Solve a slice whose weights, and their hash, are at hand."""
-    started = time.perf_counter()
     try:
         problem = Problem(weights, piece.pattern, np.abs, piece.axes, piece.threads)
         result = solve_problem(problem, method=piece.method, options=piece.options)
@@ -170,6 +161,5 @@ def solve_weights(piece: Slice, weights: NDArray[Any], hashed: str | None) -> So
         raise InvalidInput(f"{piece.path}: tensor {piece.tensor!r}: {error}") from None
     return Solved(
         pack(result.mask), result.method, result.objective, result.upper_bound, result.status,
-        hashed, result.stats["tiles"], result.stats["short_tiles"],
-        time.perf_counter() - started,
+        hashed,
     )  # fmt: skip
