@@ -95,12 +95,12 @@ def solve(
         {axis: aligned(weights.chunks[axis], side) for axis, side in sides}, method="tasks"
     )
     blocks = da.map_blocks(
-        _solve_block, scores, str(pattern), name=None, magnitude=score is np.abs, label=name,
+        _solve_block, scores, str(pattern), magnitude=score is np.abs, label=name,
         axes=pair, method=method, options=given, certify=certify, threads=threads,
-        meta=np.empty((0,) * weights.ndim, dtype=object), token="masksolve",
+        meta=np.empty((0,) * weights.ndim, dtype=object),
     )  # fmt: skip
     mask = da.map_blocks(
-        Block.mask_of, blocks, meta=np.empty((0,) * weights.ndim, dtype=np.bool_), token="mask"
+        Block.mask_of, blocks, meta=np.empty((0,) * weights.ndim, dtype=np.bool_)
     ).rechunk(weights.chunks, method="tasks")
     bounded = certify or chosen.exact or not weights.size  # of nothing all is known
     return DaskResult.of(mask, blocks, pattern, pair, method, bounded=bounded)
