@@ -89,7 +89,7 @@ def _start(workers: int, folder: str) -> tuple[LocalCluster, Client]:
             )
     except (OSError, RuntimeError) as error:
         raise ClusterError(f"cannot start {workers} processes: {error}") from None
-    return cluster, Client(cluster, set_as_default=False)
+    return cluster, Client(cluster, set_as_default=False, direct_to_workers=True)
 
 
 def _block_sigint() -> None:
