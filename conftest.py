@@ -3,12 +3,14 @@
 from importlib.util import find_spec
 
 NEEDED = {
+    "masksolve/dask": ["distributed"],
     "masksolve/torch": ["torch"],
     "masksolve/torch/trainers/huggingface.py": ["transformers"],
     "masksolve/torch/trainers/lightning.py": ["lightning", "pytorch_lightning"],
     "docs/adaprune.md": ["torch"],
     "docs/dst.md": ["torch"],
     "docs/filters.md": ["torch"],
+    "docs/scale.md": ["distributed"],
     "docs/training.md": ["torch"],
 }
 collect_ignore = [

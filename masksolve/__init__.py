@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from masksolve.checkpoints.masks import load_masks
 from masksolve.checks import check_mask, is_valid
 from masksolve.errors import (
     FileFormatError,
@@ -23,14 +24,21 @@ from masksolve.errors import (
     MaskViolation,
     UnknownMethod,
 )
+from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solve import certify, repair, solve
 from masksolve.solvers import METHODS, Method, Option
-from masksolve.storage.masks import StoredMask, load_masks, save_masks
+from masksolve.storage.masks import save_masks
+from masksolve.storage.stored import StoredMask
+from masksolve.zeros import mask_of_zeros
 
 if TYPE_CHECKING:
     from masksolve import diversity
+    from masksolve.checkpoints.apply import apply_masks
+    from masksolve.checkpoints.manifest import verify_checkpoint
+    from masksolve.checkpoints.result import CheckpointResult
+    from masksolve.checkpoints.run import solve_checkpoint
     from masksolve.planning.forecast import plan
     from masksolve.planning.result import Plan, PlanRow
 
@@ -39,9 +47,11 @@ __version__ = "0.1.0"
 __all__ = [
     "METHODS",
     "Certificate",
+    "CheckpointResult",
     "FileFormatError",
     "InvalidInput",
     "InvalidPattern",
+    "Layout",
     "MaskResult",
     "MaskViolation",
     "MasksolveError",
@@ -54,22 +64,30 @@ __all__ = [
     "StoredMask",
     "TileResults",
     "UnknownMethod",
+    "apply_masks",
     "certify",
     "check_mask",
     "diversity",
     "is_valid",
     "load_masks",
+    "mask_of_zeros",
     "plan",
     "repair",
     "save_masks",
     "solve",
+    "solve_checkpoint",
+    "verify_checkpoint",
 ]
 
 _LATER = {
+    "apply_masks": ("masksolve.checkpoints.apply", "apply_masks"),
     "diversity": ("masksolve.diversity", None),
     "plan": ("masksolve.planning.forecast", "plan"),
     "Plan": ("masksolve.planning.result", "Plan"),
     "PlanRow": ("masksolve.planning.result", "PlanRow"),
+    "CheckpointResult": ("masksolve.checkpoints.result", "CheckpointResult"),
+    "solve_checkpoint": ("masksolve.checkpoints.run", "solve_checkpoint"),
+    "verify_checkpoint": ("masksolve.checkpoints.manifest", "verify_checkpoint"),
 }
 """What is imported when first asked for: solving does without it."""
 

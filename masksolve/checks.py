@@ -15,6 +15,8 @@ from masksolve.tiles import Box, TileLayout
 
 __all__ = ["check_mask", "is_valid"]
 
+LINES = (("tij->ti", "row"), ("tij->tj", "column"))
+
 
 def check_mask(
     mask: ArrayLike, pattern: Pattern | str, *, axes: tuple[int, int] = (-2, -1)
@@ -71,8 +73,8 @@ def refuse_violation(
     for box in layout.boxes() if boxes is None else boxes:
         tiles = layout.gather(mask, box, np.bool_)
         exactly = short and not (pattern.at_most or box.partial)
-        for axis, name in ((2, "row"), (1, "column"))[: 2 if pattern.transposable else 1]:
-            kept = tiles.sum(axis=axis)
+        for sums, name in LINES[: 2 if pattern.transposable else 1]:
+            kept = np.einsum(sums, tiles.view(np.uint8))  # at most 64; far faster than sum
             bad = (kept != pattern.n) if exactly else (kept > pattern.n)
             if bad.any():
                 tile, line = (int(i) for i in np.argwhere(bad)[0])

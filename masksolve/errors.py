@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+from math import isfinite
 from typing import Any
 
 __all__ = [
+    "ClusterError",
     "FileFormatError",
     "InvalidInput",
     "InvalidPattern",
+    "InvalidScore",
     "MaskViolation",
     "MasksolveError",
     "UnknownMethod",
@@ -27,12 +31,46 @@ class InvalidInput(MasksolveError):
     """An array or an option is not what the function takes."""
 
 
+class InvalidScore(InvalidInput):
+    """A score is not finite, or too large to be summed.
+
+    Attributes
+    ----------
+    name : str
+        What holds it, such as ``"weights"``.
+    index : tuple of int
+        Where.
+    value : float
+    """
+
+    def __init__(self, name: str, index: tuple[int, ...], value: float) -> None:
+        why = "scores beyond 2**960 overflow when summed"
+        if not isfinite(value):
+            why = "scores must be finite"
+        super().__init__(f"{name}[{', '.join(map(str, index))}] is {value}: {why}")
+        self.name = name
+        self.index = index
+        self.value = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InvalidScore, (self.name, self.index, self.value)
+
+    def within(self, name: str, start: Iterable[int]) -> InvalidScore:
+        """Say the same of the whole, of which a part that starts there was solved."""
+        index = tuple(k + first for k, first in zip(self.index, start, strict=True))
+        return InvalidScore(name, index, self.value)
+
+
 class UnknownMethod(MasksolveError):
     """No method of that name, or the method cannot solve this pattern."""
 
 
 class FileFormatError(MasksolveError):
     """A file is missing, damaged, or does not hold what was asked for."""
+
+
+class ClusterError(MasksolveError):
+    """A cluster is not there, has gone away, or its workers cannot do the work."""
 
 
 class MaskViolation(MasksolveError):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["LARGEST_SCORE", "ScoreFunction", "as_axes", "as_mask", "as_real"]
+__all__ = ["LARGEST_SCORE", "ScoreFunction", "as_axes", "as_mask", "as_real", "check_dtype"]
 
 LARGEST_SCORE = 2.0**960
 """Scores beyond this would overflow float64 in sums over tiles."""
@@ -34,13 +34,7 @@ def as_real(array: ArrayLike, name: str) -> NDArray[Any]:
         reason = str(error).split(". ")[0].strip().rstrip(".")
         raise InvalidInput(f"{name} cannot be read as an array: {reason}") from None
     dtype = found.dtype
-    # bfloat16, float8, int4 and the like are real; ml_dtypes has complex ones as well.
-    extended = dtype.type.__module__ == "ml_dtypes" and "complex" not in dtype.name
-    if not (extended or dtype.kind in "biuf") or dtype.itemsize > 8:
-        raise InvalidInput(
-            f"{name} has dtype {dtype}: "
-            "expected float8, float16, bfloat16, float32, float64 or integers"
-        )
+    check_dtype(dtype, name)
     if dtype.kind in "iu" and dtype.itemsize == 8 and found.size:
         low, high = int(found.min()), int(found.max())
         if max(-low, high) > LARGEST_INTEGER:
@@ -49,6 +43,17 @@ def as_real(array: ArrayLike, name: str) -> NDArray[Any]:
                 f"{name} holds {worst}: integers beyond 2**53 are not exact in float64"
             )
     return found
+
+
+def check_dtype(dtype: np.dtype[Any], name: str) -> None:
+    """Refuse what float64 cannot hold."""
+    # bfloat16, float8, int4 and the like are real; ml_dtypes has complex ones as well.
+    extended = dtype.type.__module__ == "ml_dtypes" and "complex" not in dtype.name
+    if not (extended or dtype.kind in "biuf") or dtype.itemsize > 8:
+        raise InvalidInput(
+            f"{name} has dtype {dtype}: "
+            "expected float8, float16, bfloat16, float32, float64 or integers"
+        )
 
 
 def as_axes(axes: Any, ndim: int, name: str) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from masksolve.scores import as_scores
 from masksolve.solvers import MatrixSolution, TileSolution
 from masksolve.tiles import BOX_ENTRIES, Box, TileLayout
 
-__all__ = ["Problem"]
+__all__ = ["Problem", "warn_of_kernels"]
 
 MATRIX_ENTRIES = 1 << 20
 """Largest piece that a matrix solver gets at once: it needs no cache-sized ones."""
@@ -65,7 +65,6 @@ class Problem:
         self.shape = self.scores.array.shape
         self.axes = as_axes(axes, len(self.shape), "weights")
         self.layout = TileLayout(self.shape, self.axes, self.pattern.tile_shape)
-        _warn_of_kernels(self.layout)
         self.mask = np.zeros(self.shape, dtype=np.bool_)
         stack, (h, w) = self.layout.stack_shape, self.layout.tile
         self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
@@ -216,12 +215,12 @@ class Problem:
         return MaskResult(**verdict, mask=self.mask, method=method, stats=stats)
 
 
-def _warn_of_kernels(layout: TileLayout) -> None:
+def warn_of_kernels(layout: TileLayout) -> None:
     """Say so where the axes look like a convolution's kernel: nothing would be pruned."""
     (h, w), (rows, columns) = layout.tile, layout.matrix_shape
     if len(layout.shape) > 2 and 0 < rows < w and 0 < columns < w and h > 1:
         warnings.warn(
             f"matrices along axes {layout.axes} of shape {layout.shape} are smaller than one "
             f"{h} x {w} tile; for a convolution (out, in, ...) pass axes=(0, 1)",
-            stacklevel=4,
+            stacklevel=3,
         )

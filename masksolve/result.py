@@ -173,6 +173,6 @@ class MaskResult(Certificate):
     def __repr__(self) -> str:
         bound = "None" if self.upper_bound is None else f"{self.upper_bound:.10g}"
         return (
-            f"MaskResult({self.pattern}, {self.method}, shape={self.mask.shape}, "
+            f"{type(self).__name__}({self.pattern}, {self.method}, shape={self.mask.shape}, "
             f"objective={self.objective:.10g}, upper_bound={bound}, {self.status.name})"
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, InvalidScore
 from masksolve.inputs import LARGEST_SCORE, ScoreFunction, as_real
 from masksolve.tiles import Box, TileLayout
 
@@ -58,11 +58,7 @@ class Scores:
             good = np.abs(np.asarray(part, dtype=np.float64)) <= LARGEST_SCORE
             if not good.all():
                 index = (k, *(int(i) for i in np.argwhere(~good)[0]))
-                value = float(self.array[index])
-                what = f"{self.name}[{', '.join(map(str, index))}] is {value}"
-                if np.isfinite(value):
-                    return InvalidInput(f"{what}: scores beyond 2**960 overflow when summed")
-                return InvalidInput(f"{what}: scores must be finite")
+                return InvalidScore(self.name, index, float(self.array[index]))
         return InvalidInput(f"{self.name} changed while it was read")
 
 

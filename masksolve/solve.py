@@ -13,13 +13,13 @@ from masksolve.errors import InvalidInput
 from masksolve.inputs import ScoreFunction
 from masksolve.pattern import Pattern
 from masksolve.pieces import Progress
-from masksolve.problem import Problem
+from masksolve.problem import Problem, warn_of_kernels
 from masksolve.result import Certificate, MaskResult
 from masksolve.solvers import METHODS, Method, TileSolution, as_options, find_method
 from masksolve.starts import PotentialStart, as_start, mask_for
 from masksolve.tiles import BOX_ENTRIES, Box
 
-__all__ = ["certify", "repair", "solve"]
+__all__ = ["certify", "repair", "solve", "solve_problem"]
 
 
 def solve(
@@ -116,10 +116,27 @@ def solve(
     (22.0, 22.0, <Status.OPTIMAL: 'optimal'>)
     """
     problem = Problem(weights, pattern, score, axes, threads, potentials)
+    warn_of_kernels(problem.layout)
+    return solve_problem(
+        problem, method=method, options=options, warm_start=warm_start, certify=certify,
+        progress=progress,
+    )  # fmt: skip
+
+
+def solve_problem(
+    problem: Problem,
+    *,
+    method: str,
+    options: Mapping[str, float] | None = None,
+    warm_start: MaskResult | ArrayLike | None = None,
+    certify: bool = False,
+    progress: Progress = False,
+) -> MaskResult:
+    """Do what `solve` does, for weights that may be a part of some others."""
     chosen = find_method(method, problem.pattern)
     given = as_options(method, chosen.options, options)
     start = as_start(warm_start, chosen, problem)
-    if potentials and not (certify or method == "exact"):
+    if problem.potentials is not None and not (certify or method == "exact"):
         raise InvalidInput(f"method {method!r} has no potentials: ask for certify=True too")
     matrix = _takes_matrices(chosen, problem.pattern)
 
@@ -226,6 +243,7 @@ def certify(
     (2.0, 5.0, 3.0, <Status.FEASIBLE: 'feasible'>)
     """
     problem = Problem(weights, pattern, score, axes, threads, potentials)
+    warn_of_kernels(problem.layout)
     given = mask_for(mask, problem)
     problem.judge(given)
     start = None if warm_start is None else PotentialStart(warm_start, problem)
@@ -329,6 +347,7 @@ def repair(
            [1, 0]])
     """
     problem = Problem(weights, pattern, score, axes, threads)
+    warn_of_kernels(problem.layout)
     given = mask_for(mask, problem)
     refuse_violation(given, problem.layout, problem.pattern, short=False)
     exact = METHODS["exact"].solve_tiles

@@ -10,7 +10,7 @@ import pytest
 import masksolve as ms
 from masksolve.kernels.jit import kernel
 
-HEAVY = ["torch", "matplotlib", "scipy", "ortools", "numba"]
+HEAVY = ["torch", "matplotlib", "scipy", "ortools", "numba", "dask", "xxhash"]
 
 
 def run(code, **environment):
@@ -46,6 +46,19 @@ except ImportError as error:
     print(json.dumps([kept, str(error)]))
 """
     assert run(code) == [7, "masksolve.torch needs PyTorch: pip install torch"]
+
+
+def test_without_dask_its_subpackage_says_what_to_install():
+    code = """
+import json, sys
+sys.modules["dask"] = None
+import masksolve as ms
+try:
+    import masksolve.dask
+except ImportError as error:
+    print(json.dumps(str(error)))
+"""
+    assert run(code) == "masksolve.dask needs Dask: pip install 'masksolve[dask]'"
 
 
 def test_solving_does_not_load_the_planner():

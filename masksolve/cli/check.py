@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.checkpoints.manifest import verify_checkpoint
+from masksolve.checkpoints.source import Checkpoint
 from masksolve.checks import check_mask
 from masksolve.cli.common import (
     about,
@@ -22,12 +24,13 @@ from masksolve.cli.common import (
     tensor_options,
 )
 from masksolve.errors import InvalidInput, MaskViolation
-from masksolve.inputs import as_mask
+from masksolve.inputs import as_axes, as_mask
+from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import Status
 from masksolve.solve import certify
-from masksolve.storage.masks import read_layout, read_mask, read_records
-from masksolve.storage.tensors import TensorFile
+from masksolve.storage.masks import read_mask
+from masksolve.storage.records import read_records
 
 __all__ = ["add_commands"]
 
@@ -37,21 +40,27 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "check",
         help="does a file obey a pattern? exit 1 and the first violation if not",
-        description="Check masks, or masked weights (their zeros; kept weights may be zero, so "
-        "lines may hold fewer), against a pattern. Exit code 1 and the first violation if not.",
+        description="Check a file, or a folder of shards, against a pattern: masks, or masked "
+        "weights (their zeros; kept weights may be zero, so lines may hold fewer). Exit code 1 "
+        "and the first violation if it does not obey.",
     )
     parser.add_argument("file", metavar="FILE", type=Path)
     parser.add_argument(
         "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
     )
+    parser.add_argument(
+        "--checksums", action="store_true",
+        help="compare every byte of a folder with its manifest, masksolve.json, too",
+    )  # fmt: skip
     tensor_options(parser)
     parser.set_defaults(run=_check)
 
     parser = commands.add_parser(
         "certify",
         help="prove how far masks are from the optimum; exit 1 if not optimal",
-        description="Judge masks, ours or dense 0/1 tensors of the weights' names, against "
-        "a proven bound. Exit code 1 unless every tile is proven optimal.",
+        description="Judge masks, ours or dense 0/1 tensors of the weights' names, against a "
+        "proven bound; in files, or folders of shards. Exit code 1 unless every tile is "
+        "proven optimal.",
     )
     parser.add_argument("weights", metavar="WEIGHTS", type=Path)
     parser.add_argument("masks", metavar="MASKS", type=Path)
@@ -63,64 +72,81 @@ def add_commands(commands: Any) -> None:
 
 
 class _Masks:
-    """The masks of a file: packed ones, masked weights of ours, or any dense tensors."""
+    """The masks of a file or a folder: packed, masked weights of ours, any dense tensors."""
 
     def __init__(self, path: Path, options: argparse.Namespace) -> None:
-        self.file = TensorFile(path)
+        self.source = Checkpoint.open(path)
         self.options = options
         self.given = Pattern.parse(options.pattern) if options.pattern else None
-        kind, self.records = read_records(self.file)
-        self.packed = kind == "masks"
+        found = [read_records(file) for file in self.source.shards.values()]
+        self.records = {name: record for _, part in found for name, record in part.items()}
+        self.packed = all(kind == "masks" for kind, _ in found)
         if not self.records and self.given is None:
             raise InvalidInput(f"{path} names no pattern: say which by --pattern")
 
-    def names(self) -> dict[str, tuple[int, int]]:
-        """Names of the chosen tensors, and the axes of each one's matrix."""
+    def names(self) -> dict[str, Layout]:
+        """Names of the chosen tensors, and where each one's matrices lie."""
         if not self.records or (self.options.tensors and not self.packed):
-            return choose(self.file, self.options, integers=True)
-        check_names(self.file, self.records, self.options)
+            chosen = choose(self.source, self.options, integers=True)
+            return {name: self._layout(name, axes) for name, axes in chosen.items()}
+        check_names(self.source, self.records, self.options)
+        axes = self.options.axes
         found = {
-            name: self.options.axes or read_layout(self.file, name, self.records)[1]
-            for name in self.records
+            name: self._layout(name, axes) if axes else record.layout
+            for name, record in self.records.items()
             if matches(name, self.options)
         }
+        tensors = self.source.tensors
         for name in found:
-            if name not in self.file.tensors:
-                raise InvalidInput(f"{self.file.path} holds no tensor {name!r} of its records")
+            if name not in tensors:
+                raise InvalidInput(
+                    f"{self.source.path} holds no tensor {name!r} of its records"
+                )
         if not found:
             wanted = " ".join(self.options.tensors or ["*"])
-            raise InvalidInput(f"{self.file.path} holds no mask of {wanted}")
+            raise InvalidInput(f"{self.source.path} holds no mask of {wanted}")
         return found
+
+    def _layout(self, name: str, axes: tuple[int, int]) -> Layout:
+        known = self.records[name].shape if self.packed else None
+        file = self.source.file(name)
+        with about(file, name):
+            ndim = len(file.tensors[name].shape if known is None else known)
+            return Layout(as_axes(axes, ndim, "mask"))
 
     def pattern(self, name: str) -> Pattern:
         """Return the pattern that was asked for, else the one on record."""
         if self.given is None and name not in self.records:
             raise InvalidInput(
-                f"{self.file.path} names no pattern for tensor {name!r}: say which by --pattern"
+                f"{self.source.path} names no pattern for tensor {name!r}: say which by "
+                "--pattern"
             )
-        return self.given or read_layout(self.file, name, self.records)[0]
+        return self.given or self.records[name].pattern
 
     def read(self, name: str) -> NDArray[Any]:
         """Read a mask, or whatever dense tensor stands for one."""
         if self.packed:
-            return read_mask(self.file, name, self.records).mask
-        array = self.file.read(name)
+            return read_mask(self.source.file(name), name, self.records[name]).mask
+        array = self.source.file(name).read(name)
         return array != 0 if name in self.records else array
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.checksums:
+        verify_checkpoint(options.file)
     masks = _Masks(options.file, options)
     names = masks.names()
-    with progress_bar([masks.file.tensors[name] for name in names]) as bar:
-        for name, axes in names.items():
+    tensors = masks.source.tensors
+    with progress_bar([tensors[name] for name in names]) as bar:
+        for name, layout in names.items():
             array, pattern = masks.read(name), masks.pattern(name)
-            with about(masks.file, name), bar.tensor(name, array.shape):
+            with about(masks.source.file(name), name), bar.tensor(name, array.shape):
                 if array.dtype != np.bool_ or (name in masks.records and not masks.packed):
                     # Weights: what is not zero, and kept weights may be zero.
                     array = array != 0
                     pattern = Pattern(pattern.n, pattern.m, pattern.transposable, at_most=True)
                 try:
-                    check_mask(array, pattern, axes=axes)
+                    check_mask(layout.matrices(array), pattern, axes=layout.matrix_axes)
                 except MaskViolation as violation:
                     _print_verdict(options, name, violation, len(names))
                     return 1
@@ -154,26 +180,26 @@ def _print_verdict(
 def _certify(options: argparse.Namespace) -> int:
     masks = _Masks(options.masks, options)
     names = masks.names()
-    weights = TensorFile(options.weights)
+    weights = Checkpoint.open(options.weights)
+    tensors = weights.tensors
     rows: list[dict[str, Any]] = []
-    with progress_bar(
-        [weights.tensors[name] for name in names if name in weights.tensors]
-    ) as bar:
-        for name, axes in names.items():
-            array, pattern = weights.read(name), masks.pattern(name)
-            with about(masks.file, name):
+    with progress_bar([tensors[name] for name in names if name in tensors]) as bar:
+        for name, layout in names.items():
+            file, pattern = weights.file(name), masks.pattern(name)
+            array = file.read(name)
+            with about(masks.source.file(name), name):
                 mask = as_mask(masks.read(name))
                 if mask.shape != array.shape:
                     raise InvalidInput(
                         f"mask has shape {mask.shape}: expected that of weights, {array.shape}"
                     )
-            with about(weights, name), bar.tensor(name, array.shape) as report:
+            with about(file, name), bar.tensor(name, array.shape) as report:
                 try:
                     found = certify(
-                        array,
-                        mask,
+                        layout.matrices(array),
+                        layout.matrices(mask),
                         pattern,
-                        axes=axes,
+                        axes=layout.matrix_axes,
                         threads=options.threads,
                         progress=report,
                     )

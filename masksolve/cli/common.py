@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from math import prod
 from typing import Any
 
@@ -17,6 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from masksolve.checkpoints.selection import Tensors, choose_tensors, matches_any
+from masksolve.checkpoints.selection import check_names as check_known
 from masksolve.errors import InvalidInput
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
@@ -26,6 +27,7 @@ __all__ = [
     "check_names",
     "choose",
     "matches",
+    "positive",
     "print_json",
     "print_table",
     "progress_bar",
@@ -52,11 +54,12 @@ def tensor_options(parser: argparse.ArgumentParser) -> None:
         help="the two axes of the matrix, for tensors with more than two dimensions "
         "(a PyTorch convolution: 0,1; from the end: --axes=-2,-1)",
     )  # fmt: skip
-    parser.add_argument("--threads", type=_threads, metavar="N", help="default: every core")
+    parser.add_argument("--threads", type=positive, metavar="N", help="default: every core")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def _threads(text: str) -> int:
+def positive(text: str) -> int:
+    """Read an option that is a positive integer."""
     if not (text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
@@ -72,66 +75,23 @@ def _axes(text: str) -> tuple[int, int]:
 
 def matches(name: str, options: argparse.Namespace) -> bool:
     """Tell whether --tensors and --exclude choose the name."""
-    return _matches_any(name, options.tensors or ["*"]) and not _matches_any(
+    return matches_any(name, options.tensors or ["*"]) and not matches_any(
         name, options.exclude
     )
 
 
-def _matches_any(name: str, patterns: Sequence[str]) -> bool:
-    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def check_names(file: TensorFile, names: Iterable[str], options: argparse.Namespace) -> None:
+def check_names(source: Tensors, names: Iterable[str], options: argparse.Namespace) -> None:
     """Make sure that each name or pattern that was given means something."""
-    known = list(names)
-    for pattern in options.tensors or []:
-        if not any(_matches_any(name, [pattern]) for name in known):
-            raise InvalidInput(
-                f"{file.path} holds no tensor {pattern!r}; it holds {_some(known)}"
-            )
-
-
-def _some(names: Iterable[str]) -> str:
-    known = list(names)
-    return ", ".join(known[:3] + ["..."] * (len(known) > 3)) or "nothing"
+    check_known(source.path, names, options.tensors)
 
 
 def choose(
-    file: TensorFile, options: argparse.Namespace, *, integers: bool = False
+    source: Tensors, options: argparse.Namespace, *, integers: bool = False
 ) -> dict[str, tuple[int, int]]:
-    """Choose the tensors to work on, and say which axes are each one's matrix.
-
-    Patterns choose among float tensors of at least two dimensions (`integers`: of any
-    dtype); a name in full chooses any tensor. By default it is every 2-D one, with
-    --axes every one of more dimensions too.
-    """
-    check_names(file, file.tensors, options)
-    axes: tuple[int, int] | None = options.axes
-    named = options.tensors or []
-    chosen = {}
-    for name, spec in file.tensors.items():
-        fit = (spec.floating or integers) and len(spec.shape) >= 2
-        if not (named or axes):
-            fit = fit and len(spec.shape) == 2
-        if matches(name, options) and (fit or name in named):
-            chosen[name] = axes or _default_axes(file, spec)
-    if not chosen:
-        kind = "" if integers else "float "
-        asked = f" among {' '.join(named)}" if named else ""
-        some = _some(file.tensors)
-        raise InvalidInput(
-            f"{file.path} holds no {kind}tensor to solve{asked}; it holds {some}"
-        )
-    return chosen
-
-
-def _default_axes(file: TensorFile, spec: TensorSpec) -> tuple[int, int]:
-    if len(spec.shape) > 2:
-        raise InvalidInput(
-            f"{file.path}: tensor {spec.name!r} has {len(spec.shape)} dimensions: say which "
-            "two are the matrix, --axes 0,1 for a PyTorch convolution, or --exclude it"
-        )
-    return (-2, -1)
+    """Choose the tensors to work on as the options say: see `choose_tensors`."""
+    return choose_tensors(
+        source, options.tensors, options.exclude, options.axes, integers=integers
+    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-from masksolve.cli import bench, check, methods, plan, solve
+from masksolve.cli import apply, bench, check, methods, plan, solve
 from masksolve.errors import MasksolveError
 
 __all__ = ["main"]
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"masksolve {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (solve, check, plan, methods, bench):
+    for module in (solve, apply, check, plan, methods, bench):
         module.add_commands(commands)
     if sys.stdout is None:  # closed by the caller
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.cli.checkpoint import solve_folder
+from masksolve.cli.cluster import cluster_options
 from masksolve.cli.common import (
     about,
     choose,
@@ -21,11 +23,15 @@ from masksolve.cli.common import (
     tensor_options,
 )
 from masksolve.errors import InvalidInput
+from masksolve.inputs import as_axes
+from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import MaskResult, Status
 from masksolve.solve import repair, solve
 from masksolve.solvers import METHODS, as_options, find_method
-from masksolve.storage.masks import describe, longest_record, pack, record
+from masksolve.storage.hashing import hash_weights
+from masksolve.storage.packing import pack, set_zeros
+from masksolve.storage.records import MaskRecord, describe
 from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
 
 __all__ = ["add_commands"]
@@ -35,12 +41,13 @@ def add_commands(commands: Any) -> None:
     """Add ``solve``."""
     parser = commands.add_parser(
         "solve",
-        help="find masks for the tensors of a safetensors file",
-        description="Find masks for the tensors of a safetensors file and write them, one bit "
-        "per weight, with their proofs' figures. OUT appears whole or not at all.",
+        help="find masks for the tensors of a safetensors file or checkpoint",
+        description="Find masks for the tensors of a safetensors file, or of a folder of "
+        "shards, and write them, one bit per weight, with their proofs' figures. OUT appears "
+        "whole or not at all; a folder that was interrupted is gone on with.",
     )
     parser.add_argument("input", metavar="IN", type=Path)
-    parser.add_argument("output", metavar="OUT", type=Path)
+    parser.add_argument("output", metavar="OUT", type=Path, help="a folder if IN is one")
     parser.add_argument("--pattern", required=True, metavar="N:M[,plain][,at-most]")
     parser.add_argument(
         "--method", default="exact", help=f"{', '.join(METHODS)}; default: exact"
@@ -51,7 +58,7 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--apply", action="store_true",
-        help="write the whole file with the masked weights set to zero instead",
+        help="write the whole file, or folder, with the masked weights set to zero instead",
     )  # fmt: skip
     parser.add_argument(
         "--repair", action="store_true", help="fill lines that the method leaves short"
@@ -60,6 +67,11 @@ def add_commands(commands: Any) -> None:
         "--compare", nargs="+", metavar="METHOD", default=[],
         help="solve by these as well and show what they would have lost",
     )  # fmt: skip
+    parser.add_argument(
+        "--memory", metavar="BYTES",
+        help="what a process may take for a folder, such as 2GB; default: 1GB",
+    )  # fmt: skip
+    cluster_options(parser)
     tensor_options(parser)
     parser.set_defaults(run=_run)
 
@@ -73,6 +85,11 @@ def _option(text: str) -> tuple[str, float]:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if os.path.isdir(options.input):  # a name too long is none
+        return solve_folder(options)
+    for name in ("memory", "workers", "scheduler"):
+        if getattr(options, name) is not None:
+            raise InvalidInput(f"--{name} is for folders: {options.input} is none")
     pattern = Pattern.parse(options.pattern)
     for method in (options.method, *options.compare):
         find_method(method, pattern)
@@ -81,10 +98,9 @@ def _run(options: argparse.Namespace) -> int:
     file = TensorFile(options.input)
     chosen = choose(file, options)
     rows: list[dict[str, Any]] = []
-    records: dict[str, Any] = {}
+    records: dict[str, MaskRecord] = {}
     longest = {
-        name: longest_record(file.tensors[name].shape, pattern, axes, options.method)
-        for name, axes in chosen.items()
+        name: _longest(file, name, axes, pattern, options) for name, axes in chosen.items()
     }
     kind = "weights" if options.apply else "masks"
     other = file.metadata if options.apply else {}
@@ -105,14 +121,30 @@ def _run(options: argparse.Namespace) -> int:
             with about(file, name), bar.tensor(name, weights.shape) as report:
                 result, row = _solve(weights, name, pattern, chosen[name], options, report)
             rows.append(row)
-            records[name] = record(result)
+            known = {"dtype": file.tensors[name].dtype, "weights": hash_weights(weights)}
             if options.apply:
-                writer.write(_masked(weights, result.mask))
+                records[name] = MaskRecord.of(result, **known)
+                writer.write(set_zeros(weights, result.mask))
             else:
-                writer.write(pack(result.mask))
+                packed = pack(result.mask)
+                records[name] = MaskRecord.of(result, **known, bits=hash_weights(packed))
+                writer.write(packed)
         writer.finish(other | describe(kind, records))
     _report(rows, pattern, options)
     return 0
+
+
+def _longest(
+    file: TensorFile,
+    name: str,
+    axes: tuple[int, int],
+    pattern: Pattern,
+    options: argparse.Namespace,
+) -> MaskRecord:
+    shape = file.tensors[name].shape
+    with about(file, name):
+        layout = Layout(as_axes(axes, len(shape), "weights"))
+    return MaskRecord.longest(shape, pattern, layout, options.method)
 
 
 def _check_paths(source: Path, target: Path) -> None:
@@ -145,8 +177,15 @@ def _solve(
     )  # fmt: skip
     if options.repair and result.status is Status.UNDERFILLED:
         result = repair(weights, result.mask, pattern, **common)
-    row = record(result) | {
+    row = {
         "name": name,
+        "shape": list(result.mask.shape),
+        "pattern": str(result.pattern),
+        "axes": list(result.axes),
+        "method": result.method,
+        "objective": result.objective,
+        "upper_bound": result.upper_bound,
+        "status": result.status.value,
         "total": float(np.abs(weights, dtype=np.float64).sum()),
         "gap": result.gap,
         "tiles": result.stats["tiles"],
@@ -162,13 +201,6 @@ def _solve(
             "seconds": rival.stats["seconds"],
         }
     return result, row
-
-
-def _masked(weights: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
-    """Set pruned weights to +0.0 in place, whatever the dtype."""
-    bits = weights.view(f"u{weights.dtype.itemsize}")
-    np.multiply(bits, mask, out=bits)
-    return weights
 
 
 def _report(rows: list[dict[str, Any]], pattern: Pattern, options: argparse.Namespace) -> None:

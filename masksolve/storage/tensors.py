@@ -23,7 +23,16 @@ from safetensors import SafetensorError, safe_open
 from masksolve.errors import FileFormatError
 from masksolve.storage.atomic import whole_file
 
-__all__ = ["TensorFile", "TensorSpec", "TensorWriter", "write_tensors"]
+__all__ = [
+    "DTYPES",
+    "TensorFile",
+    "TensorSpec",
+    "TensorWriter",
+    "as_tensor",
+    "make_header",
+    "refuse_dtype",
+    "write_tensors",
+]
 
 DTYPES: Mapping[str, str] = {
     "BOOL": "bool",
@@ -78,6 +87,8 @@ class TensorFile:
     tensors : dict of str to TensorSpec
         In the order of the file.
     metadata : dict of str to str
+    start : int
+        Where the bytes of the first tensor begin.
 
     Raises
     ------
@@ -98,13 +109,14 @@ class TensorFile:
         except OSError as error:
             raise self._unreadable(error) from None
         self.metadata: dict[str, str] = header.pop("__metadata__", None) or {}
+        self.start = 8 + length
         self.tensors: dict[str, TensorSpec] = {}
         self._offsets: dict[str, int] = {}
         for name, entry in sorted(header.items(), key=lambda e: e[1]["data_offsets"]):
             start, stop = entry["data_offsets"]
             shape = tuple(entry["shape"])
             self.tensors[name] = TensorSpec(name, entry["dtype"], shape, stop - start)
-            self._offsets[name] = 8 + length + start
+            self._offsets[name] = self.start + start
 
     def read(self, name: str) -> NDArray[Any]:
         """Read one tensor into memory.
@@ -117,40 +129,31 @@ class TensorFile:
         spec = self.tensors.get(name)
         if spec is None:
             raise FileFormatError(f"{self.path} holds no tensor {name!r}")
-        if spec.dtype not in DTYPES:
-            raise FileFormatError(
-                f"{self.path}: tensor {name!r} has dtype {spec.dtype}, which is not supported"
-            )
-        import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8, for 2 MB of memory
-
-        dtype = np.dtype(DTYPES[spec.dtype])
-        count, offset = prod(spec.shape), self._offsets[name]
+        refuse_dtype(spec.dtype, self.path, name)
         try:
-            array = np.fromfile(self.path, dtype=dtype, count=count, offset=offset)
+            content = np.fromfile(
+                self.path, dtype=np.uint8, count=spec.nbytes, offset=self._offsets[name]
+            )
         except OSError as error:
             raise self._unreadable(error) from None
-        if array.size != count:
+        if content.size != spec.nbytes:
             raise FileFormatError(f"{self.path} was cut short while tensor {name!r} was read")
-        if dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
-            raise FileFormatError(
-                f"{self.path}: tensor {name!r} of dtype BOOL holds bytes other than 0 and 1"
-            )
-        try:
-            return array.reshape(spec.shape)
-        except ValueError:  # empty, with sides beyond what an index can hold
-            raise FileFormatError(
-                f"{self.path}: tensor {name!r} has an impossible shape, {spec.shape}"
-            ) from None
+        return as_tensor(content, spec.dtype, spec.shape, self.path, name)
+
+    def offset(self, name: str) -> int:
+        """Return where in the file the bytes of a tensor begin."""
+        return self._offsets[name]
 
     def _unreadable(self, error: OSError) -> FileFormatError:
         return FileFormatError(f"cannot read {self.path}: {error.strerror or error}")
 
     def copy(self, name: str, target: IO[bytes]) -> None:
         """Copy one tensor's bytes as they are."""
-        for part in self._parts(name):
+        for part in self.parts(name):
             target.write(part)
 
-    def _parts(self, name: str) -> Iterator[bytes]:
+    def parts(self, name: str) -> Iterator[bytes]:
+        """Read one tensor's bytes piece by piece."""
         left = self.tensors[name].nbytes
         try:
             with self.path.open("rb") as file:
@@ -165,6 +168,44 @@ class TensorFile:
                     left -= len(part)
         except OSError as error:
             raise self._unreadable(error) from None
+
+
+def refuse_dtype(dtype: str, path: str | Path, name: str) -> None:
+    """Raise for a dtype that NumPy cannot hold."""
+    if dtype not in DTYPES:
+        raise FileFormatError(
+            f"{path}: tensor {name!r} has dtype {dtype}, which is not supported"
+        )
+
+
+def as_tensor(
+    content: bytes | memoryview | NDArray[np.uint8],
+    dtype: str,
+    shape: tuple[int, ...],
+    path: str | Path,
+    name: str,
+) -> NDArray[Any]:
+    """Show the bytes of a tensor as an array.
+
+    Raises
+    ------
+    FileFormatError
+        Naming the file and the tensor, if they make none.
+    """
+    refuse_dtype(dtype, path, name)
+    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8, for 2 MB of memory
+
+    array = np.frombuffer(content, dtype=np.dtype(DTYPES[dtype]))
+    if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
+        raise FileFormatError(
+            f"{path}: tensor {name!r} of dtype BOOL holds bytes other than 0 and 1"
+        )
+    try:
+        return array.reshape(shape)
+    except ValueError:  # empty, with sides beyond what an index can hold
+        raise FileFormatError(
+            f"{path}: tensor {name!r} has an impossible shape, {shape}"
+        ) from None
 
 
 class TensorWriter:
@@ -194,7 +235,7 @@ class TensorWriter:
 
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Write the header."""
-        header = _header(self._specs, metadata)
+        header = make_header(self._specs, metadata)
         self.file.seek(0)
         self.file.write(self._room.to_bytes(8, "little") + header.ljust(self._room))
 
@@ -220,13 +261,14 @@ def write_tensors(
     FileFormatError
         If it cannot be written.
     """
-    room = -(-len(_header(specs, longest)) // 8) * 8
+    room = -(-len(make_header(specs, longest)) // 8) * 8
     size = 8 + room + sum(spec.nbytes for spec in specs)
     with whole_file(Path(path), size) as file:
         yield TensorWriter(file, specs, room)
 
 
-def _header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
+def make_header(specs: Sequence[TensorSpec], metadata: Mapping[str, str]) -> bytes:
+    """Return the JSON that a file of such tensors begins with, after its length."""
     entries: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     offset = 0
     for spec in specs:

@@ -31,6 +31,7 @@ from masksolve.torch.history import History, LayerRecord, Record
 from masksolve.torch.layer import Layer
 from masksolve.torch.layouts import Layout, layout_of, register_layout
 from masksolve.torch.masked import Masked
+from masksolve.torch.masks import load_masks, masks_of, prune_with, stored_mask
 from masksolve.torch.persistence import dense_state_dict
 from masksolve.torch.report import Report, ReportRow
 from masksolve.torch.scores import Gradient, Movement, Wanda
@@ -65,11 +66,15 @@ __all__ = [
     "filters",
     "kept_by_density",
     "layout_of",
+    "load_masks",
+    "masks_of",
+    "prune_with",
     "reestimate_batch_norms",
     "register_layout",
     "semi_structured",
     "solve_mask",
     "sparsify",
+    "stored_mask",
     "why_not_semi_structured",
 ]
 

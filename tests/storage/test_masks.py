@@ -2,10 +2,10 @@
 
 import json
 from dataclasses import replace
-from math import prod
 
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -19,20 +19,26 @@ SOME = ms.solve(np.arange(60.0).reshape(6, 10), "2:4")
 
 @st.composite
 def results(draw):
-    """Draw any mask with any claims: a file stores, it does not judge."""
+    """Draw any mask that obeys a pattern, with any claims: a file does not judge these."""
     shape = draw(st.lists(st.integers(0, 7), min_size=2, max_size=4).map(tuple))
-    m = draw(st.integers(1, 64))
+    m = draw(st.integers(1, 8))
     pattern = ms.Pattern(draw(st.integers(1, m)), m, draw(st.booleans()), draw(st.booleans()))
+    axes = tuple(draw(st.permutations(range(len(shape))))[:2])
     finite = st.floats(allow_nan=False, allow_infinity=False)
+    output, column = (np.indices(shape)[axis] for axis in axes)
+    mask = (output + column + draw(st.integers(0, m - 1))) % m < pattern.n
+    status = draw(st.sampled_from(ms.Status))
+    if status is ms.Status.UNDERFILLED:
+        mask &= draw(arrays(np.bool_, shape))
     return replace(
         SOME,
-        mask=draw(arrays(np.bool_, shape)),
+        mask=mask,
         pattern=pattern,
-        axes=tuple(draw(st.permutations(range(len(shape))))[:2]),
+        axes=axes,
         method=draw(st.sampled_from([*ms.METHODS, "repair"])),
         objective=draw(finite),
         upper_bound=draw(st.none() | finite),
-        status=draw(st.sampled_from(ms.Status)),
+        status=status,
     )
 
 
@@ -62,7 +68,7 @@ def test_round_trip_in_the_documented_layout(path, masks):
     assert list(stored) == list(masks)
     raw = read_file(path)
     records = json.loads(read_metadata(path)["masksolve"])
-    assert (records["version"], records["kind"]) == (1, "masks")
+    assert (records["version"], records["kind"]) == (2, "masks")
     for name, result in masks.items():
         assert agree(stored[name], result)
         assert stored[name].mask.dtype == np.bool_
@@ -72,17 +78,25 @@ def test_round_trip_in_the_documented_layout(path, masks):
         assert records["tensors"][name] == {
             "shape": list(result.mask.shape),
             "pattern": str(result.pattern),
+            "layout": "matrix",
             "axes": list(result.axes),
             "method": result.method,
             "objective": result.objective,
             "upper_bound": result.upper_bound,
             "status": result.status.value,
+            "weights": None,
+            "bits": f"xxh3_128:{xxhash.xxh3_128_hexdigest(packed.tobytes())}",
         }
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"mask": ~SOME.mask}, {"mask": SOME.mask.T}, {"axes": (1, 0)}, {"objective": 0.0}],
+    [
+        {"mask": SOME.mask[[1, 0, 2, 3, 5, 4]]},
+        {"mask": SOME.mask.T},
+        {"axes": (1, 0)},
+        {"objective": 0.0},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_a_difference_would_be_seen(path, change):
@@ -99,7 +113,8 @@ def test_highest_bit_first_would_be_seen():
 @pytest.mark.parametrize("view", [np.asfortranarray, lambda mask: mask[::-1, ::2]])
 def test_masks_in_any_memory_order(path, view):
     mask = view(SOME.mask)
-    ms.save_masks(path, {"w": replace(SOME, mask=mask)})
+    result = replace(SOME, mask=mask, pattern=ms.Pattern(4, 4, at_most=True))
+    ms.save_masks(path, {"w": result})
     assert np.array_equal(ms.load_masks(path)["w"].mask, mask)
 
 
@@ -127,7 +142,8 @@ def test_the_same_result_gives_the_same_bytes(path):
 
 # Damage
 
-RECORD = {
+PACKED = np.packbits(SOME.mask, bitorder="little")
+FIRST = {
     "shape": [6, 10],
     "pattern": "2:4",
     "axes": [0, 1],
@@ -136,17 +152,76 @@ RECORD = {
     "upper_bound": None,
     "status": "optimal",
 }
-PACKED = np.zeros(-(-prod(RECORD["shape"]) // 8), np.uint8)
+"""A record of version 1."""
+RECORD = FIRST | {
+    "layout": "matrix",
+    "weights": {"dtype": "F32", "hash": "xxh3_128:" + 32 * "0"},
+    "bits": f"xxh3_128:{xxhash.xxh3_128_hexdigest(PACKED.tobytes())}",
+}
 
 
 def write_masks(path, record=RECORD, packed=PACKED, **content):
-    content = {"version": 1, "kind": "masks", "tensors": {"layer.w": record}} | content
+    content = {"version": 2, "kind": "masks", "tensors": {"layer.w": record}} | content
     write_file(path, {"layer.w": packed}, {"masksolve": json.dumps(content)})
 
 
 def test_the_file_to_be_damaged_is_whole(path):
     write_masks(path)
+    stored = ms.load_masks(path)["layer.w"]
+    assert np.array_equal(stored.mask, SOME.mask)
+    assert (stored.dtype, stored.weights) == ("F32", RECORD["weights"]["hash"])
+
+
+def test_files_of_version_1_are_read(path):
+    write_masks(path, FIRST, version=1)
+    stored = ms.load_masks(path)["layer.w"]
+    assert np.array_equal(stored.mask, SOME.mask)
+    assert (stored.axes, stored.layout.parts, stored.weights) == ((0, 1), 1, None)
+    weights = np.arange(60.0).reshape(6, 10)
+    with pytest.raises(ms.InvalidInput, match="does not say which weights"):
+        stored.apply(weights)
+    assert np.array_equal(stored.apply(weights, force=True), weights * SOME.mask)
+
+
+@pytest.mark.parametrize("k", range(0, 64, 7))
+def test_every_flipped_bit_is_found(path, k):
+    packed = PACKED.copy()
+    packed[k // 8] ^= 1 << k % 8
+    write_masks(path, packed=packed)
+    words = ["goes on after its last entry"] if k >= 60 else ["damaged", "hash"]
+    with refused(path, "'layer.w'", *words):
+        ms.load_masks(path)
+
+
+def test_a_mask_that_breaks_its_pattern_is_refused(path):
+    write_masks(path, FIRST, np.packbits(SOME.mask | True, bitorder="little"), version=1)
+    with refused(path, "'layer.w'", "not what its record says", "keeps 4 of 4"):
+        ms.load_masks(path)
+
+
+def test_short_lines_are_for_those_who_say_so(path):
+    none = np.zeros_like(PACKED)
+    write_masks(path, FIRST, none, version=1)
+    with refused(path, "'layer.w'", "keeps 0 of 4"):
+        ms.load_masks(path)
+    write_masks(path, FIRST | {"status": "underfilled"}, none, version=1)
     assert not ms.load_masks(path)["layer.w"].mask.any()
+
+
+def test_a_stack_of_matrices_is_judged_matrix_by_matrix(path):
+    """Three of 2 x 10 are partial tiles: each line of two may be full."""
+    mask = np.zeros((6, 10), bool)
+    mask[:, ::2] = True
+    packed = np.packbits(mask, bitorder="little")
+    stack = FIRST | {"layout": "stack", "parts": 3, "weights": None, "bits": None}
+    write_masks(path, stack, packed)
+    stored = ms.load_masks(path)["layer.w"]
+    assert (stored.layout.parts, stored.layout.axes) == (3, (0, 1))
+    ms.save_masks(path, {"layer.w": stored})
+    assert ms.load_masks(path)["layer.w"].layout == stored.layout
+    write_masks(path, stack | {"layout": "matrix"}, packed)
+    with refused(path, "'layer.w'", "column 0, rows 0 to 3, keeps 4 of 4"):
+        ms.load_masks(path)
 
 
 @pytest.mark.parametrize(
@@ -174,8 +249,8 @@ def test_damaged_contents_are_refused(path, content):
 
 
 def test_another_version_is_refused(path):
-    write_masks(path, version=2)
-    with refused(path, "format 2", "reads 1"):
+    write_masks(path, version=3)
+    with refused(path, "format 3", "reads 1 to 2"):
         ms.load_masks(path)
 
 
@@ -193,6 +268,8 @@ def test_a_record_without_a_key_is_refused(path, key):
         {"shape": None},
         {"shape": [-6, -10]},
         {"shape": ["six", 10]},
+        {"shape": [0, 2**70]},
+        {"shape": [2**62, 0, 3]},
         pytest.param({"shape": [float("inf"), 10]}),
         {"pattern": "5:4"},
         {"pattern": 24},
@@ -204,6 +281,17 @@ def test_a_record_without_a_key_is_refused(path, key):
         {"objective": None},
         {"upper_bound": []},
         {"status": "great"},
+        {"status": ["optimal"]},
+        {"layout": "compressed"},
+        {"layout": ["matrix"]},
+        {"layout": "stack"},
+        {"layout": "stack", "parts": 4},
+        {"layout": "stack", "parts": 0},
+        {"weights": "xxh3_128:00"},
+        {"weights": {"hash": RECORD["bits"]}},
+        {"weights": {"dtype": "F32", "hash": "sha256:" + 32 * "0"}},
+        {"bits": "xxh3_128:" + 31 * "0"},
+        {"bits": 7},
     ],
     ids=str,
 )

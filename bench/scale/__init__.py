@@ -1,0 +1,1 @@
+"""Checkpoints beyond memory: rate, memory, kills and workers: `make bench-scale`."""

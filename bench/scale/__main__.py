@@ -1,0 +1,227 @@
+"""Checkpoints beyond memory: `make bench-scale`.
+
+A sharded bfloat16 checkpoint is made on the spot and solved by ``masksolve solve``: masks
+alone and masked weights. Its rate is set against the engine's on arrays in memory and the
+disk's. Then the command is killed with SIGKILL at random moments and started again until it
+ends, and its files are compared byte by byte with those of the undisturbed run. Last come one
+and two Dask workers, and two of which one is killed. All that was made is deleted; figures
+stay in bench-output/scale.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import json
+import random
+import tempfile
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from ..machine import machine, versions
+from .model import make_checkpoint
+from .processes import Ran, run
+from .rates import copy_rate, engine_rate, forget, read_rate
+
+FOLDER = Path("bench-output")
+PATTERN = "4:8"
+KINDS: dict[str, tuple[str, ...]] = {"masks": (), "masked weights": ("--apply",)}
+console = Console(width=110, highlight=False)
+
+
+def solve(source: Path, target: Path, *options: str, **watching: Any) -> Ran:
+    """Run the command on a checkpoint that lies on the disk."""
+    forget(source)
+    return run(["solve", source, target, "--pattern", PATTERN, *options], **watching)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Compare two folders byte by byte, hidden files and folders included."""
+    names = {path.name for path in one.iterdir()}
+    if names != {path.name for path in other.iterdir()}:
+        return False
+    return set(filecmp.cmpfiles(one, other, names, shallow=False)[0]) == names
+
+
+def undisturbed(
+    source: Path, folder: Path, nbytes: int, rates: dict[str, float], memory: str
+) -> list[dict[str, Any]]:
+    """Solve once for masks and once for masked weights, and leave them in the folder."""
+    found = []
+    for kind, options in KINDS.items():
+        ran = solve(source, folder / kind, "--memory", memory, *options)
+        total = ran.report["total"]
+        disk = rates["copy" if options else "read"]
+        rate = total["bytes"] / total["seconds"]
+        found.append(
+            {
+                "what": kind,
+                "seconds": ran.seconds,
+                "rate": rate,
+                "rate_with_start": nbytes / ran.seconds,
+                "disk_rate": disk,
+                "share": rate / min(disk, rates["engine"]),
+                "share_with_start": nbytes / ran.seconds / min(disk, rates["engine"]),
+                "peak_memory": ran.peak,
+                "status": total["status"],
+            }
+        )
+    return found
+
+
+def killed(
+    source: Path, folder: Path, kinds: list[dict[str, Any]], kills: int, memory: str, seed: int
+) -> list[dict[str, Any]]:
+    """Kill the command at random moments and go on until it ends; compare."""
+    rng = random.Random(seed)
+    found = []
+    for row in kinds:
+        target = folder / "killed"
+        options = ("--memory", memory, *KINDS[row["what"]])
+        moments: list[float] = []
+        seconds = 0.0
+        while len(moments) < kills:
+            ran = solve(
+                source, target, *options,
+                kill_after=rng.uniform(0.1, 0.6 if moments else 0.9) * row["seconds"],
+            )  # fmt: skip
+            seconds += ran.seconds
+            if ran.code == 0:  # faster than the run before: take it back
+                rmtree(target)
+                moments.clear()
+            else:
+                moments.append(ran.seconds)
+        last = solve(source, target, *options)
+        found.append(
+            {
+                "what": row["what"],
+                "killed_after": moments,
+                "last_seconds": last.seconds,
+                "seconds_in_all": seconds + last.seconds,
+                "bytes_left_for_last": last.report["total"]["bytes"],
+                "identical": same(folder / row["what"], target),
+            }
+        )
+        rmtree(target)
+    return found
+
+
+def crews(source: Path, folder: Path, nbytes: int, memory: str) -> list[dict[str, Any]]:
+    """One and two Dask workers, and two of which one is killed in the middle."""
+    found: list[dict[str, Any]] = []
+    for what, workers, kill in (
+        ("one worker", 1, False),
+        ("two workers", 2, False),
+        ("two workers, one killed", 2, True),
+    ):
+        target = folder / "crew"
+        victims: list[int] = []
+        middle = found[-1]["seconds"] / 2 if found else 0.0
+        ran = solve(
+            source, target, "--memory", memory, "--workers", str(workers), "--threads", "1",
+            watch=partial(_kill_one, victims, middle) if kill else None,
+        )  # fmt: skip
+        total = ran.report["total"]
+        found.append(
+            {
+                "what": what,
+                "seconds": ran.seconds,
+                "rate": nbytes / total["seconds"],
+                "peak_memory": ran.peak,
+                "killed": len(victims),
+                "identical": same(folder / "masks", target),
+            }
+        )
+        rmtree(target)
+    return found
+
+
+def _kill_one(victims: list[int], moment: float, process: psutil.Process, at: float) -> None:
+    """Kill the largest child, which is a worker, once."""
+    if at < moment or victims:
+        return
+    children = process.children(recursive=True)
+    worker = max(children, key=lambda child: child.memory_info().rss)
+    victims.append(worker.pid)
+    worker.kill()
+
+
+def show(title: str, rows: list[dict[str, Any]], columns: dict[str, str]) -> None:
+    """Print a table; columns by key, with the form of their values."""
+    table = Table(title=title, title_justify="left")
+    for k, key in enumerate(columns):
+        table.add_column(key.replace("_", " "), justify="right" if k else "left")
+    for row in rows:
+        table.add_row(*(form.format(row[key]) for key, form in columns.items()))
+    console.print(table)
+
+
+def main() -> None:
+    """Make, measure, kill, compare, delete."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gigabytes", type=float, default=6.0, help="of the checkpoint")
+    parser.add_argument("--memory", default="1GB", help="what the command may take")
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0, help="when it is killed")
+    parser.add_argument("--folder", help="to work in; default: that for temporary files")
+    parser.add_argument("--no-workers", action="store_true", help="leave out Dask")
+    options = parser.parse_args()
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "versions": versions(["masksolve", "numpy", "numba", "distributed"]),
+        "options": vars(options) | {"pattern": PATTERN, "folder": None},
+    }
+    with tempfile.TemporaryDirectory(prefix="masksolve-scale-", dir=options.folder) as name:
+        folder = Path(name)
+        source = folder / "model"
+        nbytes = make_checkpoint(source, int(options.gigabytes * 1e9))
+        rates = {
+            "engine": engine_rate(PATTERN),
+            "read": read_rate(source),
+            "copy": copy_rate(source, folder / "copy"),
+        }
+        found |= {"bytes": nbytes, "rates": rates}
+        console.print(
+            f"{nbytes / 1e9:.2f} GB; "
+            + ", ".join(f"{key} {rate / 1e6:.0f} MB/s" for key, rate in rates.items())
+        )
+        found["runs"] = undisturbed(source, folder, nbytes, rates, options.memory)
+        for row in found["runs"]:
+            row |= {"MB/s": row["rate"] / 1e6, "peak_MB": row["peak_memory"] / 1e6}
+        show(f"{PATTERN}, one process", found["runs"], {
+            "what": "{}", "seconds": "{:.1f}", "MB/s": "{:.0f}", "share": "{:.0%}",
+            "share_with_start": "{:.0%}", "peak_MB": "{:.0f}", "status": "{}",
+        })  # fmt: skip
+        found["kills"] = killed(
+            source, folder, found["runs"], options.kills, options.memory, options.seed
+        )
+        for row in found["kills"]:
+            row["moments"] = ", ".join(f"{moment:.1f} s" for moment in row["killed_after"])
+        show("killed and resumed", found["kills"], {
+            "what": "{}", "moments": "{}", "last_seconds": "{:.1f}",
+            "seconds_in_all": "{:.1f}", "identical": "{}",
+        })  # fmt: skip
+        if not options.no_workers:
+            found["workers"] = crews(source, folder, nbytes, options.memory)
+            base = found["workers"][0]["rate"]
+            for row in found["workers"]:
+                row |= {"times": row["rate"] / base, "MB/s": row["rate"] / 1e6,
+                        "peak_MB": row["peak_memory"] / 1e6}  # fmt: skip
+            show("Dask workers of one thread each, masks", found["workers"], {
+                "what": "{}", "seconds": "{:.1f}", "MB/s": "{:.0f}", "times": "{:.2f}",
+                "peak_MB": "{:.0f}", "killed": "{}", "identical": "{}",
+            })  # fmt: skip
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / "scale.json"
+    path.write_text(json.dumps(found, indent=1) + "\n")
+    console.print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What a run is known by, and the files beside the shards: index, manifest, others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from masksolve.checkpoints.folder import Target, write_whole
+from masksolve.checkpoints.manifest import file_hash, make_manifest, read_manifest
+from masksolve.checkpoints.plan import Method, Shard, fingerprint
+from masksolve.checkpoints.source import MANIFEST, Checkpoint
+from masksolve.errors import FileFormatError
+from masksolve.storage.records import MaskRecord, read_records
+from masksolve.storage.tensors import TensorFile
+
+__all__ = ["make_settings", "read_all_records", "times_modified", "write_rest"]
+
+
+def make_settings(
+    checkpoint: Checkpoint, shards: Sequence[Shard], how: Method
+) -> dict[str, Any]:
+    """Say what the output depends on."""
+    return {
+        "kind": shards[0].kind,
+        "pattern": str(how.pattern),
+        "method": how.name,
+        "options": dict(how.options),
+        "repair": how.repair,
+        "source": {
+            name: [file.path.stat().st_size, file_hash(file.path, 0, file.start)]
+            for name, file in checkpoint.shards.items()
+        },
+        "slices": fingerprint(list(shards)),
+    }
+
+
+def times_modified(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Say when the files were changed: no manifest should depend on that."""
+    return {
+        "modified": {
+            name: file.path.stat().st_mtime_ns for name, file in checkpoint.shards.items()
+        }
+    }
+
+
+def write_rest(
+    place: Target,
+    checkpoint: Checkpoint,
+    shards: Sequence[Shard],
+    others: Sequence[Path],
+    files: dict[str, Any],
+    settings: Mapping[str, Any],
+) -> list[str]:
+    """Put what is not tensors beside the shards; return the names of all files in order."""
+    if (place.files / MANIFEST).exists():  # all was there, and being moved
+        return list(read_manifest(place.files)["files"])
+    files = {shard.name: files[shard.name] for shard in shards}
+    names = [path.name for path in others]
+    try:
+        for path in others:
+            shutil.copyfile(path, place.files / path.name)
+        if checkpoint.index is not None:
+            write_whole(place.files / checkpoint.index, _index(checkpoint, shards))
+            names.append(checkpoint.index)
+        for name in names:
+            path = place.files / name
+            files[name] = {"bytes": path.stat().st_size, "hash": file_hash(path)}
+        write_whole(place.files / MANIFEST, make_manifest(settings, files))
+    except OSError as error:
+        raise FileFormatError(f"cannot write {place.path}: {error.strerror or error}") from None
+    return list(files)
+
+
+def _index(checkpoint: Checkpoint, shards: Sequence[Shard]) -> str:
+    """Write the index of the output, in the form of the checkpoint's own."""
+    total = sum(tensor.output.nbytes for shard in shards for tensor in shard.tensors)
+    masks = shards[0].kind == "masks"
+    metadata = {"total_size": total} if masks else checkpoint.metadata
+    names = {tensor.output.name: shard.name for shard in shards for tensor in shard.tensors}
+    content = {"metadata": metadata, "weight_map": names}
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def read_all_records(folder: Path, shards: Sequence[Shard]) -> dict[str, MaskRecord]:
+    """Read what the files of a folder say of their masks."""
+    return {
+        name: record
+        for shard in shards
+        for name, record in read_records(TensorFile(folder / shard.name))[1].items()
+    }

@@ -1,0 +1,53 @@
+"""What comes of a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import fsum
+from pathlib import Path
+
+from masksolve.result import Status
+from masksolve.storage.records import MaskRecord
+
+__all__ = ["CheckpointResult"]
+
+
+@dataclass(frozen=True)
+class CheckpointResult:
+    """What is known of the masks of a checkpoint.
+
+    Attributes
+    ----------
+    path : Path
+        The folder with the files.
+    records : dict of str to MaskRecord
+        By the names of the tensors that were solved.
+    nbytes : int
+        Bytes of the checkpoint that this run has worked through, without those of an
+        earlier one that was interrupted.
+    seconds : float
+        That it took.
+    """
+
+    path: Path
+    records: dict[str, MaskRecord]
+    nbytes: int
+    seconds: float
+
+    @property
+    def objective(self) -> float:
+        """Kept score of all tensors."""
+        return fsum(record.objective for record in self.records.values())
+
+    @property
+    def upper_bound(self) -> float | None:
+        """Proven bound on it; None where one tensor has none."""
+        bounds = [record.upper_bound for record in self.records.values()]
+        return None if None in bounds else fsum(bound for bound in bounds if bound is not None)
+
+    @property
+    def status(self) -> Status:
+        """The worst status of any tensor."""
+        found = {record.status for record in self.records.values()}
+        worst = (Status.UNDERFILLED, Status.FEASIBLE, Status.OPTIMAL)
+        return next(status for status in worst if status in found)

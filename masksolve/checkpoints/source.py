@@ -1,0 +1,155 @@
+"""Checkpoints as they lie: one safetensors file, or a folder of shards with an index."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from masksolve.errors import FileFormatError
+from masksolve.storage.tensors import TensorFile, TensorSpec
+
+__all__ = ["Checkpoint"]
+
+MANIFEST = "masksolve.json"
+INDEX = ".safetensors.index.json"
+SINGLE = "model.safetensors"
+OTHER_WEIGHTS = frozenset(
+    {".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".pt", ".pth", ".safetensors"}
+)
+"""Weights in other forms, or of other models: not copied beside masked ones."""
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The tensors of a model, in one file or in many.
+
+    Attributes
+    ----------
+    path : Path
+        The file or the folder.
+    shards : dict of str to TensorFile
+        By the names of the files, in their order.
+    index : str or None
+        Name of the index in the folder.
+    metadata : dict
+        That of the index.
+    """
+
+    path: Path
+    shards: dict[str, TensorFile]
+    index: str | None
+    metadata: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: str | Path) -> Checkpoint:
+        """Open a safetensors file or a folder, and check that all tensors are there.
+
+        Raises
+        ------
+        FileFormatError
+            If a file is missing, truncated or damaged; if the index disagrees with the
+            shards.
+        """
+        path = Path(path)
+        if not os.path.isdir(path):  # a name too long is none
+            return cls(path, {path.name: TensorFile(path)}, None, {})
+        name = _find(path)
+        if not name.endswith(INDEX):
+            return cls(path, {name: TensorFile(path / name)}, None, {})
+        names, metadata = _read_index(path / name)
+        shards = {shard: _open(path, shard, name) for shard in sorted(set(names.values()))}
+        _compare(path, name, names, shards)
+        return cls(path, shards, name, metadata)
+
+    @property
+    def tensors(self) -> dict[str, TensorSpec]:
+        """Every tensor by its name, shard after shard."""
+        return {
+            name: spec for file in self.shards.values() for name, spec in file.tensors.items()
+        }
+
+    def file(self, tensor: str) -> TensorFile:
+        """Return the shard that holds a tensor."""
+        for file in self.shards.values():
+            if tensor in file.tensors:
+                return file
+        raise FileFormatError(f"{self.path} holds no tensor {tensor!r}")
+
+    def others(self) -> list[Path]:
+        """Return what else belongs to a model's folder: configuration, tokenizer, texts."""
+        if not self.path.is_dir():
+            return []
+        return sorted(
+            path
+            for path in self.path.iterdir()
+            if path.is_file()
+            and not path.name.startswith(".")
+            and not path.name.endswith((INDEX, MANIFEST))
+            and path.suffix.lower() not in OTHER_WEIGHTS
+        )
+
+
+def _find(folder: Path) -> str:
+    """Choose the index of a folder, else its only file of tensors."""
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        raise FileFormatError(f"cannot read {folder}: {error.strerror or error}") from None
+    for ending in (INDEX, ".safetensors"):
+        found = [name for name in names if name.endswith(ending) and name != ending]
+        usual = SINGLE.removesuffix(".safetensors") + ending
+        if len(found) == 1 or usual in found:
+            return usual if usual in found else found[0]
+        if found:
+            raise FileFormatError(
+                f"{folder} holds {len(found)} files *{ending}, such as {found[0]} and "
+                f"{found[1]}: expected one, or {usual}"
+            )
+    raise FileFormatError(f"{folder} holds no safetensors file")
+
+
+def _read_index(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    try:
+        content = json.loads(path.read_bytes())
+        names, metadata = content["weight_map"], content.get("metadata") or {}
+        fine = isinstance(names, dict) and names and isinstance(metadata, dict)
+        for name in names.values() if fine else ():
+            fine = fine and isinstance(name, str) and name == Path("x", name).name
+    except OSError as error:
+        raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        fine = False
+    if not fine:
+        raise FileFormatError(
+            f"{path} is not an index of shards: expected a weight_map of tensors to the names "
+            "of files beside it"
+        )
+    return names, metadata
+
+
+def _open(folder: Path, shard: str, index: str) -> TensorFile:
+    path = folder / shard
+    if not path.exists():
+        raise FileFormatError(f"{path} is missing: {index} names it")
+    return TensorFile(path)
+
+
+def _compare(
+    folder: Path, index: str, names: Mapping[str, str], shards: Mapping[str, TensorFile]
+) -> None:
+    for name, shard in names.items():
+        if name not in shards[shard].tensors:
+            raise FileFormatError(
+                f"{folder / shard} holds no tensor {name!r}, which {index} says it does"
+            )
+    for shard, file in shards.items():
+        for name in file.tensors:
+            if names.get(name) != shard:
+                said = f"says it lies in {names[name]}" if name in names else "does not name it"
+                raise FileFormatError(
+                    f"{folder / shard} holds a tensor {name!r}: {index} {said}"
+                )

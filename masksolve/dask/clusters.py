@@ -1,0 +1,140 @@
+"""Clusters to run on: processes of this machine, or a scheduler that is there already."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, resource_tracker
+from multiprocessing.process import BaseProcess
+
+import dask
+from distributed import Client, LocalCluster
+
+from masksolve.dask.runner import DaskRunner
+from masksolve.errors import ClusterError
+from masksolve.pieces import as_threads
+
+__all__ = ["connect", "local_cluster"]
+
+
+@contextmanager
+def local_cluster(workers: int, threads: int | None = None) -> Iterator[DaskRunner]:
+    """Start processes on this machine that solve slices; end them with the block.
+
+    Parameters
+    ----------
+    workers : int
+        Processes, which solve a slice at a time each. One that dies is started again.
+    threads : int, optional
+        For each of them. Default: the cores shared out.
+
+    Yields
+    ------
+    DaskRunner
+
+    Examples
+    --------
+    >>> import masksolve as ms, masksolve.dask as msd
+    >>> with msd.local_cluster(2) as runner:  # doctest: +SKIP
+    ...     ms.solve_checkpoint(source, target, "4:8", runner=runner)
+    """
+    workers = as_threads(workers)
+    threads = max(1, as_threads(None) // workers) if threads is None else as_threads(threads)
+    with (
+        tempfile.TemporaryDirectory(prefix="masksolve-") as folder,
+        _started(workers, folder) as client,
+    ):
+        yield DaskRunner(client, threads)
+
+
+@contextmanager
+def _started(workers: int, folder: str) -> Iterator[Client]:
+    """Start processes and a client, and close them, whatever comes in between.
+
+    In a thread, which Ctrl-C does not interrupt: a cluster can only be closed in good order
+    when it is whole.
+    """
+    others = set(active_children())
+    with ThreadPoolExecutor(1, thread_name_prefix="masksolve-start") as starter:
+        future = starter.submit(_start, workers, folder)
+        try:
+            yield future.result()[1]
+        finally:
+            cluster, client = future.result()
+            client.close()
+            cluster.close()
+            _end(set(active_children()) - others)
+
+
+def _start(workers: int, folder: str) -> tuple[LocalCluster, Client]:
+    _block_sigint()
+    try:
+        with dask.config.set({"temporary-directory": folder}):
+            cluster = LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                # On a port of its own: the usual one may be another cluster's.
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                local_directory=folder,
+                # Slices are as small as was asked for, and mapped files are no load.
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+            )
+    except (OSError, RuntimeError) as error:
+        raise ClusterError(f"cannot start {workers} processes: {error}") from None
+    return cluster, Client(cluster, set_as_default=False, direct_to_workers=True)
+
+
+def _block_sigint() -> None:
+    """Let no process that this thread starts, or a thread of its own, ever see Ctrl-C.
+
+    A terminal sends it to all of them; the main thread here alone is to act on it.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        resource_tracker.ensure_running()  # else the first process starts it: it unblocks
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _end(children: set[BaseProcess]) -> None:
+    """End what did not heed that the cluster was closed."""
+    for child in children:
+        if child.name.startswith("Dask Worker process"):
+            child.kill()
+            child.join()
+
+
+@contextmanager
+def connect(address: str, timeout: float = 10.0) -> Iterator[DaskRunner]:
+    """Use a Dask scheduler and its workers.
+
+    Parameters
+    ----------
+    address : str
+        Such as ``"tcp://10.0.0.1:8786"``.
+    timeout : float
+        Seconds to wait for its answer.
+
+    Yields
+    ------
+    DaskRunner
+        Whose slices take a thread each, and a worker as many slices as it has threads.
+
+    Raises
+    ------
+    ClusterError
+        If none answers.
+    """
+    try:
+        client = Client(address, timeout=timeout, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error).split(". ")[0].split("\n")[0]
+        raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
+    with client:
+        yield DaskRunner(client)

@@ -1,0 +1,280 @@
+"""Interrupted anywhere, a run goes on and leaves the bytes of one that was not."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import masksolve as ms
+from masksolve.checkpoints import folder
+from masksolve.checkpoints.journal import Journal
+from masksolve.checkpoints.output import ShardOutput
+from masksolve.checkpoints.runners import LocalRunner
+from tests.checkpoints.models import files_of, write_checkpoint
+
+SMALL = 1000
+
+
+class PowerCut(BaseException):
+    """Stands for whatever ends a process: nothing of ours handles it."""
+
+
+class Fuse:
+    """Blows at the n-th write of any kind, half of which is done."""
+
+    def __init__(self, monkeypatch, at):
+        self.left = at
+        self._patch(monkeypatch, ShardOutput, "_write", lambda o, c: (o, c[: c.size // 2]))
+        self._patch(monkeypatch, folder.os, "replace", None)
+        self._patch(monkeypatch, folder.shutil, "rmtree", None)
+        self._patch(monkeypatch, folder, "write_whole", None)
+        append = Journal.append
+
+        def torn(journal, line, **options):
+            self.left -= 1
+            append(journal, line, **options)
+            if self.left == 0:
+                size = journal.path.stat().st_size
+                os.truncate(journal.path, size - 5)
+                raise PowerCut
+
+        monkeypatch.setattr(Journal, "append", torn)
+
+    def _patch(self, monkeypatch, owner, name, half):
+        whole = getattr(owner, name)
+
+        def wrapped(*arguments, **options):
+            self.left -= 1
+            if self.left == 0:
+                if half is not None:
+                    whole(*half(*arguments), **options)
+                raise PowerCut
+            return whole(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, wrapped)
+
+
+def interrupt(source, target, at, **options):
+    """Run until the fuse blows; tell whether it did."""
+    with pytest.MonkeyPatch.context() as patch:
+        Fuse(patch, at)
+        try:
+            ms.solve_checkpoint(source, target, "2:4", largest=SMALL, **options)
+        except PowerCut:
+            return True
+    return False
+
+
+@pytest.fixture(params=[False, True], ids=["masks", "weights"])
+def apply(request):
+    return request.param
+
+
+@pytest.fixture
+def undisturbed(source, tmp_path, apply):
+    ms.solve_checkpoint(source, tmp_path / "whole", "2:4", apply=apply, largest=SMALL)
+    return files_of(tmp_path / "whole")
+
+
+def test_cut_off_at_every_write(source, target, undisturbed, apply):
+    """Each cut is that of one run more: the work goes on through all of them."""
+    cuts = 0
+    for at in range(1, 1000):
+        if not interrupt(source, target, at, apply=apply):
+            break
+        cuts += 1
+        ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+        assert files_of(target) == undisturbed
+        shutil.rmtree(target)
+    assert cuts > 50
+
+
+def test_cut_off_again_and_again(source, target, undisturbed, apply):
+    for at in (9, 12, 5, 17, 3, 8):
+        assert interrupt(source, target, at, apply=apply)
+        assert (target / folder.WORK).is_dir()
+        assert not (target / "masksolve.json").exists()
+    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    assert files_of(target) == undisturbed
+
+
+class Counting:
+    """A runner that counts what it is asked for, and stops after so many slices."""
+
+    def __init__(self, most=10**9, error=PowerCut):
+        self.solved = 0
+        self.most = most
+        self.error = error
+
+    def run(self, slices, ahead):
+        for found in LocalRunner().run(slices, ahead):
+            if self.solved == self.most:
+                raise self.error
+            self.solved += 1
+            yield found
+
+
+@pytest.mark.parametrize("error", [PowerCut, KeyboardInterrupt, SystemExit, OSError])
+def test_no_slice_that_is_written_is_solved_again(source, target, undisturbed, apply, error):
+    options = {"apply": apply, "largest": SMALL}
+    with pytest.raises(error):
+        ms.solve_checkpoint(source, target, "2:4", runner=Counting(20, error), **options)
+    rest = Counting()
+    found = ms.solve_checkpoint(source, target, "2:4", runner=rest, **options)
+    every = Counting()
+    ms.solve_checkpoint(source, target.with_name("more"), "2:4", runner=every, **options)
+    # The journal ends after a byte that is full: a slice more or less with odd shapes.
+    assert every.solved - 20 <= rest.solved <= every.solved - 20 + 2
+    assert 0 < found.nbytes < sum(a.stat().st_size for a in source.glob("*.safetensors"))
+    assert files_of(target) == undisturbed
+
+
+def test_progress_goes_on_where_it_was(source, target, apply):
+    with pytest.raises(PowerCut):
+        ms.solve_checkpoint(
+            source, target, "2:4", runner=Counting(20), apply=apply, largest=SMALL
+        )
+    seen = []
+    ms.solve_checkpoint(
+        source, target, "2:4", apply=apply, largest=SMALL,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert seen[0][0] > seen[0][1] / 4
+    assert seen[-1][0] == seen[-1][1]
+
+
+def test_bytes_that_a_power_cut_lost_are_written_again(source, target, undisturbed, apply):
+    """What the journal says is believed only if the bytes are there."""
+    with pytest.raises(PowerCut):
+        ms.solve_checkpoint(
+            source, target, "2:4", runner=Counting(8), apply=apply, largest=SMALL
+        )
+    path = next((target / folder.WORK / "files").iterdir())
+    content = bytearray(path.read_bytes())
+    content[-100:] = bytes(100)
+    path.write_bytes(content)
+    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    assert files_of(target) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pattern": "1:4"}, 'pattern "2:4", not "1:4"'),
+        ({"method": "greedy"}, "method"),
+        ({"largest": 2 * SMALL}, "slices"),
+        ({"tensors": ["a.weight"]}, "other tensors"),
+    ],
+)
+def test_other_settings_are_refused(source, target, options, words):
+    given = {"pattern": "2:4", "largest": SMALL}
+    with pytest.raises(PowerCut):
+        ms.solve_checkpoint(source, target, runner=Counting(8), **given)
+    before = files_of(target)
+    with pytest.raises(ms.InvalidInput, match=f"output {target} holds a run .*{words}"):
+        ms.solve_checkpoint(source, target, **(given | options))
+    assert files_of(target) == before
+
+
+def test_a_checkpoint_that_has_changed_is_refused(source, target, shards):
+    with pytest.raises(PowerCut):
+        ms.solve_checkpoint(source, target, "2:4", runner=Counting(8), largest=SMALL)
+    before = files_of(target)
+    path = source / "model-1.safetensors"
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(0, 0))
+    with pytest.raises(ms.InvalidInput, match="have changed since"):
+        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+    shards["model-1.safetensors"]["norm"] = np.zeros(8)
+    other = write_checkpoint(source.with_name("other"), shards)
+    with pytest.raises(ms.InvalidInput, match="run of another checkpoint"):
+        ms.solve_checkpoint(other, target, "2:4", largest=SMALL)
+    assert files_of(target) == before
+
+
+def test_a_tensor_that_has_changed_on_the_sly_is_found(source, target):
+    with pytest.raises(PowerCut):
+        ms.solve_checkpoint(source, target, "2:4", runner=Counting(3), largest=SMALL)
+    path = source / "model-1.safetensors"
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    start = len(content) - 37 * 21 * 2 - 96 * 64 * 2  # where a.weight begins
+    content[start : start + 2] = bytes(2)
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(ms.FileFormatError, match=r"'a\.weight' has changed since"):
+        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+
+
+@pytest.mark.parametrize("name", ["settings.json", "journal.jsonl"])
+def test_a_damaged_work_folder_is_refused(source, target, name):
+    with pytest.raises(PowerCut):
+        ms.solve_checkpoint(source, target, "2:4", runner=Counting(25), largest=SMALL)
+    path = target / folder.WORK / name
+    content = path.read_bytes()
+    path.write_bytes(content[len(content) // 2 :] if name == "settings.json" else
+                     b"".join(content.splitlines(keepends=True)[3:]))  # fmt: skip
+    with pytest.raises(ms.FileFormatError, match=r"damaged: remove .*work"):
+        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_two_runs_at_once_are_refused(source, target):
+    with pytest.raises(PowerCut):
+        ms.solve_checkpoint(source, target, "2:4", runner=Counting(8), largest=SMALL)
+    journal = Journal(target / folder.WORK / "journal.jsonl")
+    with pytest.raises(ms.InvalidInput, match=f"another run is at work in {target}"):
+        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+    journal.close()
+    ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+
+
+@contextmanager
+def started(source, target, *options):
+    command = [sys.executable, "-m", "masksolve", "solve", source, target, "--pattern=4:8"]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def journal_lines(target):
+    path = target / folder.WORK / "journal.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.parametrize("options", [(), ("--apply",)], ids=["masks", "weights"])
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM", "SIGINT"])
+def test_processes_that_are_killed(tmp_path, target, options, number):
+    """As users see it: the same command again, until it is done."""
+    rng = np.random.default_rng(0)
+    tensors = {f"{k}.weight": rng.normal(size=(256, 1024)).astype("f4") for k in range(48)}
+    names = list(tensors)
+    shards = {
+        f"model-{k}.safetensors": {name: tensors[name] for name in names[k::3]}
+        for k in range(3)
+    }
+    source = write_checkpoint(tmp_path / "model", shards)
+    ms.solve_checkpoint(source, tmp_path / "whole", "4:8", apply=bool(options))
+    chance, kills = random.Random(0), 0
+    for _ in range(3):
+        before = journal_lines(target)
+        with started(source, target, *options) as process:
+            while process.poll() is None and journal_lines(target) < before + 2:
+                time.sleep(0.001)
+            time.sleep(0.01 * chance.random())
+            process.send_signal(getattr(signal, number))
+            kills += process.wait() != 0
+    with started(source, target, *options) as process:
+        assert process.wait() == 0
+    assert kills
+    assert files_of(target) == files_of(Path(tmp_path, "whole"))

@@ -1,0 +1,86 @@
+"""Slices as work: what they say, in which order they come, how many are on their way."""
+
+import pickle
+import threading
+from math import prod
+
+import numpy as np
+import pytest
+
+import masksolve as ms
+from masksolve.checkpoints import runners
+from masksolve.checkpoints.plan import Method, plan_shards
+from masksolve.checkpoints.selection import choose_tensors
+from masksolve.checkpoints.source import Checkpoint
+from masksolve.checkpoints.work import read_slice, solve_slice
+
+AHEAD = 3000
+
+
+@pytest.fixture
+def slices(source):
+    checkpoint = Checkpoint.open(source)
+    method = Method(ms.Pattern.parse("2:4"), "exact", {}, False, 1)
+    shards = plan_shards(checkpoint, choose_tensors(checkpoint), method, apply=False, most=1000)
+    return [piece for s in shards for tensor in s.tensors for piece in tensor.slices]
+
+
+def weights_of(piece, shards):
+    array = next(t[piece.tensor] for t in shards.values() if piece.tensor in t)
+    return array[tuple(slice(s, s + n) for s, n in zip(piece.start, piece.shape, strict=True))]
+
+
+def test_slices_are_read_where_they_lie(slices, shards):
+    assert len(slices) > 20
+    for piece in slices:
+        array, expected = read_slice(piece), weights_of(piece, shards)
+        assert array.tobytes() == expected.tobytes()
+        assert (array.dtype, array.shape) == (expected.dtype, expected.shape)
+        assert not array.flags.writeable
+        assert piece.nbytes == array.nbytes
+
+
+def test_a_slice_and_its_solution_travel(slices, shards):
+    for piece in pickle.loads(pickle.dumps(slices)):
+        found = pickle.loads(pickle.dumps(solve_slice(piece)))
+        expected = ms.solve(weights_of(piece, shards), "2:4")
+        bits = np.unpackbits(found.packed, count=prod(piece.shape), bitorder="little")
+        assert np.array_equal(bits.reshape(piece.shape), expected.mask)
+        assert (found.objective, found.upper_bound) == (
+            expected.objective,
+            expected.upper_bound,
+        )
+        assert (found.weights is None) == (not piece.whole)
+
+
+def test_solutions_come_in_the_order_of_slices(slices):
+    found = list(runners.LocalRunner().run(iter(slices), AHEAD))
+    assert [f.objective for f in found] == [solve_slice(piece).objective for piece in slices]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, AHEAD, 10**9])
+def test_no_more_is_read_than_allowed(slices, ahead):
+    taken = []
+    source = (taken.append(piece) or piece for piece in slices)
+    for done, _ in enumerate(runners.LocalRunner().run(source, ahead), start=1):
+        held = [piece.nbytes for piece in taken[done:]]  # the last is looked at, not read
+        assert sum(held[:-1]) <= ahead or len(held) <= 2
+    assert taken == slices
+
+
+def test_who_stops_early_leaves_no_thread(slices):
+    before = threading.active_count()
+    found = runners.LocalRunner().run(iter(slices), AHEAD)
+    next(found)
+    found.close()
+    assert threading.active_count() <= before + 1  # the engine's own helpers stay
+
+
+def test_a_failure_comes_in_its_place(slices, source):
+    path = source / "model-3.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    found = runners.LocalRunner().run(iter(slices), 10**9)
+    good = [next(found) for piece in slices if not piece.path.endswith("3.safetensors")]
+    assert len(good) > 10
+    with pytest.raises(ms.FileFormatError, match=r"model-3\.safetensors was cut short"):
+        list(found)

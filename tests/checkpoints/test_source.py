@@ -1,0 +1,101 @@
+"""What a checkpoint is, and one sentence for each way in which it is none."""
+
+import json
+
+import numpy as np
+import pytest
+
+from masksolve.checkpoints.source import Checkpoint
+from masksolve.errors import FileFormatError
+from tests.checkpoints.models import INDEX
+from tests.storage.files import refused, write_file
+
+
+def test_shards_and_tensors_in_order(source, shards):
+    found = Checkpoint.open(source)
+    assert list(found.shards) == list(shards)
+    assert list(found.tensors) == [name for tensors in shards.values() for name in tensors]
+    assert found.file("b.weight").path == source / "model-2.safetensors"
+    assert found.metadata == {"total_size": 123, "note": "ü"}
+    assert [path.name for path in found.others()] == ["config.json", "settings.json"]
+    with refused(source, "'nobody'"):
+        found.file("nobody")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "adapter.safetensors"])
+def test_a_folder_with_one_file_and_that_file(tmp_path, name):
+    write_file(tmp_path / name, {"w": np.eye(4)})
+    for path in (tmp_path, tmp_path / name):
+        found = Checkpoint.open(path)
+        assert (list(found.tensors), found.index) == (["w"], None)
+
+
+def test_the_usual_name_goes_first(tmp_path):
+    for name in ("model.safetensors", "other.safetensors"):
+        write_file(tmp_path / name, {name: np.eye(4)})
+    assert list(Checkpoint.open(tmp_path).tensors) == ["model.safetensors"]
+
+
+def test_no_file_or_too_many(tmp_path):
+    with refused(tmp_path, "holds no safetensors"):
+        Checkpoint.open(tmp_path)
+    for name in ("a.safetensors", "b.safetensors"):
+        write_file(tmp_path / name, {name: np.eye(4)})
+    with refused(tmp_path, "2 files", "a.safetensors", "model.safetensors"):
+        Checkpoint.open(tmp_path)
+    with refused("nowhere: No such file"):
+        Checkpoint.open("nowhere")
+
+
+def test_a_missing_shard(source):
+    (source / "model-2.safetensors").unlink()
+    with refused(source / "model-2.safetensors", "is missing", INDEX):
+        Checkpoint.open(source)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"x" + b[1:], lambda b: b""])
+def test_a_corrupted_shard(source, damage):
+    path = source / "model-2.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    with refused(path, "not a whole safetensors file"):
+        Checkpoint.open(source)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{", "[]", "{}", '{"weight_map": []}', '{"weight_map": {}}', '{"weight_map": {"a": 1}}',
+        '{"weight_map": {"a": "../x.safetensors"}}', '{"weight_map": {"a": "/x"}}',
+        '{"weight_map": {"a": ""}}', '{"metadata": 3, "weight_map": {"a": "x"}}',
+        "[" * 100_000,
+    ],
+)  # fmt: skip
+def test_an_index_that_is_none(source, content):
+    (source / INDEX).write_text(content)
+    with refused(source / INDEX, "not an index of shards"):
+        Checkpoint.open(source)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ghost": "model-1.safetensors"}, "model-1.safetensors holds no tensor 'ghost'"),
+        ({"a.weight": None}, "model-1.safetensors holds a tensor 'a.weight': .* not name it"),
+        ({"a.weight": "model-2.safetensors"}, "model-2.safetensors holds no tensor 'a.weight'"),
+        ({"a.weight": "gone.safetensors"}, "gone.safetensors is missing"),
+    ],
+)
+def test_an_index_that_disagrees(source, change, words):
+    index = json.loads((source / INDEX).read_text())
+    names = index["weight_map"] | change
+    index["weight_map"] = {name: shard for name, shard in names.items() if shard is not None}
+    (source / INDEX).write_text(json.dumps(index))
+    with pytest.raises(FileFormatError, match=words):
+        Checkpoint.open(source)
+
+
+def test_a_tensor_that_lies_in_two_shards(source, shards):
+    write_file(source / "model-3.safetensors", shards["model-3.safetensors"] | {
+        "a.weight": np.eye(4)})  # fmt: skip
+    with refused(source / "model-3.safetensors", "'a.weight'", "lies in model-1.safetensors"):
+        Checkpoint.open(source)

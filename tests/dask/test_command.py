@@ -1,0 +1,148 @@
+"""``masksolve solve`` on a cluster: the same files, nothing left behind, nothing said."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import masksolve as ms
+from masksolve.cli.main import main
+
+COMMAND = """
+import signal, sys
+from masksolve.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+sys.exit(main(sys.argv[1:]))
+"""
+LONG = 300
+"""Seconds after which a test has failed, not hung."""
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    tensors = {f"layer{k}": rng.normal(size=(250, 130)).astype(np.float32) for k in range(5)}
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Start the command in a process group of its own, with its own temporary files."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    groups = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, "solve", *map(str, arguments)],
+            env=os.environ | {"TMPDIR": str(temporary)}, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        groups.append(process.pid)
+        return process
+
+    yield start
+    left = [number for group in groups for number in members(group)]
+    for number in left:
+        os.kill(number, signal.SIGKILL)
+    assert not left
+    assert not list(temporary.iterdir())
+
+
+def members(group):
+    """Processes of a group that are not gone yet."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as file:
+                state, _, its = file.read().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its) == group and state != "Z":
+            found.append(int(name))
+    return found
+
+
+def same_files(one, other):
+    for path in one.iterdir():
+        if path.suffix == ".safetensors":
+            assert path.read_bytes() == (other / path.name).read_bytes()
+
+
+proc = pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks for processes in /proc")
+
+
+@proc
+def test_workers(model, started, tmp_path):
+    process = started(model, tmp_path / "out", "--pattern", "2:4", "--workers", 2)
+    output, errors = process.communicate(timeout=LONG)
+    assert (process.returncode, errors) == (0, "")
+    assert "optimal" in output
+    ms.solve_checkpoint(model, tmp_path / "known", "2:4")
+    same_files(tmp_path / "known", tmp_path / "out")
+
+
+@proc
+def test_ctrl_c_ends_the_processes_and_the_work_goes_on(model, started, tmp_path):
+    out = tmp_path / "out"
+    process = started(model, out, "--pattern", "2:4", "--workers", 1)
+    while len(members(process.pid)) < 3:  # the command, Python's tracker, a worker
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=LONG)
+    assert process.returncode == 130
+    assert (output, errors) == (
+        "", f"masksolve: interrupted, the same command goes on with {out}\n",
+    )  # fmt: skip
+    assert main(["solve", str(model), str(out), "--pattern", "2:4"]) == 0
+    ms.solve_checkpoint(model, tmp_path / "known", "2:4")
+    same_files(tmp_path / "known", out)
+
+
+def refused(capsys, *arguments):
+    code = main(["solve", *map(str, arguments), "--pattern", "2:4"])
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert captured.err.startswith("masksolve: ")
+    assert captured.err.count("\n") == 1
+    return captured.err.removeprefix("masksolve: ")
+
+
+def test_a_scheduler_that_is_not_there(model, tmp_path, capsys):
+    words = refused(capsys, model, tmp_path / "out", "--scheduler", "nowhere://here")
+    assert words.startswith("no Dask scheduler answers at nowhere://here: ")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("option", "value"), [("--workers", 2), ("--scheduler", "tcp://x:1")])
+def test_without_dask_it_says_what_to_install(
+    model, tmp_path, capsys, monkeypatch, option, value
+):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    words = refused(capsys, model, tmp_path / "out", option, value)
+    assert words == f"{option} needs Dask: pip install 'masksolve[dask]'\n"
+
+
+def test_single_files_are_solved_here(model, tmp_path, capsys):
+    file = model / "model.safetensors"
+    words = refused(capsys, file, tmp_path / "out.safetensors", "--workers", 2)
+    assert words == f"--workers is for folders: {file} is none\n"
+
+
+@pytest.mark.parametrize(
+    "options", [["--workers", "0"], ["--workers", "2", "--scheduler", "tcp://x:1"]]
+)
+def test_bad_usage(options, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["solve", "in", "out", "--pattern", "2:4", *options])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
