@@ -67,7 +67,7 @@ def interrupt(source, target, at, **options):
     with pytest.MonkeyPatch.context() as patch:
         Fuse(patch, at)
         try:
-            ms.solve_checkpoint(source, target, "2:4", largest=SMALL, **options)
+            ms.solve_checkpoint(source, target, "2:4", **({"largest": SMALL} | options))
         except PowerCut:
             return True
     return False
@@ -95,6 +95,18 @@ def test_cut_off_at_every_write(source, target, undisturbed, apply):
         assert files_of(target) == undisturbed
         shutil.rmtree(target)
     assert cuts > 50
+
+
+def test_cut_off_where_the_bits_of_a_mask_end_within_a_byte(source, target, tmp_path):
+    options = {"tensors": ["experts"], "axes": (1, 2), "largest": 100}
+    ms.solve_checkpoint(source, tmp_path / "whole", "2:4", **options)
+    at = 1
+    while interrupt(source, target, at, **options):
+        ms.solve_checkpoint(source, target, "2:4", **options)
+        assert files_of(target) == files_of(tmp_path / "whole")
+        shutil.rmtree(target)
+        at += 1
+    assert at > 20
 
 
 def test_cut_off_again_and_again(source, target, undisturbed, apply):

@@ -5,6 +5,7 @@ import signal
 import threading
 from concurrent.futures import CancelledError
 
+import dask
 import dask.array as da
 import ml_dtypes
 import numpy as np
@@ -233,12 +234,13 @@ def test_what_a_cluster_does_is_said_in_a_sentence(pieces, error, words):
     assert words in str(caught.value)
 
 
-def test_a_scheduler_that_goes_away_is_missed(pieces, monkeypatch):
+def test_a_scheduler_that_goes_away_is_missed(pieces, monkeypatch, tmp_path):
     monkeypatch.setattr(runner, "LOOK", 0.1)
-    alone = LocalCluster(
-        n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False}, silence_logs=60,
-    )  # fmt: skip
+    with dask.config.set({"temporary-directory": str(tmp_path)}):
+        alone = LocalCluster(
+            n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False}, silence_logs=60,
+        )  # fmt: skip
     with alone, Client(alone.scheduler_address, set_as_default=False) as client:
         threading.Timer(0.5, alone.close).start()
         with pytest.raises(ClusterError, match=r"scheduler at tcp://.* is gone"):
