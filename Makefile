@@ -41,7 +41,7 @@ bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some
 bench-dst: $(VENV)/bench.done ## what Dynamic Sparse Training leaves of networks: a quarter of an hour
 	$(BIN)/python -m masksolve.bench.dst
 
-bench-adaprune: $(VENV)/bench.done ## what AdaPrune gives back to a pruned encoder: some minutes
+bench-adaprune: $(VENV)/bench.done ## what AdaPrune gives back to a pruned encoder: half an hour
 	$(BIN)/python -m masksolve.bench.adaprune
 
 bench-filters: $(VENV)/bench.done ## what filter pruning costs, and its bounds: some minutes

@@ -91,8 +91,8 @@ def _blocks(reader: Reader, pictures: str) -> Iterator[str]:
             "`masksolve.torch.adaprune` does unless told otherwise: layers in the order in "
             "which they run, on the pruned encoder's inputs, and masks solved anew 20 times "
             "on the way. *Adam* is how the problem was solved as published (1000 steps for "
-            "each layer), with a tenth of the steps: with all of them a run takes some "
-            'twenty minutes of one core (`optimizer="adam", mode="parallel"`).'
+            "each layer), with a tenth of the steps: all of them take ten times as long "
+            '(`optimizer="adam", mode="parallel"`).'
         )
         yield ways(reader).markdown()
         yield f"![Errors of layers]({pictures}/adaprune-layers.png)"
@@ -229,7 +229,8 @@ def _limits() -> Iterator[str]:
     )
     yield (
         "- Adam was given a tenth of its steps, and its rates of learning are those of the "
-        "authors' scripts; with more steps it comes closer to what least squares finds at once."
+        "authors' scripts; all of the steps would bring it closer to what least squares finds "
+        "at once."
     )
     yield (
         "- Processor times include the solving of masks, and were taken with as many "
