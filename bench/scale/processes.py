@@ -18,7 +18,7 @@ import psutil
 
 __all__ = ["Ran", "run"]
 
-EVERY = 0.01
+EVERY = 0.05
 """Seconds between looks at the memory."""
 
 

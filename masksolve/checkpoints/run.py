@@ -35,6 +35,8 @@ from masksolve.solvers import as_options, find_method
 
 __all__ = ["solve_checkpoint"]
 
+AHEAD = 2
+"""Slices that a process may hold besides the one that it is at."""
 BEHIND = 2
 """Solved slices that may wait to be written."""
 
@@ -151,7 +153,7 @@ def solve_checkpoint(
         with closing(Journal(place.journal)) as journal:
             try:
                 done, files = _work(
-                    place, journal, shards, runner or LocalRunner(), most, progress
+                    place, journal, shards, runner or LocalRunner(), AHEAD * most, progress
                 )
             except MasksolveError as error:
                 if isinstance(error, InvalidInput) or journal.empty:

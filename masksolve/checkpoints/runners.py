@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masksolve.checkpoints.work import Slice, Solved, read_slice, solve_weights
+from masksolve.pieces import as_threads
 from masksolve.storage.hashing import hash_weights
 
 __all__ = ["LocalRunner", "Runner"]
 
+AT_ONCE = 2
+MOST_WAITING = 8
+"""Slices on their way; those that are solved wait for their turn as bits."""
 PAGE = 4096
 
 Weights: TypeAlias = tuple[NDArray[Any], str | None]
@@ -50,36 +55,47 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """All threads of this process on one slice, while another thread reads the next."""
+    """One thread reads, two slices at a time are solved, each by half of the threads.
+
+    Two of one thread each never wait for each other, as two threads at one slice do.
+    """
 
     def run(self, slices: Iterable[Slice], ahead: int) -> Iterator[Solved]:
         """Solve slices; see `Runner`."""
+        waiting: deque[tuple[Slice, Future[Solved]]] = deque()
         with (
+            ThreadPoolExecutor(AT_ONCE, thread_name_prefix="masksolve-solve") as solvers,
             ThreadPoolExecutor(1, thread_name_prefix="masksolve-read") as reader,
-            closing(_read_ahead(reader, slices, ahead)) as ready,
         ):
-            for piece, found in ready:
-                solved = solve_weights(piece, *found.result())
-                del found  # unmaps the weights
-                yield solved
+            try:
+                for number, piece in enumerate(slices):
+                    while not _has_room(waiting, piece, ahead):
+                        if waiting[0][1].done() or len(waiting) == MOST_WAITING:
+                            yield waiting.popleft()[1].result()
+                        else:
+                            wait([future for _, future in waiting if not future.done()],
+                                 return_when=FIRST_COMPLETED)  # fmt: skip
+                    read = reader.submit(_read, piece)
+                    solved = solvers.submit(_solve, _shared(piece, number), [read])
+                    waiting.append((piece, solved))
+                    del read  # whoever holds it holds the weights
+                while waiting:
+                    yield waiting.popleft()[1].result()
+            finally:
+                for _, future in waiting:
+                    future.cancel()
 
 
-def _read_ahead(
-    reader: ThreadPoolExecutor, slices: Iterable[Slice], ahead: int
-) -> Generator[tuple[Slice, Future[Weights]], None, None]:
-    waiting: list[tuple[Slice, Future[Weights]]] = []
-    held = 0
-    try:
-        for piece in slices:
-            while len(waiting) > 1 and held - waiting[0][0].nbytes + piece.nbytes > ahead:
-                held -= waiting[0][0].nbytes
-                yield waiting.pop(0)
-            waiting.append((piece, reader.submit(_read, piece)))
-            held += piece.nbytes
-        yield from waiting
-    finally:
-        for _, future in waiting:
-            future.cancel()
+def _has_room(waiting: deque[tuple[Slice, Future[Solved]]], piece: Slice, ahead: int) -> bool:
+    """Tell whether a slice may be begun besides those that are not solved yet."""
+    held = [other.nbytes for other, future in waiting if not future.done()]
+    return len(waiting) < MOST_WAITING and (not held or sum(held[1:]) + piece.nbytes <= ahead)
+
+
+def _shared(piece: Slice, number: int) -> Slice:
+    """Give a slice its part of the threads; of an odd number each takes the larger in turn."""
+    threads = as_threads(piece.threads)
+    return replace(piece, threads=max(1, (threads + number % AT_ONCE) // AT_ONCE))
 
 
 def _read(piece: Slice) -> Weights:
@@ -90,3 +106,7 @@ def _read(piece: Slice) -> Weights:
     flat = weights.reshape(-1).view(np.uint8)
     flat[::PAGE].max(initial=0)
     return weights, None
+
+
+def _solve(piece: Slice, read: list[Future[Weights]]) -> Solved:
+    return solve_weights(piece, *read.pop().result())

@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -59,13 +60,44 @@ def test_solutions_come_in_the_order_of_slices(slices):
 
 
 @pytest.mark.parametrize("ahead", [0, 1, AHEAD, 10**9])
-def test_no_more_is_read_than_allowed(slices, ahead):
-    taken = []
+def test_no_more_is_read_than_allowed(slices, ahead, monkeypatch):
+    read, solve, held = runners.read_slice, runners.solve_weights, []
+    peaks, taken = [], []
+
+    def reads(piece):
+        held.append(piece.nbytes)
+        peaks.append(sum(held[1:]))
+        return read(piece)
+
+    def solves(piece, *weights):
+        try:
+            return solve(piece, *weights)
+        finally:
+            held.remove(piece.nbytes)
+
+    monkeypatch.setattr(runners, "read_slice", reads)
+    monkeypatch.setattr(runners, "solve_weights", solves)
     source = (taken.append(piece) or piece for piece in slices)
     for done, _ in enumerate(runners.LocalRunner().run(source, ahead), start=1):
-        held = [piece.nbytes for piece in taken[done:]]  # the last is looked at, not read
-        assert sum(held[:-1]) <= ahead or len(held) <= 2
+        assert len(taken) - done <= runners.MOST_WAITING + 1  # the last is only looked at
     assert taken == slices
+    largest = max(piece.nbytes for piece in slices)
+    assert max(peaks) <= ahead + largest  # the first of those held may be solved already
+    assert held == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_threads_are_shared_out(slices, threads, monkeypatch):
+    given, solve = [], runners.solve_weights
+
+    def solves(piece, *weights):
+        given.append(piece.threads)
+        return solve(piece, *weights)
+
+    monkeypatch.setattr(runners, "solve_weights", solves)
+    asked = [replace(piece, threads=threads) for piece in slices]
+    list(runners.LocalRunner().run(iter(asked), 10**9))
+    assert set(given) == {max(1, threads // 2), -(-threads // 2)}
 
 
 def test_who_stops_early_leaves_no_thread(slices):
