@@ -27,16 +27,7 @@ __all__ = ["write_page"]
 
 
 def write_page(found: Findings, path: Path, pictures: Path | None = None) -> list[Path]:
-    """Write the page and its pictures; return all files.
-
-    Parameters
-    ----------
-    found : Findings
-    path : Path
-        Of the page, ``....md``.
-    pictures : Path, optional
-        Their folder; default: that of the page.
-    """
+    """Write the page and its pictures, these into a folder, and return all files."""
     from .pictures import PICTURES  # matplotlib takes a while, and the words do without
 
     reader = Reader(found)

@@ -6,20 +6,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..experiments.jobs import bars, workers
+from ..experiments.jobs import finish
 from ..experiments.kept import Kept
 from ..machine import machine, versions
-from .arms import Arm
 from .records import Findings, Run
 from .run import train
 from .sizes import Size
-from .tasks import Task
 
 __all__ = ["experiment"]
 
 PACKAGES = ("masksolve", "numpy", "sklearn", "torch")
-
-Job = tuple[Task, Arm, int]
 
 
 def experiment(
@@ -44,31 +40,22 @@ def experiment(
     """
     settings = [task.settings() for task in size.tasks]
     kept: Kept[Run] = Kept.open(path, settings)
-    wanted = [
-        (task, arm, seed)
+    jobs = {
+        (task.name, arm.label, seed): (task, arm, seed)
         for seed in range(seeds)  # seed by seed: interrupted, all arms stand alike
         for task in reversed(size.tasks)  # the longest first: less waiting at the end
         for arm in task.arms
-    ]
-    there = {(run["task"], run["arm"], run["seed"]) for run in kept.runs}
-    left = [job for job in wanted if _key(job) not in there]
-    with bars(console) as progress, workers(processes) as run_all:
-        done = len(wanted) - len(left)
-        bar = progress.add_task("training", total=len(wanted), completed=done)
-        for run in run_all(train, left):
-            kept.add(run)
-            progress.advance(bar)
-    found = {(run["task"], run["arm"], run["seed"]): run for run in kept.runs}
+    }
+    runs = finish(train, jobs, kept, _key, processes, console)
     return {
         "machine": machine(),
         "versions": versions(PACKAGES),
         "size": size.name,
         "seeds": seeds,
         "tasks": settings,
-        "runs": [found[_key(job)] for job in wanted],
+        "runs": runs,
     }
 
 
-def _key(job: Job) -> tuple[str, str, int]:
-    task, arm, seed = job
-    return task.name, arm.label, seed
+def _key(run: Run) -> tuple[str, str, int]:
+    return run["task"], run["arm"], run["seed"]

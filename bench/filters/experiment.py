@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ..experiments.jobs import bars, workers
+from ..experiments.jobs import bars, finish, workers
 from ..experiments.kept import Kept
 from ..machine import machine, versions
 from .networks import Residual
@@ -42,25 +42,26 @@ def experiment(
     settings = size.settings()
     kept: Kept[Run] = Kept.open(path, settings)
     folder = path.with_suffix("")
-    wanted = [(seed, sampler) for seed in range(seeds) for sampler in SAMPLERS]
-    there = {(run["seed"], run["sampler"]) for run in kept.runs}
-    left = [job for job in wanted if job not in there]
-    missing = sorted({seed for seed, _ in left})
+    jobs = {
+        (seed, sampler): (folder, size, sampler, seed)
+        for seed in range(seeds)
+        for sampler in SAMPLERS
+    }
+    missing = sorted({seed for seed, _ in set(jobs) - {_key(run) for run in kept.runs}})
     with bars(console) as progress, workers(processes) as run_all:
         bar = progress.add_task("training", total=len(missing))
         for _ in run_all(trained, [(folder, size, seed) for seed in missing]):
             progress.advance(bar)
-        done = len(wanted) - len(left)
-        bar = progress.add_task("pruning ", total=len(wanted), completed=done)
-        for run in run_all(prune, [(folder, size, name, seed) for seed, name in left]):
-            kept.add(run)
-            progress.advance(bar)
-    found = {(run["seed"], run["sampler"]): run for run in kept.runs}
+    runs = finish(prune, jobs, kept, _key, processes, console, "pruning")
     return {
         "machine": machine(),
         "versions": versions(PACKAGES),
         "settings": settings,
         "seeds": seeds,
         "parameters": sum(p.numel() for p in Residual(size.width).parameters()),
-        "runs": [found[job] for job in wanted],
+        "runs": runs,
     }
+
+
+def _key(run: Run) -> tuple[int, str]:
+    return run["seed"], run["sampler"]

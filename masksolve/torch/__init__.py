@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 if importlib.util.find_spec("torch") is None:
     raise ImportError("masksolve.torch needs PyTorch: pip install torch")
 
-from masksolve.torch import dst, filters
 from masksolve.torch.adaprune import (
     AdaPruned,
     ByDensity,
@@ -40,6 +39,8 @@ from masksolve.torch.solving import solve_mask
 from masksolve.torch.sparsify import sparsify
 
 if TYPE_CHECKING:
+    from masksolve.torch import dst as dst
+    from masksolve.torch import filters as filters
     from masksolve.torch.trainers.huggingface import HuggingFaceCallback as HuggingFaceCallback
     from masksolve.torch.trainers.lightning import LightningCallback as LightningCallback
 
@@ -84,8 +85,13 @@ _LATER = {
 }
 """What needs a library of its own: not for ``import *``."""
 
+_SUBPACKAGES = ("dst", "filters")
+"""Imported when they are asked for: who trains with masks does without."""
+
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_LATER[name]), name)

@@ -2,6 +2,7 @@ import json
 import os
 from importlib import import_module
 from math import isnan
+from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ import torch
 from masksolve.bench.experiments.command import carry_out, parser
 from masksolve.bench.experiments.estimates import estimate
 from masksolve.bench.experiments.findings import load, save, where
-from masksolve.bench.experiments.jobs import bars, workers
+from masksolve.bench.experiments.jobs import bars, finish, workers
 from masksolve.bench.experiments.kept import Kept
 from masksolve.bench.experiments.tables import Table
 from masksolve.errors import FileFormatError, InvalidInput
@@ -106,6 +107,23 @@ def test_what_fails_says_which_run_it_was():
     with workers(1) as run_all, pytest.raises(RuntimeError) as caught:
         list(run_all(fail, [(task, arm, 3)]))
     assert caught.value.__notes__ == ["in the run mlp / 4:8 exact / 3"]
+
+
+def test_finished_jobs_are_not_done_again(tmp_path):
+    done = []
+
+    def run(name, number):
+        done.append(name)
+        return {"name": name, "square": number**2}
+
+    jobs = {name: (name, number) for number, name in enumerate("abcd")}
+    kept = Kept.open(tmp_path / "runs.jsonl", 0)
+    kept.add({"name": "c", "square": 4})
+    kept.add({"name": "of another size", "square": 0})
+    found = finish(run, jobs, kept, itemgetter("name"), 1, Console(quiet=True))
+    assert done == ["a", "b", "d"]
+    assert [one["square"] for one in found] == [0, 1, 4, 9]
+    assert len(Kept.open(kept.path, 0).runs) == 5
 
 
 def test_bars_count():
