@@ -46,7 +46,8 @@ class Problem:
     """Weights under a pattern, and the mask that takes shape for them.
 
     `work` functions given to `run` are called for boxes in any order, by several
-    threads; they read scores and `record` what they find.
+    threads; they read scores and `record` what they find. `mask` is where it takes shape,
+    whatever it holds before.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Problem:
         axes: tuple[int, int],
         threads: int | None,
         potentials: bool = False,
+        mask: NDArray[np.bool_] | None = None,
     ) -> None:
         self.started = time.perf_counter()
         self.pattern = Pattern.parse(pattern)
@@ -65,7 +67,7 @@ class Problem:
         self.shape = self.scores.array.shape
         self.axes = as_axes(axes, len(self.shape), "weights")
         self.layout = TileLayout(self.shape, self.axes, self.pattern.tile_shape)
-        self.mask = np.zeros(self.shape, dtype=np.bool_)
+        self.mask = np.empty(self.shape, dtype=np.bool_) if mask is None else mask
         stack, (h, w) = self.layout.stack_shape, self.layout.tile
         self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
         self._given = False

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.checkpoints.pagecache import drop
 from masksolve.checkpoints.plan import Shard, Tensor
 from masksolve.checkpoints.work import Slice, Solved, read_slice
 from masksolve.errors import FileFormatError
@@ -139,8 +140,11 @@ class ShardOutput:
         if solved is None:
             self._copy(tensor)
         else:
-            line = self._solved(tensor, tensor.slices[number], solved)
+            piece = tensor.slices[number]
+            line = self._solved(tensor, piece, solved)
             state.verdicts.append(line)
+            if not solved.cached:
+                drop(piece.path, piece.offset, piece.nbytes)
         line |= {"at": [tensor.source.name, number]}
         line |= {"end": self._end, "written": state.written.text, "open": bool(state.rest.size)}
         if _is_last(tensor, number):

@@ -6,24 +6,21 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias
+from math import prod
+from queue import SimpleQueue
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.checkpoints.work import Slice, Solved, read_slice, solve_weights
+from masksolve.checkpoints.work import Slice, Solved, Weights, fetch, solve_weights
 from masksolve.pieces import as_threads
-from masksolve.storage.hashing import hash_weights
 
 __all__ = ["LocalRunner", "Runner"]
 
 AT_ONCE = 2
 MOST_WAITING = 8
 """Slices on their way; those that are solved wait for their turn as bits."""
-PAGE = 4096
-
-Weights: TypeAlias = tuple[NDArray[Any], str | None]
-"""The weights of a slice; their hash, if the slice is all of its tensor."""
 
 
 class Runner(Protocol):
@@ -63,6 +60,7 @@ class LocalRunner:
     def run(self, slices: Iterable[Slice], ahead: int) -> Iterator[Solved]:
         """Solve slices; see `Runner`."""
         waiting: deque[tuple[Slice, Future[Solved]]] = deque()
+        rooms = _Rooms()
         with (
             ThreadPoolExecutor(AT_ONCE, thread_name_prefix="masksolve-solve") as solvers,
             ThreadPoolExecutor(1, thread_name_prefix="masksolve-read") as reader,
@@ -75,8 +73,8 @@ class LocalRunner:
                         else:
                             wait([future for _, future in waiting if not future.done()],
                                  return_when=FIRST_COMPLETED)  # fmt: skip
-                    read = reader.submit(_read, piece)
-                    solved = solvers.submit(_solve, _shared(piece, number), [read])
+                    read = reader.submit(fetch, piece)
+                    solved = solvers.submit(_solve, _shared(piece, number), [read], rooms)
                     waiting.append((piece, solved))
                     del read  # whoever holds it holds the weights
                 while waiting:
@@ -98,15 +96,27 @@ def _shared(piece: Slice, number: int) -> Slice:
     return replace(piece, threads=max(1, (threads + number % AT_ONCE) // AT_ONCE))
 
 
-def _read(piece: Slice) -> Weights:
-    """Map a slice and bring its pages into memory."""
-    weights = read_slice(piece)
-    if piece.whole:
-        return weights, hash_weights(weights)
-    flat = weights.reshape(-1).view(np.uint8)
-    flat[::PAGE].max(initial=0)
-    return weights, None
+def _solve(piece: Slice, read: list[Future[Weights]], rooms: _Rooms) -> Solved:
+    room = rooms.take(prod(piece.shape))
+    try:
+        return solve_weights(piece, read.pop().result(), room)
+    finally:
+        rooms.give_back(room)
 
 
-def _solve(piece: Slice, read: list[Future[Weights]]) -> Solved:
-    return solve_weights(piece, *read.pop().result())
+class _Rooms:
+    """Room for masks, used again: memory that was just used is faster than any other."""
+
+    def __init__(self) -> None:
+        self._free: SimpleQueue[NDArray[np.bool_]] = SimpleQueue()
+        for _ in range(AT_ONCE):
+            self._free.put(np.empty(0, dtype=np.bool_))
+
+    def take(self, entries: int) -> NDArray[np.bool_]:
+        """Take room that nobody else has."""
+        room = self._free.get()
+        return room if room.size >= entries else np.empty(entries, dtype=np.bool_)
+
+    def give_back(self, room: NDArray[np.bool_]) -> None:
+        """Let another have it."""
+        self._free.put(room)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.checkpoints.pagecache import is_cached
 from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem
@@ -19,7 +20,7 @@ from masksolve.storage.hashing import hash_weights
 from masksolve.storage.packing import pack
 from masksolve.storage.tensors import as_tensor
 
-__all__ = ["Slice", "Solved", "read_slice", "solve_slice", "solve_weights"]
+__all__ = ["Slice", "Solved", "Weights", "fetch", "read_slice", "solve_slice", "solve_weights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,24 @@ class Slice:
     threads: int | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """The weights of a slice, brought into memory.
+
+    Attributes
+    ----------
+    array : ndarray
+    hash : str or None
+        If the slice is all of its tensor.
+    cached : bool
+        Whether they were in memory before.
+    """
+
+    array: NDArray[Any]
+    hash: str | None
+    cached: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Solved:
     """What is known of a slice when it is solved; it can be pickled.
@@ -84,6 +103,8 @@ class Solved:
     status : Status
     weights : str or None
         Hash of the weights, if the slice is all of its tensor.
+    cached : bool
+        Whether they were in memory before, in the system's cache of files.
     """
 
     packed: NDArray[np.uint8]
@@ -92,6 +113,7 @@ class Solved:
     upper_bound: float | None
     status: Status
     weights: str | None
+    cached: bool
 
 
 def read_slice(piece: Slice) -> NDArray[Any]:
@@ -131,6 +153,22 @@ def read_slice(piece: Slice) -> NDArray[Any]:
     return as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
 
 
+def fetch(piece: Slice) -> Weights:
+    """Map a slice and bring its pages into memory.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be read.
+    """
+    cached = is_cached(piece.path, piece.offset, piece.nbytes)
+    array = read_slice(piece)
+    if piece.whole:
+        return Weights(array, hash_weights(array), cached)
+    array.reshape(-1).view(np.uint8)[:: mmap.PAGESIZE].max(initial=0)
+    return Weights(array, None, cached)
+
+
 def solve_slice(piece: Slice) -> Solved:
     """Read a slice and solve it.
 
@@ -141,25 +179,37 @@ def solve_slice(piece: Slice) -> Solved:
     InvalidInput
         Naming the file, the tensor and the first entry that is not finite.
     """
-    weights = read_slice(piece)
-    hashed = hash_weights(weights) if piece.whole else None
-    return solve_weights(piece, weights, hashed)
+    return solve_weights(piece, fetch(piece))
 
 
-def solve_weights(piece: Slice, weights: NDArray[Any], hashed: str | None) -> Solved:
-    """Solve a slice whose weights, and their hash, are at hand."""
+def solve_weights(
+    piece: Slice, weights: Weights, room: NDArray[np.bool_] | None = None
+) -> Solved:
+    """Solve a slice whose weights are at hand.
+
+    Parameters
+    ----------
+    piece : Slice
+    weights : Weights
+    room : ndarray of bool, optional
+        Where the mask may be put together: at least as many entries as the slice has.
+    """
+    mask = None if room is None else room[: weights.array.size].reshape(piece.shape)
     try:
-        problem = Problem(weights, piece.pattern, np.abs, piece.axes, piece.threads)
+        problem = Problem(
+            weights.array, piece.pattern, np.abs, piece.axes, piece.threads, mask=mask
+        )
         result = solve_problem(problem, method=piece.method, options=piece.options)
         if piece.repair and result.status is Status.UNDERFILLED:
             result = repair(
-                weights, result.mask, piece.pattern, axes=piece.axes, threads=piece.threads
-            )
+                weights.array, result.mask, piece.pattern, axes=piece.axes,
+                threads=piece.threads,
+            )  # fmt: skip
     except InvalidInput as error:
         if isinstance(error, InvalidScore):
             error = error.within("weights", piece.start)
         raise InvalidInput(f"{piece.path}: tensor {piece.tensor!r}: {error}") from None
     return Solved(
         pack(result.mask), result.method, result.objective, result.upper_bound, result.status,
-        hashed,
+        weights.hash, weights.cached,
     )  # fmt: skip
