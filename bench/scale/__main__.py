@@ -31,7 +31,7 @@ from .rates import copy_rate, engine_rate, forget, read_rate
 
 FOLDER = Path("bench-output")
 PATTERN = "4:8"
-ROUNDS = 3
+ROUNDS = 5
 KINDS: dict[str, tuple[str, ...]] = {"masks": (), "masked weights": ("--apply",)}
 console = Console(width=110, highlight=False)
 
@@ -79,16 +79,21 @@ def _in_the_middle(
                 "seconds": ran.seconds,
                 "rate": rate,
                 "rate_with_start": nbytes / ran.seconds,
-                "engine_rate": engine,
-                "disk_rate": disk,
-                "share": rate / min(disk, engine),
-                "share_with_start": nbytes / ran.seconds / min(disk, engine),
+                "engine_rate": engine.rate,
+                "disk_rate": disk.rate,
+                "both_rate": engine.beside(disk),
+                "share": rate / min(disk.rate, engine.rate),
+                "share_with_start": nbytes / ran.seconds / min(disk.rate, engine.rate),
+                "share_of_both": rate / engine.beside(disk),
                 "peak_memory": ran.peak,
                 "status": total["status"],
             }
         )
     found.sort(key=lambda row: row["share"])
-    return found[ROUNDS // 2] | {"shares": [row["share"] for row in found]}
+    return found[ROUNDS // 2] | {
+        key: [row[name] for row in found]
+        for key, name in (("shares", "share"), ("shares_of_both", "share_of_both"))
+    }
 
 
 def killed(
@@ -213,7 +218,8 @@ def main() -> None:
             row |= {"MB/s": row["rate"] / 1e6, "peak_MB": row["peak_memory"] / 1e6}
         show(f"{PATTERN}, one process", found["runs"], {
             "what": "{}", "seconds": "{:.1f}", "MB/s": "{:.0f}", "share": "{:.0%}",
-            "share_with_start": "{:.0%}", "peak_MB": "{:.0f}", "status": "{}",
+            "share_with_start": "{:.0%}", "share_of_both": "{:.0%}",
+            "peak_MB": "{:.0f}", "status": "{}",
         })  # fmt: skip
         found["kills"] = killed(
             source, folder, found["runs"], options.kills, options.memory, options.seed

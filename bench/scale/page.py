@@ -60,17 +60,22 @@ def _runs(figures: dict[str, Any]) -> str:
     killed = {row["what"]: row for row in figures["kills"]}
     rows = [
         (
-            row["what"], f"{row['seconds']:.1f}", _rate(row["rate"]), f"{row['share']:.0%}",
+            row["what"], f"{row['seconds']:.1f}", _rate(row["rate"]),
+            _share(row["share"], row["shares"]),
+            _share(row["share_of_both"], row["shares_of_both"]),
             _size(row["peak_memory"]), str(len(killed[row["what"]]["killed_after"])),
             "identical" if killed[row["what"]]["identical"] else "different",
         )
         for row in figures["runs"]
     ]  # fmt: skip
-    header = ["output", "seconds, start included", "rate", "share of what is possible",
-              "memory at its peak", "killed and resumed", "files then"]  # fmt: skip
+    header = ["output", "seconds, start included", "rate", "share of the lower rate",
+              "share of both at once", "memory at its peak", "killed and resumed",
+              "files then"]  # fmt: skip
     return _table(header, rows) + (
-        "\n\nWhat is possible is the lower of two rates: the engine's, and the disk's at "
-        "reading (masks) or copying (masked weights)."
+        "\n\nShares are of what the same minute allowed: the median of the runs, and from the "
+        "lowest to the highest. The lower rate is the engine's or the disk's, at reading "
+        "(masks) or copying (masked weights). Both at once is what is left of it when the same "
+        "cores do both: engine and disk each take some of their time for every byte."
     )
 
 
@@ -118,6 +123,10 @@ def _arithmetic(figures: dict[str, Any], m: int) -> str:
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _share(share: float, all_of_them: Sequence[float]) -> str:
+    return f"{share:.0%} ({min(all_of_them):.0%} to {max(all_of_them):.0%})"
 
 
 def _size(nbytes: float) -> str:

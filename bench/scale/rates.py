@@ -8,29 +8,43 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import ml_dtypes
 import numpy as np
 
 import masksolve as ms
 
-__all__ = ["copy_rate", "engine_rate", "forget", "read_rate"]
+__all__ = ["Rate", "copy_rate", "engine_rate", "forget", "read_rate"]
 
 PIECE = 1 << 22
 
 
-def engine_rate(pattern: str, repeats: int = 5) -> float:
+class Rate(NamedTuple):
+    """How fast bytes go by, and what a core has to do for each."""
+
+    rate: float
+    core_seconds: float
+
+    def beside(self, other: Rate) -> float:
+        """Return the rate at which both could go on at once on the cores of this machine."""
+        cores = len(os.sched_getaffinity(0))
+        return min(self.rate, other.rate, cores / (self.core_seconds + other.core_seconds))
+
+
+def engine_rate(pattern: str, repeats: int = 5) -> Rate:
     """Return the bytes of bfloat16 weights that are solved in memory in a second."""
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((4096, 14336), dtype=np.float32).astype(ml_dtypes.bfloat16)
+    ms.solve(weights, pattern)
     times = []
-    for k in range(repeats + 1):
+    busy = time.process_time()
+    for _ in range(repeats):
         start = time.perf_counter()
         ms.solve(weights, pattern)
-        if k:
-            times.append(time.perf_counter() - start)
-    return weights.nbytes / statistics.median(times)
+        times.append(time.perf_counter() - start)
+    busy = time.process_time() - busy
+    return Rate(weights.nbytes / statistics.median(times), busy / repeats / weights.nbytes)
 
 
 def forget(folder: Path) -> None:
@@ -42,12 +56,12 @@ def forget(folder: Path) -> None:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def read_rate(folder: Path) -> float:
+def read_rate(folder: Path) -> Rate:
     """Return the bytes a second at which files come from the disk, read or mapped."""
     return max(_rate(folder, _read), _rate(folder, _map))
 
 
-def copy_rate(folder: Path, target: Path) -> float:
+def copy_rate(folder: Path, target: Path) -> Rate:
     """Return the bytes a second at which they can be copied on the disk, for good."""
     try:
         with target.open("wb", buffering=0) as out:
@@ -56,13 +70,15 @@ def copy_rate(folder: Path, target: Path) -> float:
         target.unlink(missing_ok=True)
 
 
-def _rate(folder: Path, work: Callable[[Path], None]) -> float:
+def _rate(folder: Path, work: Callable[[Path], None]) -> Rate:
     forget(folder)
     paths = sorted(folder.glob("*.safetensors"))
-    start = time.perf_counter()
+    nbytes = sum(path.stat().st_size for path in paths)
+    start, busy = time.perf_counter(), time.process_time()
     for path in paths:
         work(path)
-    return sum(path.stat().st_size for path in paths) / (time.perf_counter() - start)
+    busy = time.process_time() - busy
+    return Rate(nbytes / (time.perf_counter() - start), busy / nbytes)
 
 
 def _read(path: Path, out: IO[bytes] | None = None) -> None:

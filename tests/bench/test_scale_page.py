@@ -9,7 +9,10 @@ import pytest
 from masksolve.bench.scale.page import BEGIN, END, FIGURES, PAGE, fill, measured
 
 ROOT = Path(__file__).parents[2]
-RUN = {"seconds": 21.0, "rate": 4e8, "share": 0.8, "peak_memory": 8.1e8, "what": "masks"}
+RUN = {
+    "seconds": 21.0, "rate": 4e8, "share": 0.8, "shares": [0.7, 0.8, 0.85],
+    "share_of_both": 0.9, "shares_of_both": [0.9], "peak_memory": 8.1e8, "what": "masks",
+}  # fmt: skip
 WORKER = {"seconds": 40.0, "rate": 2e8, "identical": True, "what": "one worker"}
 FIGURES_OF = {
     "machine": {"cores": 2, "cpu": "a processor", "commit": "0123456789"},
@@ -44,7 +47,9 @@ def test_arithmetic():
 
 def test_what_was_measured():
     text = measured(FIGURES_OF)
-    assert cells(text, "masks") == ["21.0", "400 MB/s", "80%", "810 MB", "3", "identical"]
+    assert cells(text, "masks") == [
+        "21.0", "400 MB/s", "80% (70% to 85%)", "90% (90% to 90%)", "810 MB", "3", "identical",
+    ]  # fmt: skip
     assert cells(text, "masked weights")[-1] == "different"
     assert cells(text, "two workers") == ["40.0", "360 MB/s", "1.80", "identical"]
     alone = copy.deepcopy(FIGURES_OF)

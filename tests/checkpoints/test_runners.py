@@ -61,7 +61,7 @@ def test_solutions_come_in_the_order_of_slices(slices):
 
 @pytest.mark.parametrize("ahead", [0, 1, AHEAD, 10**9])
 def test_no_more_is_read_than_allowed(slices, ahead, monkeypatch):
-    read, solve, held = runners.read_slice, runners.solve_weights, []
+    read, solve, held = runners.fetch, runners.solve_weights, []
     peaks, taken = [], []
 
     def reads(piece):
@@ -75,7 +75,7 @@ def test_no_more_is_read_than_allowed(slices, ahead, monkeypatch):
         finally:
             held.remove(piece.nbytes)
 
-    monkeypatch.setattr(runners, "read_slice", reads)
+    monkeypatch.setattr(runners, "fetch", reads)
     monkeypatch.setattr(runners, "solve_weights", solves)
     source = (taken.append(piece) or piece for piece in slices)
     for done, _ in enumerate(runners.LocalRunner().run(source, ahead), start=1):
@@ -98,6 +98,22 @@ def test_threads_are_shared_out(slices, threads, monkeypatch):
     asked = [replace(piece, threads=threads) for piece in slices]
     list(runners.LocalRunner().run(iter(asked), 10**9))
     assert set(given) == {max(1, threads // 2), -(-threads // 2)}
+
+
+def test_room_for_masks_is_used_again(slices, monkeypatch):
+    rooms, solve = [], runners.solve_weights
+
+    def solves(piece, weights, room):
+        assert room.size >= prod(piece.shape)
+        room[:] = True  # what it held before does not matter
+        rooms.append(room)
+        return solve(piece, weights, room)
+
+    expected = [solve_slice(piece).packed for piece in slices]
+    monkeypatch.setattr(runners, "solve_weights", solves)
+    found = [solved.packed for solved in runners.LocalRunner().run(iter(slices), 10**9)]
+    assert all(map(np.array_equal, found, expected))
+    assert len({id(room) for room in rooms}) < len(slices) / 2
 
 
 def test_who_stops_early_leaves_no_thread(slices):
