@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,13 +44,16 @@ class Scores:
         """Show a box of full tiles as a matrix of float32 or float64, its matrices stacked.
 
         The precision is one that holds the entries exactly, rows are contiguous; a view
-        where the array is like that already. Magnitudes are not taken.
+        where the array is like that already, else a copy in scratch space that the
+        thread's next one overwrites. Magnitudes are not taken.
         """
         window = layout.window(self.array, box)
         dtype = np.dtype(np.float32 if _fits_single(window.dtype) else np.float64)
         fit = window.dtype == dtype and window.flags.aligned
         if not (fit and window.ndim == 2 and window.strides[1] == dtype.itemsize):
-            window = np.ascontiguousarray(window, dtype=dtype).reshape(-1, window.shape[-1])
+            scratch = _scratch(window.size, dtype).reshape(window.shape)
+            np.copyto(scratch, window)
+            window = scratch.reshape(-1, window.shape[-1])
         return window
 
     def refusal(self) -> InvalidInput:
@@ -60,6 +64,22 @@ class Scores:
                 index = (k, *(int(i) for i in np.argwhere(~good)[0]))
                 return InvalidScore(self.name, index, float(self.array[index]))
         return InvalidInput(f"{self.name} changed while it was read")
+
+
+_SCRATCH = threading.local()
+
+
+def _scratch(entries: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return space of this thread's own.
+
+    Fresh memory for every box could cost more than the copy: where malloc returns to the
+    system what is freed, as in Dask's workers, each box would wait for its pages.
+    """
+    nbytes = entries * dtype.itemsize
+    found: NDArray[np.uint8] | None = getattr(_SCRATCH, "space", None)
+    if found is None or found.size < nbytes:
+        found = _SCRATCH.space = np.empty(nbytes, dtype=np.uint8)
+    return found[:nbytes].view(dtype)
 
 
 def as_scores(weights: ArrayLike, score: ScoreFunction | None) -> Scores:

@@ -6,12 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from math import prod
-from queue import SimpleQueue
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from masksolve.checkpoints.work import Slice, Solved, Weights, fetch, solve_weights
 from masksolve.pieces import as_threads
@@ -60,7 +55,6 @@ class LocalRunner:
     def run(self, slices: Iterable[Slice], ahead: int) -> Iterator[Solved]:
         """Solve slices; see `Runner`."""
         waiting: deque[tuple[Slice, Future[Solved]]] = deque()
-        rooms = _Rooms()
         with (
             ThreadPoolExecutor(AT_ONCE, thread_name_prefix="masksolve-solve") as solvers,
             ThreadPoolExecutor(1, thread_name_prefix="masksolve-read") as reader,
@@ -74,7 +68,7 @@ class LocalRunner:
                             wait([future for _, future in waiting if not future.done()],
                                  return_when=FIRST_COMPLETED)  # fmt: skip
                     read = reader.submit(fetch, piece)
-                    solved = solvers.submit(_solve, _shared(piece, number), [read], rooms)
+                    solved = solvers.submit(_solve, _shared(piece, number), [read])
                     waiting.append((piece, solved))
                     del read  # whoever holds it holds the weights
                 while waiting:
@@ -96,27 +90,5 @@ def _shared(piece: Slice, number: int) -> Slice:
     return replace(piece, threads=max(1, (threads + number % AT_ONCE) // AT_ONCE))
 
 
-def _solve(piece: Slice, read: list[Future[Weights]], rooms: _Rooms) -> Solved:
-    room = rooms.take(prod(piece.shape))
-    try:
-        return solve_weights(piece, read.pop().result(), room)
-    finally:
-        rooms.give_back(room)
-
-
-class _Rooms:
-    """Room for masks, used again: memory that was just used is faster than any other."""
-
-    def __init__(self) -> None:
-        self._free: SimpleQueue[NDArray[np.bool_]] = SimpleQueue()
-        for _ in range(AT_ONCE):
-            self._free.put(np.empty(0, dtype=np.bool_))
-
-    def take(self, entries: int) -> NDArray[np.bool_]:
-        """Take room that nobody else has."""
-        room = self._free.get()
-        return room if room.size >= entries else np.empty(entries, dtype=np.bool_)
-
-    def give_back(self, room: NDArray[np.bool_]) -> None:
-        """Let another have it."""
-        self._free.put(room)
+def _solve(piece: Slice, read: list[Future[Weights]]) -> Solved:
+    return solve_weights(piece, read.pop().result())

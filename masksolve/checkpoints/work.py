@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -182,19 +183,9 @@ def solve_slice(piece: Slice) -> Solved:
     return solve_weights(piece, fetch(piece))
 
 
-def solve_weights(
-    piece: Slice, weights: Weights, room: NDArray[np.bool_] | None = None
-) -> Solved:
-    """Solve a slice whose weights are at hand.
-
-    Parameters
-    ----------
-    piece : Slice
-    weights : Weights
-    room : ndarray of bool, optional
-        Where the mask may be put together: at least as many entries as the slice has.
-    """
-    mask = None if room is None else room[: weights.array.size].reshape(piece.shape)
+def solve_weights(piece: Slice, weights: Weights) -> Solved:
+    """Solve a slice whose weights are at hand."""
+    mask = _room(weights.array.size).reshape(piece.shape)
     try:
         problem = Problem(
             weights.array, piece.pattern, np.abs, piece.axes, piece.threads, mask=mask
@@ -213,3 +204,17 @@ def solve_weights(
         pack(result.mask), result.method, result.objective, result.upper_bound, result.status,
         weights.hash, weights.cached,
     )  # fmt: skip
+
+
+_ROOM = threading.local()
+
+
+def _room(entries: int) -> NDArray[np.bool_]:
+    """Return room for a mask, the same one for every slice that a thread solves.
+
+    Memory that was just used is faster than any that the system would have to find.
+    """
+    room: NDArray[np.bool_] | None = getattr(_ROOM, "mask", None)
+    if room is None or room.size < entries:
+        room = _ROOM.mask = np.empty(entries, dtype=np.bool_)
+    return room[:entries]

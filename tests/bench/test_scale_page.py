@@ -13,7 +13,10 @@ RUN = {
     "seconds": 21.0, "rate": 4e8, "share": 0.8, "shares": [0.7, 0.8, 0.85],
     "share_of_both": 0.9, "shares_of_both": [0.9], "peak_memory": 8.1e8, "what": "masks",
 }  # fmt: skip
-WORKER = {"seconds": 40.0, "rate": 2e8, "identical": True, "what": "one worker"}
+WORKER = {
+    "seconds": 40.0, "rate": 2e8, "identical": True, "what": "one worker", "times": 1.0,
+    "pattern": "4:8",
+}  # fmt: skip
 FIGURES_OF = {
     "machine": {"cores": 2, "cpu": "a processor", "commit": "0123456789"},
     "options": {"pattern": "4:8", "memory": "1GB"},
@@ -24,7 +27,7 @@ FIGURES_OF = {
         {"what": what, "killed_after": [1.0, 2.0, 3.0], "identical": what == "masks"}
         for what in ("masks", "masked weights")
     ],
-    "workers": [WORKER, WORKER | {"what": "two workers", "rate": 3.6e8}],
+    "workers": [WORKER, WORKER | {"what": "two workers", "rate": 3.6e8, "times": 1.8}],
 }
 
 
@@ -51,7 +54,9 @@ def test_what_was_measured():
         "21.0", "400 MB/s", "80% (70% to 85%)", "90% (90% to 90%)", "810 MB", "3", "identical",
     ]  # fmt: skip
     assert cells(text, "masked weights")[-1] == "different"
-    assert cells(text, "two workers") == ["40.0", "360 MB/s", "1.80", "identical"]
+    assert cells(text, "two workers") == [
+        "4:8", "40.0", "360 MB/s", "1.80", "identical",
+    ]  # fmt: skip
     alone = copy.deepcopy(FIGURES_OF)
     del alone["workers"]
     assert "two workers" not in measured(alone)

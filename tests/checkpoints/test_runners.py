@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from masksolve.checkpoints import runners
+from masksolve.checkpoints import runners, work
 from masksolve.checkpoints.plan import Method, plan_shards
 from masksolve.checkpoints.selection import choose_tensors
 from masksolve.checkpoints.source import Checkpoint
@@ -101,19 +101,20 @@ def test_threads_are_shared_out(slices, threads, monkeypatch):
 
 
 def test_room_for_masks_is_used_again(slices, monkeypatch):
-    rooms, solve = [], runners.solve_weights
+    rooms, problem = [], work.Problem
 
-    def solves(piece, weights, room):
-        assert room.size >= prod(piece.shape)
-        room[:] = True  # what it held before does not matter
-        rooms.append(room)
-        return solve(piece, weights, room)
+    def noted(*args, mask):
+        mask[:] = True  # what it held before does not matter
+        rooms.append((threading.get_ident(), mask.ctypes.data))
+        return problem(*args, mask=mask)
 
-    expected = [solve_slice(piece).packed for piece in slices]
-    monkeypatch.setattr(runners, "solve_weights", solves)
-    found = [solved.packed for solved in runners.LocalRunner().run(iter(slices), 10**9)]
-    assert all(map(np.array_equal, found, expected))
-    assert len({id(room) for room in rooms}) < len(slices) / 2
+    expected = [ms.solve(read_slice(piece), "2:4").mask for piece in slices]
+    monkeypatch.setattr(work, "Problem", noted)
+    largest = max(slices, key=lambda piece: prod(piece.shape))
+    found = [solve_slice(piece).packed for piece in (largest, *slices)][1:]
+    assert len(set(rooms)) == 1
+    for bits, mask in zip(found, expected, strict=True):
+        assert np.array_equal(bits, np.packbits(mask, bitorder="little"))
 
 
 def test_who_stops_early_leaves_no_thread(slices):
