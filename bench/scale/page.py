@@ -92,9 +92,9 @@ def _workers(figures: dict[str, Any]) -> Iterable[str]:
     ]  # fmt: skip
     header = ["`--workers`", "pattern", "seconds, start included", "rate", "times one", "files"]
     yield (
-        "The same by Dask, masks alone, workers of one thread each; where one was killed, it was "
-        "with SIGKILL in the middle. They share the disk, and the cores with the scheduler; in "
-        "4:8 as much time goes into reading as a worker of one thread has for solving:"
+        "The same by Dask, masks alone, workers of one thread each; where one was killed, that "
+        "was with SIGKILL in the middle. They share the disk, and the cores with the "
+        "scheduler; in 4:8 a worker of one thread reads nearly as long as it solves:"
     )
     yield _table(header, rows)
 
