@@ -1,0 +1,1 @@
+"""Methods batched in torch: for tensors on any device."""
