@@ -251,7 +251,11 @@ def test_two_runs_at_once_are_refused(source, target):
 @contextmanager
 def started(source, target, *options):
     command = [sys.executable, "-m", "masksolve", "solve", source, target, "--pattern=4:8"]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*command, *options], stdout=subprocess.DEVNULL,
+        # Whoever runs the tests may be deaf to Ctrl-C, and children take after it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     try:
         yield process
     finally:
