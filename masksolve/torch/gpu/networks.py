@@ -1,0 +1,40 @@
+"""Selection networks in the form that Triton takes: nested tuples, known when compiling."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TypeAlias
+
+from masksolve.kernels.network import selection_network
+
+__all__ = ["Program", "selection_program"]
+
+Program: TypeAlias = tuple[tuple[tuple[int, int, bool, bool], ...], int, int]
+"""Steps (first, second, keep larger, keep smaller), whose results are numbered on from the
+m inputs; the numbers of the n-th largest and of the one after it."""
+
+
+@cache
+def selection_program(n: int, m: int) -> Program:
+    """Return the network for the n-th and (n+1)-th largest of m as a program.
+
+    Examples
+    --------
+    >>> steps, nth, following = selection_program(1, 2)
+    >>> steps, nth, following
+    (((0, 1, True, True),), 2, 3)
+    """
+    network = selection_network(n, m)
+    number = {k: k for k in range(m)}
+    steps = []
+    for step in network.steps:
+        steps.append(
+            (
+                number[step.first], number[step.second],
+                step.larger is not None, step.smaller is not None,
+            )
+        )  # fmt: skip
+        for wire in (step.larger, step.smaller):
+            if wire is not None:
+                number[wire] = len(number)
+    return tuple(steps), number[network.nth], number[network.next]

@@ -1,0 +1,260 @@
+"""Over-relaxed rounds on the device: a line of a tile to a thread, all in registers.
+
+Every thread holds one row and one column of its tile. A half round is a selection network
+over the line that it holds, less the potentials of the lines across, which its neighbours in
+the warp hand over by shuffles: nothing goes through memory, nobody waits at a barrier. A tile
+is done when x = [s > u + v] fills every line, each comparison by more than its rounding.
+What is not done in time, and every partial tile, is left for the augmenting paths.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from masksolve.kernels.engine import schedule
+from masksolve.torch.gpu.bisection import bisect_rounds
+from masksolve.torch.gpu.launching import on_device
+from masksolve.torch.gpu.networks import selection_program
+from masksolve.torch.gpu.scaling import HUGE, SLACK, TINY, power_of_two
+from masksolve.torch.gpu.tiling import Tiling
+
+__all__ = ["run_rounds"]
+
+WARP = 32
+LARGEST = 32
+"""Longer lines do not fit into registers; see `masksolve.torch.gpu.bisection`."""
+CHECKS = 6
+"""How many times tiles are looked at before the paths take over."""
+
+
+@triton.jit
+def _across(potentials, line: tl.constexpr):
+    """Hand every line of a tile the potential of one line across."""
+    where = tl.full(potentials.shape, line, tl.int32)
+    return tl.gather(potentials, where, 1)
+
+
+@triton.jit
+def _half_round(lines, potentials, m: tl.constexpr, NETWORK: tl.constexpr):
+    """Return potentials of lines that minimise the dual, given those of the lines across.
+
+    Halfway between the n-th and the (n+1)-th largest of every line, by a selection network.
+    """
+    values = ()
+    for k in tl.static_range(m):
+        values = values + (lines[k] - _across(potentials, k),)
+    for k in tl.static_range(len(NETWORK[0])):
+        a = values[NETWORK[0][k][0]]
+        b = values[NETWORK[0][k][1]]
+        if NETWORK[0][k][2]:
+            values = values + (tl.maximum(a, b),)
+        if NETWORK[0][k][3]:
+            values = values + (tl.minimum(a, b),)
+    return 0.5 * (values[NETWORK[1]] + values[NETWORK[2]])
+
+
+@triton.jit
+def _fits(lines, mine, potentials, n: tl.constexpr, m: tl.constexpr, AT_MOST: tl.constexpr):
+    """Tell of every line whether exactly what it keeps is proven to be in the optimum."""
+    count = tl.zeros(mine.shape, tl.int32)
+    sure = mine == mine
+    for k in tl.static_range(m):
+        threshold = mine + _across(potentials, k)
+        distance = lines[k] - threshold
+        count += (distance > 0.0).to(tl.int32)
+        # The threshold and a double's entry are off by less: |entry| <= |threshold| + distance.
+        sure = sure & (tl.abs(distance) > SLACK * tl.abs(threshold) + TINY)
+    full = count == n
+    if AT_MOST:
+        full = (full | ((count < n) & (mine == 0.0))) & (mine >= 0.0)
+    return sure & full
+
+
+@triton.jit
+def _shift(u, v, inside):
+    """Choose c so that no u + c and no v - c is negative, or all are as little as can be.
+
+    The dual of exactly n is the same for every c; that of at most n wants no negative ones.
+    """
+    least_u = tl.min(tl.where(inside, u, HUGE), 1, keep_dims=True)
+    least_v = tl.min(tl.where(inside, v, HUGE), 1, keep_dims=True)
+    nearest = tl.minimum(tl.maximum(0.0, -least_u), least_v)
+    return tl.where(least_u + least_v >= 0.0, nearest, 0.5 * (least_v - least_u))
+
+
+@triton.jit
+def _all_lines(flags, inside):
+    """Tell of every tile whether all of its lines say yes."""
+    return tl.min(tl.where(inside, flags.to(tl.int32), 1), 1, keep_dims=True) > 0
+
+
+@triton.jit
+def _rounds(
+    W, stride_b, stride_r, stride_c, rows, columns, tile_rows, tile_columns, first, count,
+    mask, mask_b, mask_r, mask_c, row_out, column_out, left, number_left, flags, start,
+    n: tl.constexpr, m: tl.constexpr, NETWORK: tl.constexpr, ROUNDS: tl.constexpr,
+    RELAX: tl.constexpr, MAGNITUDE: tl.constexpr, AT_MOST: tl.constexpr, WARM: tl.constexpr,
+    DOUBLE: tl.constexpr, TILES: tl.constexpr, LINES: tl.constexpr, CHECKED: tl.constexpr,
+):  # fmt: skip
+    """Solve TILES tiles: element (t, i) of every block is line i of the t-th of them."""
+    local = tl.program_id(0) * TILES + tl.arange(0, TILES)[:, None]
+    line = tl.arange(0, LINES)[None, :]
+    exists = local < count
+    number = first + local.to(tl.int64)
+    across = number % tile_columns
+    down = (number // tile_columns) % tile_rows
+    batch = number // (tile_columns * tile_rows)
+    whole = exists & ((down + 1) * m <= rows) & ((across + 1) * m <= columns)
+    inside = whole & (line < m)
+    corner = W + batch * stride_b + down * m * stride_r + across * m * stride_c
+
+    by_rows = ()
+    by_columns = ()
+    for k in tl.static_range(m):
+        by_rows = by_rows + (
+            tl.load(corner + line * stride_r + k * stride_c, mask=inside, other=0.0),
+        )
+        by_columns = by_columns + (
+            tl.load(corner + k * stride_r + line * stride_c, mask=inside, other=0.0),
+        )
+    if DOUBLE:
+        largest = tl.zeros((TILES, LINES), tl.float64)
+    else:
+        largest = tl.zeros((TILES, LINES), tl.float32)
+    good = line >= 0
+    for k in tl.static_range(m):
+        size = tl.abs(by_rows[k]).to(largest.dtype)
+        good = good & (size < float("inf"))  # false for NaN
+        largest = tl.maximum(largest, size)
+    good = _all_lines(good, inside)
+    largest = tl.max(largest, 1, keep_dims=True)
+    power = power_of_two(largest, DOUBLE)
+    scores = ()
+    across_scores = ()
+    for k in tl.static_range(m):
+        a = (by_rows[k].to(largest.dtype) * power).to(tl.float32)
+        b = (by_columns[k].to(largest.dtype) * power).to(tl.float32)
+        if MAGNITUDE:
+            a = tl.abs(a)
+            b = tl.abs(b)
+        scores = scores + (a,)
+        across_scores = across_scores + (b,)
+
+    place = local * m + line
+    u = tl.zeros((TILES, LINES), tl.float32)
+    v = u
+    floor = -HUGE
+    rounds = ROUNDS + 1
+    relax = 1.0
+    if WARM:
+        v = (tl.load(start + place, mask=inside, other=0.0) * power).to(tl.float32)
+        if AT_MOST:
+            floor = 0.0
+            v = tl.maximum(v, 0.0)
+        rounds = 1
+        relax = RELAX
+    pull = 0.0  # u comes first: v has its start
+    open_ = inside & good
+    proven = exists & (local < 0)
+    check = 0
+    while (check < CHECKED) & (tl.max((open_ & (proven == 0)).to(tl.int32)) > 0):
+        for turn in range(rounds):
+            move = v + pull * (_half_round(across_scores, u, m, NETWORK) - v)
+            if AT_MOST:
+                move = tl.maximum(move, floor)
+            v = tl.where(proven, v, move)
+            last = (turn == rounds - 1) | (turn + check == 0)
+            move = u + tl.where(last, 1.0, RELAX) * (_half_round(scores, v, m, NETWORK) - u)
+            if AT_MOST:
+                move = tl.maximum(move, floor)
+            u = tl.where(proven, u, move)
+            pull = relax  # the first of a cold start is not relaxed
+            relax = RELAX
+        if AT_MOST:
+            if not WARM:
+                if check == 0:
+                    shift = _shift(u, v, inside)
+                    u = tl.maximum(u + shift, 0.0)
+                    v = tl.maximum(v - shift, 0.0)
+            floor = 0.0
+        fine = _fits(scores, u, v, n, m, AT_MOST) & _fits(across_scores, v, u, n, m, AT_MOST)
+        proven = proven | (_all_lines(fine, inside) & whole & good)
+        rounds = (ROUNDS + 1) // 2
+        check += 1
+    tl.store(row_out + place, u.to(tl.float64) / power.to(tl.float64), mask=inside)
+    tl.store(column_out + place, v.to(tl.float64) / power.to(tl.float64), mask=inside)
+    lines_left = exists & (line < m) & (inside == 0)
+    tl.store(row_out + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
+    tl.store(column_out + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
+    corner = mask + batch * mask_b + down * m * mask_r + across * m * mask_c
+    for k in tl.static_range(m):
+        keep = across_scores[k] > v + _across(u, k)
+        tl.store(corner + k * mask_r + line * mask_c, keep, mask=inside & proven)
+    missed = exists & good & (proven == 0)
+    where = tl.atomic_add(number_left + tl.zeros((TILES, 1), tl.int32), 1, mask=missed)
+    tl.store(left + where, local, mask=missed)
+    tl.atomic_max(flags + tl.zeros((TILES, 1), tl.int32), 1, mask=exists & (good == 0))
+
+
+def run_rounds(
+    weights: Tensor,
+    mask: Tensor,
+    tiling: Tiling,
+    n: int,
+    at_most: bool,
+    magnitude: bool,
+    first: int,
+    count: int,
+    row_potentials: Tensor,
+    column_potentials: Tensor,
+    left: Tensor,
+    number_left: Tensor,
+    flags: Tensor,
+    start: Tensor | None = None,
+) -> None:
+    """Solve the tiles [first, first + count), and list those that are not proven.
+
+    Parameters
+    ----------
+    weights : Tensor of float64, float32, bfloat16 or float16, (batch, rows, columns)
+        Of any strides.
+    mask : Tensor of bool, of the same shape
+        Written where tiles are proven.
+    tiling : Tiling
+    n : int
+        1 <= n < m.
+    at_most, magnitude : bool
+    first, count : int
+        The chunk of tiles.
+    row_potentials, column_potentials : Tensor of float64, (count, m)
+        Written; zeros for partial tiles.
+    left : Tensor of int32, (count,)
+        Gets the numbers, counted from `first`, of the tiles that are left.
+    number_left : Tensor of int32, (1,)
+        Zero before; how many are left after.
+    flags : Tensor of int32
+        The first is set to 1 if a score is not finite; such tiles are not left.
+    start : Tensor of float64, (count, m), optional
+        Column potentials to begin with.
+    """
+    m = tiling.m
+    lines = triton.next_power_of_2(m)
+    rounds, relax = schedule(n, m)
+    places = (
+        weights, *weights.stride(), tiling.rows, tiling.columns, tiling.tile_rows,
+        tiling.tile_columns, first, count, mask, *mask.stride(), row_potentials,
+        column_potentials, left, number_left, flags,
+        column_potentials if start is None else start, n, m,
+    )  # fmt: skip
+    how = (rounds, relax, magnitude, at_most, start is not None, weights.element_size() == 8)
+    with on_device(weights):
+        if m <= LARGEST:
+            tiles = WARP // lines
+            network = selection_program(n, m)
+            _rounds[(triton.cdiv(count, tiles),)](
+                *places, network, *how, tiles, lines, CHECKS, num_warps=1
+            )
+        else:
+            bisect_rounds[(count,)](*places, *how, lines, CHECKS, num_warps=4)
