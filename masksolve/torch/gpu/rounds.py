@@ -254,7 +254,16 @@ def run_rounds(
             tiles = WARP // lines
             network = selection_program(n, m)
             _rounds[(triton.cdiv(count, tiles),)](
-                *places, network, *how, tiles, lines, CHECKS, num_warps=1
+                *places,
+                network,
+                *how,
+                tiles,
+                lines,
+                CHECKS,
+                num_warps=1,
+                enable_fp_fusion=False,
             )
         else:
-            bisect_rounds[(count,)](*places, *how, lines, CHECKS, num_warps=4)
+            bisect_rounds[(count,)](
+                *places, *how, lines, CHECKS, num_warps=4, enable_fp_fusion=False
+            )
