@@ -36,6 +36,7 @@ from masksolve.torch.report import Report, ReportRow
 from masksolve.torch.scores import Gradient, Movement, Wanda
 from masksolve.torch.semi_structured import semi_structured, why_not_semi_structured
 from masksolve.torch.solving import solve_mask
+from masksolve.torch.sparse_linear import SparseLinear
 from masksolve.torch.sparsify import sparsify
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ __all__ = [
     "Record",
     "Report",
     "ReportRow",
+    "SparseLinear",
     "Wanda",
     "adaprune",
     "dense_state_dict",

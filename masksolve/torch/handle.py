@@ -25,6 +25,7 @@ from masksolve.torch.report import Report, report
 from masksolve.torch.schedule import Schedule, as_count
 from masksolve.torch.scores import LayerScore, as_score
 from masksolve.torch.solving import as_array
+from masksolve.torch.sparse_linear import SparseLinear
 
 __all__ = ["Handle"]
 
@@ -129,6 +130,21 @@ class Handle:
     def masks(self) -> dict[str, Tensor]:
         """The masks by the names of their weights, of bool, True = kept; not copied."""
         return {layer.name: layer.mask for layer in self.layers}
+
+    @property
+    def dense_products(self) -> list[tuple[str, str]]:
+        """The weights that are multiplied densely, zeros and all, and why."""
+        found = []
+        for layer in self.layers:
+            if isinstance(layer.module, SparseLinear):
+                why = layer.module.why_not()
+            elif layer.kind is nn.Linear:
+                why = "sparse products were not asked for"
+            else:
+                why = f"it belongs to a {layer.kind.__name__}: only nn.Linear can do else"
+            if why is not None:
+                found.append((layer.name, why))
+        return found
 
     def step(self) -> None:
         """Count a step of the optimizer, after it; renew the masks when that is due.
@@ -326,7 +342,7 @@ class Handle:
             start = time.perf_counter()
             mask = result.mask.reshape(layer.mask.shape)
             changes[layer.name] = self._changes(layer, mask)
-            layer.masked.write(mask)
+            layer.masked.write(mask, result.pattern)
             layer.result = result
             # Single precision sums in pieces: good to six digits.
             wide = torch.promote_types(scores.dtype, torch.float32)

@@ -13,6 +13,7 @@ from masksolve.result import MaskResult
 from masksolve.torch.distributed import part, whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
+from masksolve.torch.sparse_linear import make_plain
 
 __all__ = ["Layer", "give_mask", "masked_layers"]
 
@@ -86,6 +87,7 @@ class Layer:
         parametrize.remove_parametrizations(
             self.module, self.tensor_name, leave_parametrized=False
         )
+        make_plain(self.module)
         for name in sorted(
             parameters, key=lambda n: order.index(n) if n in order else len(order)
         ):

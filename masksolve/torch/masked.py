@@ -27,8 +27,9 @@ from torch.nn.functional import pad
 from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread, part, whole
 from masksolve.torch.layouts import Layout
+from masksolve.torch.semi_structured import keeps_half
 
-__all__ = ["ESTIMATORS", "Estimator", "Masked"]
+__all__ = ["ESTIMATORS", "Estimator", "Masked", "halves"]
 
 Estimator: TypeAlias = Literal["ste", "sr_ste", "masked_decay", "none"]
 ESTIMATORS: tuple[str, ...] = get_args(Estimator)
@@ -80,6 +81,7 @@ class Masked(nn.Module):
         self.register_buffer("code", encode(pattern).to(weight.device))
         self.order: tuple[str, ...] = ()
         self._factor: tuple[Any, Tensor, Tensor | None] | None = None
+        self._half: tuple[Tensor, int, bool] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight that the layer uses."""
@@ -133,14 +135,31 @@ class Masked(nn.Module):
         return factor
 
     @torch.no_grad()
-    def write(self, mask: NDArray[np.bool_]) -> None:
-        """Put a new mask in the old one's place."""
+    def write(self, mask: NDArray[np.bool_], pattern: Pattern | None = None) -> None:
+        """Put a new mask in the old one's place; of which pattern, if that is known."""
         if self.mask.device.type == "cpu":
             # Torch would wake its threads for this; it is told afterwards.
             np.copyto(self.mask.numpy(), mask)
             increment_version(self.mask)
         else:
             self.mask.copy_(torch.from_numpy(mask))
+        self._half = None
+        if pattern is not None:
+            self._half = self.mask, self.mask._version, halves(pattern)
+
+    def is_half(self) -> bool:
+        """Tell whether the mask as it is keeps at most two of any four, both ways.
+
+        What a solver wrote is known; of other masks a look tells, once for each.
+        """
+        mask, known = self.mask, self._half
+        if torch.compiler.is_compiling():
+            return keeps_half(mask) if known is None else known[2]
+        if mask.is_inference():  # whose versions torch does not count
+            return keeps_half(mask)
+        if known is None or known[0] is not mask or known[1] != mask._version:
+            self._half = known = mask, mask._version, keeps_half(mask)
+        return known[2]
 
     def _save_to_state_dict(self, state: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(state, prefix, keep_vars)
@@ -148,7 +167,12 @@ class Masked(nn.Module):
         state[f"{prefix}code"] = encode(self.pattern).to(self.code.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_factor": None}
+        return self.__dict__ | {"_factor": None, "_half": None}
+
+
+def halves(pattern: Pattern) -> bool:
+    """Tell whether all masks of a pattern keep at most two of any four, both ways."""
+    return pattern.transposable and 4 % pattern.m == 0 and 2 * pattern.n <= pattern.m
 
 
 def _product(weight: Tensor, kept: Tensor, extra: Tensor | None) -> Tensor:

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["semi_structured", "why_not_semi_structured"]
+__all__ = [
+    "compress",
+    "keeps_half",
+    "semi_structured",
+    "why_no_kernel",
+    "why_not_semi_structured",
+]
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.int8)
 """That hardware multiplies 2:4 (float32 it takes 1:2, and torch has float8 only scaled)."""
@@ -43,9 +49,14 @@ def semi_structured(weight: Tensor, mask: Tensor | None = None) -> tuple[Tensor,
     if why is not None:
         raise InvalidInput(f"no semi-structured tensors of this weight: {why}")
     kept = weight.detach() if mask is None else weight.detach() * mask
-    kind: Any = _back_end(weight.device)
+    return compress(kept), compress(kept.t())
+
+
+def compress(kept: Tensor) -> Any:
+    """Turn a 2:4 matrix into the semi-structured tensor of its device's back-end."""
+    kind = _back_end(kept.device)
     try:
-        return kind.from_dense(kept.contiguous()), kind.from_dense(kept.t().contiguous())
+        return kind.from_dense(kept.detach().contiguous())
     except RuntimeError as error:  # what its library says only when asked
         raise InvalidInput(f"no semi-structured tensors of this weight: {error}") from error
 
@@ -91,24 +102,38 @@ def why_not_semi_structured(weight: Tensor, mask: Tensor | None = None) -> str |
     why = _misfit(kept.t(), "column")
     if why is not None:
         return f"{why}: it is 2:4 but not transposable, so its transpose is not 2:4"
-    kind = _back_end(weight.device)
+    return why_no_kernel(weight.shape[0], weight.shape[1], weight.dtype, weight.device)
+
+
+def why_no_kernel(
+    rows: int, columns: int, dtype: torch.dtype, device: torch.device
+) -> str | None:
+    """Say why a device would not multiply a 2:4 weight and its transpose, of these sides."""
+    kind = _back_end(device)
     if isinstance(kind, str):
         return kind
-    limits = kind._DTYPE_SHAPE_CONSTRAINTS[weight.dtype]
+    limits = kind._DTYPE_SHAPE_CONSTRAINTS[dtype]
     # Both ways round: the transpose is converted too.
-    for rows, columns in (weight.shape, weight.shape[::-1]):
-        if rows % limits.sparse_min_rows or columns % limits.sparse_min_cols:
+    for height, width in ((rows, columns), (columns, rows)):
+        if height % limits.sparse_min_rows or width % limits.sparse_min_cols:
             return (
                 f"{kind.BACKEND} takes multiples of {limits.sparse_min_rows} rows and "
-                f"{limits.sparse_min_cols} columns in {weight.dtype}, and the weight and its "
-                f"transpose are {weight.shape[0]} x {weight.shape[1]} and turned"
+                f"{limits.sparse_min_cols} columns in {dtype}, and the weight and its "
+                f"transpose are {rows} x {columns} and turned"
             )
     return None
 
 
+def keeps_half(mask: Tensor) -> bool:
+    """Tell whether a mask keeps at most two of any four neighbours, both ways."""
+    if mask.ndim != 2 or any(side % 4 for side in mask.shape):
+        return False
+    return all(not (_counts(kept) > 2).any() for kept in (mask, mask.t()))
+
+
 def _misfit(kept: Tensor, line: str) -> str | None:
     """Find four neighbours in a row of which more than two are kept."""
-    counts = kept.reshape(kept.shape[0], -1, 4).sum(-1)
+    counts = _counts(kept)
     if not (counts > 2).any():
         return None
     row, group = (counts > 2).nonzero()[0].tolist()
@@ -116,6 +141,10 @@ def _misfit(kept: Tensor, line: str) -> str | None:
         f"{line} {row} keeps {counts[row, group].item()} of the entries "
         f"{4 * group} to {4 * group + 3}"
     )
+
+
+def _counts(kept: Tensor) -> Tensor:
+    return kept.unflatten(1, (-1, 4)).sum(-1)
 
 
 def _back_end(device: torch.device) -> Any:

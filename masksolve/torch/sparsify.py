@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import nn
@@ -16,8 +16,11 @@ from masksolve.torch.masked import ESTIMATORS, Estimator, Masked
 from masksolve.torch.persistence import keep_checkpoints_safe, make_portable
 from masksolve.torch.scores import LayerScore
 from masksolve.torch.selection import Patterns, Select, choose
+from masksolve.torch.sparse_linear import SparseLinear, make_plain, make_sparse
 
 __all__ = ["sparsify"]
+
+Products: TypeAlias = Literal["dense", "sparse"]
 
 
 def sparsify(
@@ -35,6 +38,7 @@ def sparsify(
     warmup: int = 0,
     ramp: int = 0,
     absorb_mean: bool = False,
+    products: Products = "dense",
     optimizer: torch.optim.Optimizer | None = None,
     writer: Any = None,
     threads: int | None = None,
@@ -80,6 +84,11 @@ def sparsify(
         So many steps everything is kept; in so many more n falls from m - 1 to its end.
     absorb_mean : bool
         Spread what a line of m prunes over what it keeps (Hubara et al. 2021).
+    products : {"dense", "sparse"}
+        How linear layers multiply: with weights that have zeros, or, under transposable
+        2:4 masks and in 16 bits, on sparse tensor cores, forward and for the input's
+        gradient, as `SparseLinear` does. ``handle.dense_products`` names the weights that
+        are multiplied densely all the same, and why.
     optimizer : Optimizer, optional
         Calls ``handle.step`` by itself, after each of its steps.
     writer : optional
@@ -130,7 +139,16 @@ def sparsify(
         )
     if not (isinstance(decay, int | float) and 0 <= decay < float("inf")):
         raise InvalidInput(f"decay must be a number from 0 up, got {decay!r}")
+    if products not in get_args(Products):
+        raise InvalidInput(
+            f"products must be one of {', '.join(get_args(Products))}, got {products!r}"
+        )
     chosen, skipped = choose(model, pattern, select)
+    if products == "sparse":
+        kinds = {type(one.module) for one in chosen}
+        if not any(kind is nn.Linear or issubclass(kind, SparseLinear) for kind in kinds):
+            names = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise InvalidInput(f"only torch.nn.Linear has sparse products: masks go to {names}")
     orders = {one.module: tuple(one.module._parameters) for one in chosen}
     handle = None
     try:
@@ -138,6 +156,8 @@ def sparsify(
             weight = getattr(one.module, one.tensor_name)
             masked = Masked(weight, one.pattern, one.layout, estimator, decay, absorb_mean)
             masked.order = orders[one.module]
+            if products == "sparse":
+                make_sparse(one.module)
             give_mask(one.module, one.tensor_name, masked)
             one.module.parametrizations.train(one.module.training)
             make_portable(one.module)
@@ -153,6 +173,8 @@ def sparsify(
             handle.detach()
         for layer in list(masked_layers(model)):
             layer.release(masked=False)
+        for one in chosen:
+            make_plain(one.module)
         raise
     keep_checkpoints_safe(model)
     return handle
