@@ -1,4 +1,4 @@
-"""Masks of tensors: read where they lie, solved outside torch, given back as tensors."""
+"""Masks of tensors, found where they lie."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.solve import solve
+from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch.layouts import Layout
 
 __all__ = ["as_array", "solve_mask"]
@@ -39,13 +40,7 @@ def as_array(tensor: Tensor, name: str = "tensor") -> NDArray[Any]:
     """
     if not isinstance(tensor, Tensor):
         raise InvalidInput(f"{name} must be a tensor, got {type(tensor).__name__}")
-    if tensor.device.type == "meta":
-        raise InvalidInput(f"{name} is on the meta device, without data: load weights first")
-    if tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():
-        kind = "quantised" if tensor.is_quantized else str(tensor.layout)
-        if tensor.is_complex():
-            kind = "complex"
-        raise InvalidInput(f"{name} is {kind}: expected a dense tensor of real numbers")
+    refuse_unreadable(tensor, name)
     held = tensor.detach().cpu().resolve_neg()
     integer, dtype = _VIEWED.get(held.dtype, (held.dtype, None))
     try:
@@ -53,6 +48,17 @@ def as_array(tensor: Tensor, name: str = "tensor") -> NDArray[Any]:
     except TypeError:
         raise InvalidInput(f"{name} has dtype {held.dtype}, which is not supported") from None
     return array if dtype is None else array.view(dtype)
+
+
+def refuse_unreadable(tensor: Tensor, name: str) -> None:
+    """Refuse a tensor that has no real numbers to read, one by one."""
+    if tensor.device.type == "meta":
+        raise InvalidInput(f"{name} is on the meta device, without data: load weights first")
+    if tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():
+        kind = "quantised" if tensor.is_quantized else str(tensor.layout)
+        if tensor.is_complex():
+            kind = "complex"
+        raise InvalidInput(f"{name} is {kind}: expected a dense tensor of real numbers")
 
 
 def solve_mask(
@@ -70,8 +76,8 @@ def solve_mask(
     Parameters
     ----------
     tensor : Tensor, at least 2-D
-        Of any real dtype, on any device; memory on the CPU is read where it lies.
-        Never modified.
+        Of any real dtype, on any device; memory on the CPU is read where it lies, and a
+        CUDA device solves its own. Never modified.
     pattern : Pattern or str
         For example ``"2:4"``, ``"4:8,at-most"``, ``"2:4,plain"``.
     method, options, threads
@@ -104,6 +110,7 @@ def solve_mask(
             [0, 0, 1, 0],
             [0, 0, 0, 1]], dtype=torch.int32)
     """
+    pattern = Pattern.parse(pattern)
     layout = Layout() if layout is None else layout
     if not isinstance(layout, Layout):
         raise InvalidInput(f"layout must be a Layout or None, got {layout!r}")
@@ -114,15 +121,63 @@ def solve_mask(
         if not callable(score):
             raise InvalidInput(f"score must be a function or None, got {score!r}")
         scores, name = score(tensor.detach()), "score(tensor)"
+    if isinstance(scores, Tensor) and scores.device.type == "cuda":
+        found = _on_device(scores, tensor, pattern, method, options, by_magnitude, layout, name)
+        if found is not None:
+            return found
     array = as_array(scores, name)
-    if array.shape != tensor.shape:
-        raise InvalidInput(
-            f"{name} has shape {array.shape}: expected that of tensor, {tuple(tensor.shape)}"
-        )
-    if array.ndim < 2:
-        raise InvalidInput(f"tensor must have at least 2 dimensions, got {array.ndim}")
-    found = solve(
+    _agree(array, tensor, name)
+    result = solve(
         layout.matrices(array), pattern, method=method, options=options,
         score=np.abs if by_magnitude else None, axes=layout.matrix_axes, threads=threads,
     )  # fmt: skip
-    return torch.from_numpy(found.mask).view(tensor.shape).to(tensor.device)
+    return torch.from_numpy(result.mask).view(tensor.shape).to(tensor.device)
+
+
+def _agree(scores: Any, tensor: Tensor, name: str) -> None:
+    """Refuse scores of another shape than the tensor's, or without matrices."""
+    if tuple(scores.shape) != tuple(tensor.shape):
+        raise InvalidInput(
+            f"{name} has shape {tuple(scores.shape)}: expected that of tensor, "
+            f"{tuple(tensor.shape)}"
+        )
+    if scores.ndim < 2:
+        raise InvalidInput(f"tensor must have at least 2 dimensions, got {scores.ndim}")
+
+
+def _on_device(
+    scores: Tensor,
+    tensor: Tensor,
+    pattern: Pattern,
+    method: str,
+    options: Mapping[str, float] | None,
+    magnitude: bool,
+    layout: Layout,
+    name: str,
+) -> Tensor | None:
+    """Solve a tensor where it is; None if that is for the CPU engine."""
+    from masksolve.torch.gpu.support import is_solved_there
+
+    refuse_unreadable(scores, name)
+    find_method(method, pattern)
+    if not is_solved_there(scores):
+        return None
+    from masksolve.torch.gpu import masks
+
+    _agree(scores, tensor, name)
+    matrices, axes = layout.matrices(scores), layout.matrix_axes
+    if masks.takes(pattern, method):
+        as_options(method, METHODS[method].options, options)
+        found = masks.launch(matrices, pattern, magnitude=magnitude, axes=axes, name=name)
+        if torch.compiler.is_compiling() or torch.cuda.is_current_stream_capturing():
+            found.require()
+        else:
+            found.check()
+        return found.mask.reshape(tensor.shape)
+    if masks.is_batched(pattern, method):
+        mask = masks.mask_by(
+            matrices, pattern, method=method, options=options, magnitude=magnitude, axes=axes,
+            name=name,
+        )  # fmt: skip
+        return mask.reshape(tensor.shape)
+    return None

@@ -1,0 +1,140 @@
+"""Masks of tensors where they are: which method, which dtype, which way round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from masksolve.errors import InvalidInput, InvalidScore
+from masksolve.pattern import Pattern
+from masksolve.result import MaskResult
+from masksolve.solve import solve
+from masksolve.solvers import as_options, find_method
+from masksolve.torch.gpu.batched import METHODS, solve_batched
+from masksolve.torch.gpu.results import DeviceResult, first_bad
+from masksolve.torch.gpu.tiling import as_matrices
+
+__all__ = ["is_batched", "launch", "mask_by", "takes"]
+
+_READ = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+"""What the kernels read as it is."""
+_SMALL = (torch.bool, torch.uint8, torch.int8, torch.int16)
+
+
+def takes(pattern: Pattern, method: str) -> bool:
+    """Tell whether the exact kernels solve a pattern."""
+    return method == "exact" and pattern.transposable and pattern.n < pattern.m
+
+
+def is_batched(pattern: Pattern, method: str) -> bool:
+    """Tell whether a method is batched in torch for a pattern."""
+    return method in METHODS if pattern.transposable else method == "exact"
+
+
+def readable(scores: Tensor) -> Tensor:
+    """Return scores in a dtype that the kernels read, exactly as they are."""
+    if scores.dtype in _READ:
+        return scores
+    if scores.dtype.is_floating_point:  # of eight bits
+        return scores.to(torch.float32)
+    return scores.to(torch.float32 if scores.dtype in _SMALL else torch.float64)
+
+
+def launch(
+    scores: Tensor,
+    pattern: Pattern,
+    *,
+    magnitude: bool,
+    axes: tuple[int, int],
+    name: str = "tensor",
+    start: Tensor | None = None,
+) -> DeviceResult:
+    """Have the device solve a tensor, and go on without waiting.
+
+    Parameters
+    ----------
+    scores : Tensor, at least 2-D
+    pattern : Pattern
+        That `takes` says yes to.
+    magnitude : bool
+        Whether scores are the entries' magnitudes, or else the entries.
+    axes : tuple of int
+        The matrices' rows and columns; the others are a batch.
+    name : str
+        For sentences about bad scores.
+    start : Tensor, optional
+        Column potentials of an earlier result for such a tensor.
+
+    Raises
+    ------
+    InvalidInput
+        If the device has no room, or `start` lies elsewhere.
+    """
+    from masksolve.torch.gpu.operator import exact_mask
+
+    matrices = as_matrices(scores.detach(), axes)
+    if start is not None and start.device != scores.device:
+        raise InvalidInput(
+            f"{name} is on {scores.device} and what to start from on {start.device}: expected "
+            "one device"
+        )
+
+    def on_cpu() -> MaskResult:
+        from masksolve.torch.solving import as_array
+
+        score = np.abs if magnitude else None
+        return solve(as_array(scores, name), pattern, score=score, axes=axes)
+
+    try:
+        mask, potentials, verdict, flags = exact_mask(
+            readable(matrices), pattern.n, pattern.m, pattern.at_most, magnitude, start
+        )
+    except torch.OutOfMemoryError:
+        raise _no_room(scores, name) from None
+    return DeviceResult(
+        _turned_back(mask, scores, axes), pattern, potentials, verdict, flags,
+        lambda: first_bad(scores, name), on_cpu,
+    )  # fmt: skip
+
+
+def mask_by(
+    scores: Tensor,
+    pattern: Pattern,
+    *,
+    method: str,
+    options: Mapping[str, float] | None,
+    magnitude: bool,
+    axes: tuple[int, int],
+    name: str = "tensor",
+) -> Tensor:
+    """Find a mask by a method that is batched; the arguments are those of `launch`."""
+    as_options(method, find_method(method, pattern).options, options)
+    matrices = as_matrices(scores.detach(), axes)
+    try:
+        mask = solve_batched(
+            matrices, pattern.n, pattern.m, method=method, transposable=pattern.transposable,
+            at_most=pattern.at_most, magnitude=magnitude, options=options,
+        )  # fmt: skip
+    except InvalidScore:
+        raise first_bad(scores, name) from None
+    except torch.OutOfMemoryError:
+        raise _no_room(scores, name) from None
+    return _turned_back(mask, scores, axes)
+
+
+def _turned_back(mask: Tensor, scores: Tensor, axes: tuple[int, int]) -> Tensor:
+    """Give a mask of matrices the shape of what they were made from."""
+    others = [k for k in range(scores.ndim) if k not in axes]
+    order = [*others, *axes]
+    turned = mask.reshape([scores.shape[k] for k in order])
+    return turned.permute([order.index(k) for k in range(scores.ndim)])
+
+
+def _no_room(scores: Tensor, name: str) -> InvalidInput:
+    return InvalidInput(
+        f"{scores.device} has no room left to solve {name} of shape {tuple(scores.shape)}: a "
+        "mask takes a byte per entry, and the work on it up to 80 MB more"
+    )

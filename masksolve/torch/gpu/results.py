@@ -1,0 +1,101 @@
+"""What was solved on a device, before and after the host has looked."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from masksolve.errors import InvalidInput, InvalidScore
+from masksolve.inputs import LARGEST_SCORE
+from masksolve.pattern import Pattern
+from masksolve.result import MaskResult
+
+__all__ = ["DeviceResult", "first_bad"]
+
+
+@dataclass(eq=False)
+class DeviceResult:
+    """A mask on a device that may still be at work on it.
+
+    Attributes
+    ----------
+    mask : Tensor of bool
+        Of the tensor's matrices, on its device.
+    pattern : Pattern
+    column_potentials : Tensor of float64, (tiles, m)
+        To start from next time.
+    """
+
+    mask: Tensor
+    pattern: Pattern
+    column_potentials: Tensor
+    _verdict: Tensor
+    _flags: Tensor
+    _refusal: Callable[[], InvalidInput]
+    _on_cpu: Callable[[], MaskResult]
+    _numbers: tuple[float, float] | None = field(default=None, init=False)
+
+    def check(self) -> DeviceResult:
+        """Wait for the device, once, and see that every tile is proven.
+
+        Raises
+        ------
+        InvalidInput
+            Naming the first score that is not finite.
+        """
+        if self._numbers is None:
+            objective, gap, bad, unproven, *_ = torch.cat(
+                [self._verdict, self._flags.to(torch.float64)]
+            ).tolist()
+            if bad:
+                raise self._refusal()
+            if unproven:
+                objective, gap = self._solve_again(int(unproven))
+            self._numbers = objective, gap
+        return self
+
+    def require(self) -> None:
+        """Let the device itself stop if a tile is not proven: the host does not wait.
+
+        For what a compiler or a CUDA graph records.
+        """
+        torch._assert_async((self._flags == 0).all(), "masksolve: scores that are not finite")
+
+    def _solve_again(self, unproven: int) -> tuple[float, float]:
+        warnings.warn(
+            f"{unproven} tiles could not be proven on {self.mask.device}: "
+            "the CPU engine solves them all",
+            stacklevel=3,
+        )
+        found = self._on_cpu()
+        self.mask.copy_(torch.from_numpy(found.mask))
+        return found.objective, found.gap or 0.0
+
+    @property
+    def objective(self) -> float:
+        """The score that the mask keeps."""
+        return self._known()[0]
+
+    @property
+    def gap(self) -> float:
+        """How far the proven bound is above it."""
+        return self._known()[1]
+
+    def _known(self) -> tuple[float, float]:
+        self.check()
+        assert self._numbers is not None
+        return self._numbers
+
+
+def first_bad(scores: Tensor, name: str) -> InvalidInput:
+    """Make the error that says where the first bad score of a tensor is."""
+    for k, part in enumerate(scores):  # by slices of the first axis: little memory
+        good = part.to(torch.float64).abs() <= LARGEST_SCORE
+        if not good.all():
+            index = (k, *(int(i) for i in (~good).nonzero()[0]))
+            return InvalidScore(name, index, float(scores[index]))
+    return InvalidInput(f"{name} changed while it was read")
