@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from masksolve.solve import solve
 from masksolve.torch.gpu.solver import FLAGS, solve_on_device
+from masksolve.torch.gpu.support import interpreted
 from masksolve.torch.gpu.tiling import Tiling
 
 __all__ = ["exact_mask"]
@@ -17,6 +20,17 @@ def exact_mask(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Find optimal transposable masks of matrices (batch, rows, columns), all proven.
 
+    Parameters
+    ----------
+    weights : Tensor of float64, float32, bfloat16 or float16
+        On a CUDA device; on the CPU its engine does the same.
+    n, m : int
+        ``1 <= n < m <= 64``.
+    at_most, magnitude : bool
+        See `masksolve.torch.gpu.solver.solve_on_device`.
+    start : Tensor of float64, (tiles, m), or None
+        Column potentials of an earlier solution.
+
     Returns
     -------
     mask : Tensor of bool, of the same shape
@@ -27,12 +41,34 @@ def exact_mask(
     flags : Tensor of int32, (4,)
         All zero if every tile is proven; see `masksolve.torch.gpu.solver`.
     """
+    if weights.device.type == "cpu" and not interpreted():
+        return _on_cpu(weights, n, m, at_most, magnitude)
     found = solve_on_device(
         weights, n, m, at_most=at_most, magnitude=magnitude, start=start, potentials=True
     )
     assert found.column_potentials is not None
     verdict = torch.stack([found.kept.sum(), found.gaps.sum()])
     return found.mask, found.column_potentials, verdict, found.flags
+
+
+def _on_cpu(
+    weights: Tensor, n: int, m: int, at_most: bool, magnitude: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    from masksolve.torch.solving import as_array
+
+    found = solve(
+        as_array(weights), f"{n}:{m}{',at-most' if at_most else ''}",
+        score=np.abs if magnitude else None, potentials=True,
+    )  # fmt: skip
+    potentials = found.tiles.column_potentials
+    assert potentials is not None
+    assert found.gap is not None
+    return (
+        torch.from_numpy(found.mask),
+        torch.from_numpy(np.ascontiguousarray(potentials).reshape(-1, m)),
+        torch.tensor([found.objective, found.gap], dtype=torch.float64),
+        torch.zeros(FLAGS, dtype=torch.int32),
+    )
 
 
 @exact_mask.register_fake
