@@ -169,7 +169,9 @@ def _on_device(
     if masks.takes(pattern, method):
         as_options(method, METHODS[method].options, options)
         found = masks.launch(matrices, pattern, magnitude=magnitude, axes=axes, name=name)
-        if torch.compiler.is_compiling() or torch.cuda.is_current_stream_capturing():
+        if torch.compiler.is_compiling() or (
+            scores.is_cuda and torch.cuda.is_current_stream_capturing()
+        ):
             found.require()
         else:
             found.check()

@@ -1,0 +1,129 @@
+"""solve_mask's way to the kernels, with the interpreter in the device's place."""
+
+import numpy as np
+import pytest
+import torch
+
+import masksolve as ms
+import masksolve.torch as mst
+from masksolve.errors import InvalidScore
+from masksolve.torch import solving
+from masksolve.torch.gpu import masks, results, support
+from tests.torch.gpu.tiles import matrices
+
+
+def on_device(tensor, pattern, *, method="exact", options=None, magnitude=True, layout=None):
+    """Go where solve_mask goes with a CUDA tensor."""
+    pattern, layout = ms.Pattern.parse(pattern), layout or mst.Layout()
+    return solving._on_device(
+        tensor, tensor, pattern, method, options, magnitude, layout, "tensor"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "2:4,at-most", "2:4,plain", "1:4,plain"])
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.float8_e4m3fn,
+     torch.float8_e5m2, torch.int8, torch.int64],
+)  # fmt: skip
+def test_the_same_score_as_on_the_cpu(dtype, pattern):
+    tensor = (3 * matrices("normal", (1, 9, 12))[0]).to(dtype)
+    found, expected = on_device(tensor, pattern), mst.solve_mask(tensor, pattern)
+    assert found.dtype == torch.bool
+    wide = tensor.to(torch.float64).abs()
+    assert (wide * found).sum() == (wide * expected).sum()
+    ms.check_mask(found.numpy(), pattern)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout"),
+    [((8, 12, 3, 3), mst.Layout()), ((12, 8), mst.Layout((1, 0))),
+     ((24, 8), mst.Layout(parts=3)), ((8, 4, 2), mst.Layout((0, 1), parts=2))],
+)  # fmt: skip
+def test_layouts(shape, layout):
+    tensor = torch.from_numpy(np.random.default_rng(0).standard_normal(shape))
+    found = on_device(tensor, "2:4", layout=layout)
+    assert torch.equal(found, mst.solve_mask(tensor, "2:4", layout=layout))
+    assert found.shape == tensor.shape
+
+
+@pytest.mark.parametrize("method", ["greedy", "two_approx", "entropic"])
+def test_other_methods(method):
+    tensor = matrices("normal", (1, 8, 16))[0]
+    found = on_device(tensor, "4:8", method=method)
+    ms.check_mask(found.numpy(), "4:8,at-most")
+    with pytest.raises(ms.InvalidInput, match="option"):
+        on_device(tensor, "4:8", method=method, options={"nonsense": 1})
+
+
+def test_the_rest_is_for_the_cpu(monkeypatch):
+    tensor = matrices("normal", (1, 8, 8))[0]
+    assert on_device(tensor, "2:4", method="min_cost_flow") is None
+    assert on_device(tensor, "4:4") is None
+    monkeypatch.setattr(support, "is_solved_there", lambda tensor: False)
+    assert on_device(tensor, "2:4") is None
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "2:4,plain"])
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_the_first_bad_score_is_named(bad, pattern):
+    tensor = torch.zeros(2, 9, 12)
+    tensor[1, 8, 3] = tensor[1, 8, 11] = bad
+    layout = mst.Layout((1, 2))
+    with pytest.raises(InvalidScore, match=rf"^tensor\[1, 8, 3\] is {bad}: scores must be"):
+        on_device(tensor, pattern, layout=layout)
+
+
+def test_bad_arguments_are_refused_before_anything_runs():
+    tensor = torch.zeros(8, 8)
+    with pytest.raises(ms.UnknownMethod, match="unknown method 'exakt'"):
+        on_device(tensor, "2:4", method="exakt")
+    with pytest.raises(ms.InvalidInput, match="at least 2 dimensions"):
+        on_device(torch.zeros(8), "2:4")
+    with pytest.raises(ms.InvalidInput, match="complex"):
+        on_device(torch.zeros(8, 8, dtype=torch.complex64), "2:4")
+    start = torch.zeros(4, 4, dtype=torch.float64, device="meta")
+    with pytest.raises(ms.InvalidInput, match=r"meta: expected one device"):
+        masks.launch(tensor, ms.Pattern.parse("2:4"), magnitude=True, axes=(0, 1), start=start)
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "2:4,plain"])
+def test_no_room(pattern, monkeypatch):
+    def full(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
+
+    monkeypatch.setattr("masksolve.torch.gpu.solver.run_rounds", full)
+    monkeypatch.setattr(masks, "solve_batched", full)
+    with pytest.raises(
+        ms.InvalidInput, match=r"^cpu has no room left to solve tensor of shape"
+    ):
+        on_device(torch.ones(8, 8), pattern)
+
+
+def test_what_is_not_proven_is_solved_again(monkeypatch):
+    """Of which no tile is known; but no wrong mask in silence."""
+    tensor = matrices("grid", (1, 8, 8))[0]
+    monkeypatch.setattr(
+        "masksolve.torch.gpu.solver.finish", lambda *args: args[-1].__setitem__(1, 3)
+    )
+    with pytest.warns(UserWarning, match=r"^\d+ tiles could not be proven on cpu: the CPU"):
+        found = on_device(tensor, "4:8")
+    assert torch.equal(found, mst.solve_mask(tensor, "4:8"))
+
+
+def test_verdicts():
+    tensor = matrices("normal", (1, 8, 8))[0]
+    found = masks.launch(tensor, ms.Pattern.parse("4:8"), magnitude=True, axes=(0, 1))
+    best = ms.solve(tensor.numpy(), "4:8")
+    assert (found.objective, found.gap) == (pytest.approx(best.objective), 0.0)
+    found.require()
+    tensor[0, 0] = np.nan
+    bad = masks.launch(tensor, ms.Pattern.parse("4:8"), magnitude=True, axes=(0, 1))
+    with pytest.raises(RuntimeError, match="not finite"):
+        bad.require()
+    with pytest.raises(InvalidScore):
+        _ = bad.objective
+
+
+def test_changed_meanwhile():
+    assert "changed while it was read" in str(results.first_bad(torch.zeros(2, 2), "tensor"))

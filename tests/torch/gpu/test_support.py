@@ -1,0 +1,69 @@
+"""Which devices solve their own tensors, and one warning for those that do not."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+
+from masksolve.torch.gpu import support
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch):
+    support._why_not_cuda.cache_clear()
+    support._warn_once.cache_clear()
+    yield
+    support._why_not_cuda.cache_clear()
+
+
+CUDA = torch.device("cuda", 0)
+
+
+class Far:
+    """A tensor elsewhere, as far as the question goes."""
+
+    device = CUDA
+
+
+def test_new_devices_will_do(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    assert support.why_not(CUDA) is None
+    assert support.is_solved_there(Far)
+
+
+def test_devices_too_old_warn_once(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    words = r"^masks of tensors on cuda:0 are found on the CPU: Tesla T4 has .* 7\.5"
+    with pytest.warns(UserWarning, match=words):
+        assert not support.is_solved_there(Far)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not support.is_solved_there(Far)
+
+
+def test_without_triton(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert support.why_not(CUDA) == "the kernels need Triton, which is not installed"
+
+
+def test_other_devices():
+    assert "type mps" in support.why_not(torch.device("mps"))
+    assert support.why_not(torch.device("cpu")) is None  # interpreted, here
+
+
+def test_nothing_of_it_is_imported_before_it_is_needed():
+    code = (
+        "import sys, torch, masksolve.torch as mst; mst.solve_mask(torch.ones(8, 8), '2:4');"
+        "print([name for name in sys.modules if name == 'triton'"
+        " or name.startswith('masksolve.torch.gpu')])"
+    )
+    plain = os.environ | {"TRITON_INTERPRET": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=plain, check=True
+    )
+    assert done.stdout == "[]\n"
