@@ -157,7 +157,7 @@ class SparseLinear(nn.Linear):
             return _not_half(masked.pattern)
         weight = self.parametrizations.weight.original
         if is_spread(weight):
-            return "its weight is spread over several processes"
+            return "its weight is spread over several processes as it lies"
         if dtype not in _DTYPES:
             takes = " and ".join(map(str, _DTYPES))
             return f"it multiplies in {dtype}: sparse products that are trained take {takes}"

@@ -68,9 +68,8 @@ def sparse_linear(
         Of the weight; None compresses it in each product anew, as part of it, which
         is what a compiled or captured graph takes.
     """
-    rows = x.reshape(-1, x.shape[-1])
-    found: Tensor = _SparseLinear.apply(rows, weight, bias, compressed)
-    return found.reshape(*x.shape[:-1], found.shape[-1])
+    found: Tensor = _SparseLinear.apply(x, weight, bias, compressed)
+    return found
 
 
 class _SparseLinear(torch.autograd.Function):
@@ -85,29 +84,33 @@ class _SparseLinear(torch.autograd.Function):
         ctx.compressed = compressed
         # What is compressed already need not be kept dense for the other product.
         ctx.save_for_backward(x, weight if compressed is None else None)
-        if compressed is not None:
-            return _multiply(x, compressed.forward, bias)
-        assert weight is not None
-        found: Tensor = torch.ops.masksolve.linear_2_4(x, weight, bias)
-        return found
+        return _product(x, weight if compressed is None else compressed.forward, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         x, weight = ctx.saved_tensors
+        compressed = ctx.compressed
         by_x = by_weight = by_bias = None
         if ctx.needs_input_grad[0]:
-            if ctx.compressed is None:
-                by_x = torch.ops.masksolve.linear_2_4(gradient, weight.t(), None)
-            else:
-                by_x = _multiply(gradient, ctx.compressed.backward, None)
+            turned = weight.t() if compressed is None else compressed.backward
+            by_x = _product(gradient, turned, None)
+        gradient = gradient.reshape(-1, gradient.shape[-1])
         if ctx.needs_input_grad[1]:
-            by_weight = gradient.t() @ x
-            if ctx.compressed is not None:
-                ctx.compressed.spent = True
+            by_weight = gradient.t() @ x.reshape(-1, x.shape[-1])
+            if compressed is not None:
+                compressed.spent = True
         if ctx.needs_input_grad[2]:
             by_bias = gradient.sum(0)
         return by_x, by_weight, by_bias, None
+
+
+def _product(x: Tensor, weight: Any, bias: Tensor | None) -> Tensor:
+    """Multiply by a compressed weight, or by a dense one that is compressed on the way."""
+    rows = x.reshape(-1, x.shape[-1])
+    multiply = torch.ops.masksolve.linear_2_4 if type(weight) is Tensor else _multiply
+    found: Tensor = multiply(rows, weight, bias)
+    return found if x.ndim == 2 else found.view(*x.shape[:-1], found.shape[-1])
 
 
 def _multiply(x: Tensor, sparse: Any, bias: Tensor | None) -> Tensor:

@@ -63,7 +63,9 @@ def emulated(monkeypatch):
     monkeypatch.setattr(module, "_back_end", lambda device: emulation)
     monkeypatch.setattr(CUTLASS, "_validate_device_dim_dtype_shape", lambda tensor: None)
     monkeypatch.setattr(
-        CUTLASS, "_mm", lambda self, dense, **options: emulation.multiply(self, dense, **options)
+        CUTLASS,
+        "_mm",
+        lambda self, dense, **options: emulation.multiply(self, dense, **options),
     )
     monkeypatch.setattr(
         torch.sparse.SparseSemiStructuredTensor, "_PROTOTYPE_WARNING_SHOWN", True
@@ -149,7 +151,9 @@ def test_what_lies_within_2_4_runs_sparse(emulated, pattern):
     layer = mst.SparseLinear(INPUTS, OUTPUTS, dtype=torch.bfloat16, pattern=pattern)
     assert layer.why_not() is None
     y = layer(data(8, INPUTS))
-    torch.testing.assert_close(y, nn.functional.linear(data(8, INPUTS), used(layer), layer.bias))
+    torch.testing.assert_close(
+        y, nn.functional.linear(data(8, INPUTS), used(layer), layer.bias)
+    )
     assert len(emulated.operands) == 1
 
 
@@ -171,6 +175,13 @@ def test_strides_of_inputs_do_not_matter(emulated):
     torch.testing.assert_close(layer(x), layer(x.contiguous()))
 
 
+def test_outputs_may_be_changed_in_place(emulated):
+    layer, _ = linear(products="sparse")
+    y = layer(data(8, INPUTS))
+    assert not y._is_view()
+    y.mul_(2).sum().backward()
+
+
 def test_a_wrong_width_is_what_torch_says_it_is(emulated):
     layer, _ = linear(products="sparse")
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
@@ -178,7 +189,7 @@ def test_a_wrong_width_is_what_torch_says_it_is(emulated):
 
 
 def test_a_weight_that_is_zero_where_it_is_kept(emulated):
-    layer, handle = linear(products="sparse")
+    layer, _ = linear(products="sparse")
     with torch.no_grad():
         layer.parametrizations.weight.original[:64] = 0
     x = data(8, INPUTS)
@@ -243,7 +254,10 @@ def test_two_uses_in_one_step_share_it(emulated):
 
 def changes(layer, handle):
     """What makes a compressed weight stale, by name."""
-    original, mask = layer.parametrizations.weight.original, layer.parametrizations.weight[0].mask
+    original, mask = (
+        layer.parametrizations.weight.original,
+        layer.parametrizations.weight[0].mask,
+    )
     state = {k: v.flip(0) if v.ndim == 2 else v for k, v in layer.state_dict().items()}
     return {
         "in place": lambda: original.mul_(2),
@@ -401,6 +415,41 @@ def test_what_was_compressed_for_inference_alone_is_not_trained_with(emulated):
     assert count(emulated, layer) == 1
 
 
+def test_weights_that_fsdp_gathers(emulated, tmp_path):
+    """FSDP writes gathered weights uncounted: what is compressed must follow all the same."""
+    distributed = pytest.importorskip("torch.distributed")
+    if not distributed.is_available():
+        pytest.skip("torch without torch.distributed")
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1
+    )
+    try:
+        losses = []
+        for way in ("sparse", "dense"):
+            torch.manual_seed(0)
+            model = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64)).bfloat16()
+            handle = mst.sparsify(model, "2:4", products=way)
+            for part in (model[0], model[2], model):
+                fully_shard(part, mesh=init_device_mesh("cpu", (1,)))
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+            x, found = data(32, 64, grad=False), []
+            for _ in range(4):
+                optimizer.zero_grad()
+                (model(x) - 1).square().mean().backward()
+                optimizer.step()
+                handle.step()
+                with torch.no_grad():
+                    found.append((model(x) - 1).square().mean().item())
+            losses.append(found)
+    finally:
+        distributed.destroy_process_group()
+    assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+    assert len(emulated.operands) == 4 * 5  # forward twice and back, but for the inputs
+
+
 def test_the_state_is_that_of_a_masked_layer(emulated):
     sparse, dense = twins()
     run(sparse, data(8, INPUTS))
@@ -493,7 +542,10 @@ def test_the_dense_fallback_is_the_masked_layer_to_the_last_bit():
     ("make", "words"),
     [
         (lambda: nn.Linear(64, 64).bfloat16(), "it is on the CPU: sparse products need a CUDA"),
-        (lambda: nn.Linear(64, 64), "it multiplies in torch.float32: .* take torch.float16 and"),
+        (
+            lambda: nn.Linear(64, 64),
+            "it multiplies in torch.float32: .* take torch.float16 and",
+        ),
         (lambda: nn.Linear(64, 68).bfloat16(), "cutlass takes multiples of 32 rows"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Masks and sparse products on a GPU, measured."""
