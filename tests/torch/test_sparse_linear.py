@@ -25,6 +25,10 @@ module = import_module("masksolve.torch.semi_structured")
 CUTLASS = torch.sparse.SparseSemiStructuredTensorCUTLASS
 INPUTS, OUTPUTS = 64, 128
 CLOSE = {torch.bfloat16: 2e-2, torch.float16: 3e-3}
+COMPILING = pytest.mark.filterwarnings(
+    # Dynamo does that itself, for every autograd function it meets.
+    "ignore:.*autograd.function.Function.* should not be instantiated:DeprecationWarning"
+)
 WARNS = pytest.mark.filterwarnings("ignore:the products of a SparseLinear run dense")
 
 
@@ -368,9 +372,7 @@ def test_gradient_checkpointing(emulated, use_reentrant):
     assert len(emulated.compressed) == 2
 
 
-@pytest.mark.filterwarnings(
-    "ignore:.*autograd.function.Function.* should not be instantiated:DeprecationWarning"
-)
+@COMPILING
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_one_compiled_graph_serves_all_weights_and_masks(emulated, backend):
     torch._dynamo.reset()
@@ -723,6 +725,8 @@ def test_gpu_moving_there_and_back():
 
 @CUDA
 @PROTOTYPE
+@COMPILING
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # inductor loads it
 def test_gpu_compiled():
     torch._dynamo.reset()
     sparse, dense = on_gpu(torch.bfloat16)
