@@ -201,7 +201,8 @@ def _parts(loop: Loop, data: Characters) -> dict[str, float]:
         start = time.perf_counter()
         for layer in handle.layers:
             last = layer.result
-            warm = last is not None and last.tiles.column_potentials is not None
+            assert isinstance(last, ms.MaskResult)
+            warm = last.tiles.column_potentials is not None
             ms.solve(
                 layer.weight.numpy(), layer.masked.pattern,
                 warm_start=last if warm else None, potentials=warm,

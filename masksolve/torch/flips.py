@@ -5,7 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from masksolve.errors import InvalidInput
 
@@ -15,11 +17,21 @@ BUDGET = 1 << 28
 """Bytes; beyond them neighbouring steps are put together."""
 
 
-def flipped(old: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """Return the flat positions at which two contiguous masks differ.
+def flipped(
+    old: NDArray[np.bool_] | Tensor, new: NDArray[np.bool_] | Tensor
+) -> NDArray[np.uint32]:
+    """Return the flat positions at which two masks differ, compared where the new one is."""
+    if isinstance(new, Tensor):
+        differ = torch.as_tensor(old, device=new.device) != new
+        places: NDArray[np.int64] = differ.reshape(-1).nonzero()[:, 0].numpy(force=True)
+        return places.astype(np.uint32)
+    if isinstance(old, Tensor):
+        old = old.numpy(force=True)
+    return _flipped(np.ascontiguousarray(old), np.ascontiguousarray(new))
 
-    Eight entries at a time: most of them are the same.
-    """
+
+def _flipped(old: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """Compare eight entries at a time: most of them are the same."""
     old, new = old.reshape(-1).view(np.uint8), new.reshape(-1).view(np.uint8)
     whole = old.size & ~7
     words = np.flatnonzero(old[:whole].view(np.uint64) != new[:whole].view(np.uint64))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,13 @@ from torch import Tensor, nn
 from masksolve.errors import InvalidInput
 from masksolve.pieces import as_threads
 from masksolve.result import MaskResult
-from masksolve.solve import solve
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch.distributed import agreed, part, replicas, sharding
 from masksolve.torch.flips import flipped
 from masksolve.torch.history import History, LayerRecord, Record
 from masksolve.torch.layer import Layer, masked_layers
 from masksolve.torch.masked import pruned
+from masksolve.torch.renewal import DeviceResult, settle, solve_layer, solved_on_device
 from masksolve.torch.report import Report, report
 from masksolve.torch.schedule import Schedule, as_count
 from masksolve.torch.scores import LayerScore, as_score
@@ -332,6 +333,10 @@ class Handle:
     @torch.no_grad()
     def _renew(self, layers: list[Layer]) -> None:
         found = [self._solve(layer) for layer in layers]
+        for layer, solved in zip(layers, found, strict=True):
+            if solved is not None:
+                with self._named(layer):
+                    settle(solved[0])
         # Only now: a weight that cannot be solved leaves all masks as they were.
         rows: dict[str, LayerRecord] = {}
         changes: dict[str, NDArray[np.uint32]] = {}
@@ -350,7 +355,7 @@ class Handle:
             seconds += time.perf_counter() - start
             layer.seconds += seconds
             rows[layer.name] = LayerRecord(
-                mask.size,
+                layer.mask.numel(),
                 changes[layer.name].size,
                 result.objective,
                 total,
@@ -363,16 +368,27 @@ class Handle:
             if self._writer is not None:
                 _write(self._writer, record)
 
-    def _changes(self, layer: Layer, mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    def _changes(self, layer: Layer, mask: NDArray[np.bool_] | Tensor) -> NDArray[np.uint32]:
         """Return where a mask differs from the layer's last; nowhere from none at all."""
-        if layer.result is not None:  # whatever was loaded since
+        # What was solved last counts, whatever was loaded since.
+        if layer.result is not None:
             return flipped(layer.result.mask.reshape(mask.shape), mask)
-        before = np.ascontiguousarray(layer.mask.numpy(force=True))
+        before = layer.mask if layer.mask.is_cuda else layer.mask.numpy(force=True)
         if before.all():
             return np.empty(0, dtype=np.uint32)
         return flipped(before, mask)
 
-    def _solve(self, layer: Layer) -> tuple[MaskResult, Tensor, float] | None:
+    @contextmanager
+    def _named(self, layer: Layer) -> Iterator[None]:
+        """Say in the sentence about a bad score whose it is, and when."""
+        try:
+            yield
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
+            ) from None
+
+    def _solve(self, layer: Layer) -> tuple[MaskResult | DeviceResult, Tensor, float] | None:
         """Return a layer's new mask, its scores and the seconds; None during the warm-up.
 
         Nothing here may wake torch's threads: for a while they would spin where the solver's
@@ -385,26 +401,27 @@ class Handle:
         weight = layer.weight
         scores = weight if self._score is None else self._score(layer)
         scores = agreed(scores, weight, self._replicas)
-        array = as_array(scores, f"the score of {layer.name}")
-        if array.shape != layer.mask.shape:
+        name = f"the score of {layer.name}"
+        read = (
+            scores
+            if solved_on_device(scores, pattern, self._method)
+            else as_array(scores, name)
+        )
+        if tuple(read.shape) != tuple(layer.mask.shape):
             raise InvalidInput(
-                f"the score of {layer.name} has shape {array.shape}: expected that of "
-                f"the weight, {tuple(layer.mask.shape)}"
+                f"{name} has shape {tuple(read.shape)}: expected that of the weight, "
+                f"{tuple(layer.mask.shape)}"
             )
-        layout, last = layer.layout, layer.result
+        last = layer.result
         same = last is not None and last.pattern == pattern
         warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
-        try:
-            result = solve(
-                layout.matrices(array), pattern, method=self._method, options=self._options,
-                score=np.abs if self._score is None else None, axes=layout.matrix_axes,
+        with self._named(layer):
+            result = solve_layer(
+                read, layer.layout, pattern, method=self._method,
+                options=self._options, magnitude=self._score is None,
                 warm_start=last if warm and same else None, potentials=warm,
                 threads=self._threads,
             )  # fmt: skip
-        except InvalidInput as error:
-            raise InvalidInput(
-                f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
-            ) from None
         return result, scores, time.perf_counter() - start
 
 

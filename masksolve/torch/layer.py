@@ -13,6 +13,7 @@ from masksolve.result import MaskResult
 from masksolve.torch.distributed import part, whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
+from masksolve.torch.renewal import DeviceResult
 from masksolve.torch.sparse_linear import make_plain
 
 __all__ = ["Layer", "give_mask", "masked_layers"]
@@ -31,8 +32,8 @@ class Layer:
         The parameter's name in the module.
     masked : Masked
         Holds the mask, its pattern and its layout.
-    result : MaskResult or None
-        What the solver said last.
+    result : MaskResult, DeviceResult or None
+        What the solver said last, on the CPU or on the layer's device.
     seconds : float
         Spent on this layer's masks in all.
     """
@@ -41,7 +42,7 @@ class Layer:
     module: nn.Module
     tensor_name: str
     masked: Masked
-    result: MaskResult | None = None
+    result: MaskResult | DeviceResult | None = None
     seconds: float = 0.0
 
     @property

@@ -135,9 +135,11 @@ class Masked(nn.Module):
         return factor
 
     @torch.no_grad()
-    def write(self, mask: NDArray[np.bool_], pattern: Pattern | None = None) -> None:
+    def write(self, mask: NDArray[np.bool_] | Tensor, pattern: Pattern | None = None) -> None:
         """Put a new mask in the old one's place; of which pattern, if that is known."""
-        if self.mask.device.type == "cpu":
+        if isinstance(mask, Tensor):
+            self.mask.copy_(mask)
+        elif self.mask.device.type == "cpu":
             # Torch would wake its threads for this; it is told afterwards.
             np.copyto(self.mask.numpy(), mask)
             increment_version(self.mask)

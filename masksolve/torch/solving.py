@@ -17,7 +17,7 @@ from masksolve.solve import solve
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch.layouts import Layout
 
-__all__ = ["as_array", "solve_mask"]
+__all__ = ["as_array", "is_solved_there", "refuse_unreadable", "solve_mask"]
 
 _VIEWED: dict[torch.dtype, tuple[torch.dtype, Any]] = {
     torch.bfloat16: (torch.int16, ml_dtypes.bfloat16),
@@ -48,6 +48,15 @@ def as_array(tensor: Tensor, name: str = "tensor") -> NDArray[Any]:
     except TypeError:
         raise InvalidInput(f"{name} has dtype {held.dtype}, which is not supported") from None
     return array if dtype is None else array.view(dtype)
+
+
+def is_solved_there(tensor: Tensor) -> bool:
+    """Tell whether a tensor's own device can solve it; warn once if a GPU cannot."""
+    if tensor.device.type != "cuda":
+        return False
+    from masksolve.torch.gpu.support import is_able
+
+    return is_able(tensor.device)
 
 
 def refuse_unreadable(tensor: Tensor, name: str) -> None:
@@ -121,7 +130,7 @@ def solve_mask(
         if not callable(score):
             raise InvalidInput(f"score must be a function or None, got {score!r}")
         scores, name = score(tensor.detach()), "score(tensor)"
-    if isinstance(scores, Tensor) and scores.device.type == "cuda":
+    if isinstance(scores, Tensor) and is_solved_there(scores):
         found = _on_device(scores, tensor, pattern, method, options, by_magnitude, layout, name)
         if found is not None:
             return found
@@ -156,14 +165,10 @@ def _on_device(
     name: str,
 ) -> Tensor | None:
     """Solve a tensor where it is; None if that is for the CPU engine."""
-    from masksolve.torch.gpu.support import is_solved_there
+    from masksolve.torch.gpu import masks
 
     refuse_unreadable(scores, name)
     find_method(method, pattern)
-    if not is_solved_there(scores):
-        return None
-    from masksolve.torch.gpu import masks
-
     _agree(scores, tensor, name)
     matrices, axes = layout.matrices(scores), layout.matrix_axes
     if masks.takes(pattern, method):

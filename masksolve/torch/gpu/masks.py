@@ -51,6 +51,7 @@ def launch(
     axes: tuple[int, int],
     name: str = "tensor",
     start: Tensor | None = None,
+    potentials: bool = False,
 ) -> DeviceResult:
     """Have the device solve a tensor, and go on without waiting.
 
@@ -67,6 +68,8 @@ def launch(
         For sentences about bad scores.
     start : Tensor, optional
         Column potentials of an earlier result for such a tensor.
+    potentials : bool
+        Keep this one's.
 
     Raises
     ------
@@ -89,14 +92,15 @@ def launch(
         return solve(as_array(scores, name), pattern, score=score, axes=axes)
 
     try:
-        mask, potentials, verdict, flags = exact_mask(
-            readable(matrices), pattern.n, pattern.m, pattern.at_most, magnitude, start
-        )
+        mask, columns, verdict, flags = exact_mask(
+            readable(matrices), pattern.n, pattern.m, pattern.at_most, magnitude, start,
+            potentials,
+        )  # fmt: skip
     except torch.OutOfMemoryError:
         raise _no_room(scores, name) from None
     return DeviceResult(
-        _turned_back(mask, scores, axes), pattern, potentials, verdict, flags,
-        lambda: first_bad(scores, name), on_cpu,
+        _turned_back(mask, scores, axes), pattern, columns if potentials else None, verdict,
+        flags, lambda: first_bad(scores, name), on_cpu,
     )  # fmt: skip
 
 

@@ -16,7 +16,13 @@ __all__ = ["exact_mask"]
 
 @torch.library.custom_op("masksolve::exact_mask", mutates_args=())
 def exact_mask(
-    weights: Tensor, n: int, m: int, at_most: bool, magnitude: bool, start: Tensor | None
+    weights: Tensor,
+    n: int,
+    m: int,
+    at_most: bool,
+    magnitude: bool,
+    start: Tensor | None = None,
+    potentials: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Find optimal transposable masks of matrices (batch, rows, columns), all proven.
 
@@ -30,11 +36,13 @@ def exact_mask(
         See `masksolve.torch.gpu.solver.solve_on_device`.
     start : Tensor of float64, (tiles, m), or None
         Column potentials of an earlier solution.
+    potentials : bool
+        Whether to return this one's.
 
     Returns
     -------
     mask : Tensor of bool, of the same shape
-    column_potentials : Tensor of float64, (tiles, m)
+    column_potentials : Tensor of float64, (tiles, m), or (0, m)
         To start from next time.
     verdict : Tensor of float64, (2,)
         The kept score, and the sum of the tiles' gaps.
@@ -42,30 +50,31 @@ def exact_mask(
         All zero if every tile is proven; see `masksolve.torch.gpu.solver`.
     """
     if weights.device.type == "cpu" and not interpreted():
-        return _on_cpu(weights, n, m, at_most, magnitude)
+        return _on_cpu(weights, n, m, at_most, magnitude, potentials)
     found = solve_on_device(
-        weights, n, m, at_most=at_most, magnitude=magnitude, start=start, potentials=True
+        weights, n, m, at_most=at_most, magnitude=magnitude, start=start, potentials=potentials
     )
-    assert found.column_potentials is not None
     verdict = torch.stack([found.kept.sum(), found.gaps.sum()])
-    return found.mask, found.column_potentials, verdict, found.flags
+    kept = found.column_potentials
+    if kept is None:
+        kept = weights.new_empty((0, m), dtype=torch.float64)
+    return found.mask, kept, verdict, found.flags
 
 
 def _on_cpu(
-    weights: Tensor, n: int, m: int, at_most: bool, magnitude: bool
+    weights: Tensor, n: int, m: int, at_most: bool, magnitude: bool, potentials: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     from masksolve.torch.solving import as_array
 
     found = solve(
         as_array(weights), f"{n}:{m}{',at-most' if at_most else ''}",
-        score=np.abs if magnitude else None, potentials=True,
+        score=np.abs if magnitude else None, potentials=potentials,
     )  # fmt: skip
-    potentials = found.tiles.column_potentials
-    assert potentials is not None
+    kept = found.tiles.column_potentials
     assert found.gap is not None
     return (
         torch.from_numpy(found.mask),
-        torch.from_numpy(np.ascontiguousarray(potentials).reshape(-1, m)),
+        torch.from_numpy(np.empty((0, m)) if kept is None else kept.reshape(-1, m)),
         torch.tensor([found.objective, found.gap], dtype=torch.float64),
         torch.zeros(FLAGS, dtype=torch.int32),
     )
@@ -73,10 +82,16 @@ def _on_cpu(
 
 @exact_mask.register_fake
 def _(
-    weights: Tensor, n: int, m: int, at_most: bool, magnitude: bool, start: Tensor | None
+    weights: Tensor,
+    n: int,
+    m: int,
+    at_most: bool,
+    magnitude: bool,
+    start: Tensor | None = None,
+    potentials: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     batch, rows, columns = weights.shape
-    tiles = Tiling(batch, rows, columns, m).tiles
+    tiles = Tiling(batch, rows, columns, m).tiles if potentials else 0
     return (
         weights.new_empty(weights.shape, dtype=torch.bool),
         weights.new_empty((tiles, m), dtype=torch.float64),

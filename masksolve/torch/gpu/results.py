@@ -26,13 +26,13 @@ class DeviceResult:
     mask : Tensor of bool
         Of the tensor's matrices, on its device.
     pattern : Pattern
-    column_potentials : Tensor of float64, (tiles, m)
+    column_potentials : Tensor of float64, (tiles, m), or None
         To start from next time.
     """
 
     mask: Tensor
     pattern: Pattern
-    column_potentials: Tensor
+    column_potentials: Tensor | None
     _verdict: Tensor
     _flags: Tensor
     _refusal: Callable[[], InvalidInput]

@@ -35,14 +35,14 @@ class DeviceSolution:
         What each tile's mask keeps, and how far its proven bound is above that.
     flags : Tensor of int32, (4,)
         Whether a score was not finite (or too large); how many tiles are not proven.
-    row_potentials, column_potentials : Tensor of float64, (tiles, m), or None
+    column_potentials : Tensor of float64, (tiles, m), or None
+        To start from next time; the rows' follow from them.
     """
 
     mask: Tensor
     kept: Tensor
     gaps: Tensor
     flags: Tensor
-    row_potentials: Tensor | None
     column_potentials: Tensor | None
 
 
@@ -71,7 +71,7 @@ def solve_on_device(
     start : Tensor of float64, (tiles, m), optional
         Column potentials of an earlier solution. The proof does not rest on them.
     potentials : bool
-        Keep those of this one.
+        Keep the columns' of this one.
 
     Returns
     -------
@@ -79,31 +79,29 @@ def solve_on_device(
         Whose flags are to be looked at: a mask is proven if all are zero. Where a score
         is not finite the tile's mask means nothing.
     """
-    batch, rows, columns = weights.shape
-    tiling = Tiling(batch, rows, columns, m)
+    batch, height, width = weights.shape
+    tiling = Tiling(batch, height, width, m)
     here = {"device": weights.device}
     mask = torch.zeros(weights.shape, dtype=torch.bool, **here)
     kept = torch.empty(tiling.tiles, dtype=torch.float64, **here)
     gaps = torch.empty_like(kept)
     flags = torch.zeros(FLAGS, dtype=torch.int32, **here)
-    size = tiling.tiles if potentials else min(tiling.tiles, WORKSPACE // (16 * m))
-    u = torch.empty((size, m), dtype=torch.float64, **here)
-    v = torch.empty_like(u)
-    step = min(size, WORKSPACE // (16 * m))
+    step = min(tiling.tiles, WORKSPACE // (16 * m))
+    u = torch.empty((step, m), dtype=torch.float64, **here)
+    v = torch.empty((tiling.tiles if potentials else step, m), dtype=torch.float64, **here)
     left = torch.empty(step, dtype=torch.int32, **here)
     number_left = torch.empty(1, dtype=torch.int32, **here)
     for first in range(0, tiling.tiles, step or 1):
         count = min(step, tiling.tiles - first)
-        place = slice(first, first + count) if potentials else slice(0, count)
+        rows = u[:count]
+        columns = v[first : first + count] if potentials else v[:count]
         problem = (weights, mask, tiling, n, at_most, magnitude, first)
         number_left.zero_()
         run_rounds(
-            *problem, count, u[place], v[place], left, number_left, flags,
+            *problem, count, rows, columns, left, number_left, flags,
             None if start is None else start[first : first + count],
         )  # fmt: skip
-        finish(*problem, left[:count], number_left, u[place], v[place], flags)
-        certify(*problem, count, u[place], v[place], kept[first : first + count],
+        finish(*problem, left[:count], number_left, rows, columns, flags)
+        certify(*problem, count, rows, columns, kept[first : first + count],
                 gaps[first : first + count], flags)  # fmt: skip
-    return DeviceSolution(
-        mask, kept, gaps, flags, u if potentials else None, v if potentials else None
-    )
+    return DeviceSolution(mask, kept, gaps, flags, v if potentials else None)

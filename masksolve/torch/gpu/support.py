@@ -8,9 +8,8 @@ import warnings
 from functools import cache
 
 import torch
-from torch import Tensor
 
-__all__ = ["interpreted", "is_solved_there", "why_not"]
+__all__ = ["interpreted", "is_able", "why_not"]
 
 OLDEST = (8, 0)
 """Compute capability that the kernels need."""
@@ -48,14 +47,14 @@ def _why_not_cuda(device: torch.device) -> str | None:
     return None
 
 
-def is_solved_there(tensor: Tensor) -> bool:
-    """Tell whether a tensor of a GPU is solved there; warn once if it is not."""
-    why = why_not(tensor.device)
+def is_able(device: torch.device) -> bool:
+    """Tell whether a device solves its own tensors; warn once if it does not."""
+    why = why_not(device)
     if why is not None:
-        _warn_once(f"masks of tensors on {tensor.device} are found on the CPU: {why}")
+        _warn_once(f"masks of tensors on {device} are found on the CPU: {why}")
     return why is None
 
 
 @cache
 def _warn_once(message: str) -> None:
-    warnings.warn(message, stacklevel=4)
+    warnings.warn(message, stacklevel=5)

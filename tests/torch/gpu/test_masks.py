@@ -8,7 +8,7 @@ import masksolve as ms
 import masksolve.torch as mst
 from masksolve.errors import InvalidScore
 from masksolve.torch import solving
-from masksolve.torch.gpu import masks, results, support
+from masksolve.torch.gpu import masks, results
 from tests.torch.gpu.tiles import matrices
 
 
@@ -56,12 +56,19 @@ def test_other_methods(method):
         on_device(tensor, "4:8", method=method, options={"nonsense": 1})
 
 
-def test_the_rest_is_for_the_cpu(monkeypatch):
+def test_the_rest_is_for_the_cpu():
     tensor = matrices("normal", (1, 8, 8))[0]
     assert on_device(tensor, "2:4", method="min_cost_flow") is None
     assert on_device(tensor, "4:4") is None
-    monkeypatch.setattr(support, "is_solved_there", lambda tensor: False)
-    assert on_device(tensor, "2:4") is None
+
+
+def test_solve_mask_comes_here(monkeypatch):
+    monkeypatch.setattr(solving, "is_solved_there", lambda tensor: True)
+    monkeypatch.setattr(solving, "as_array", None)
+    tensor = matrices("normal", (1, 8, 16))[0]
+    assert torch.equal(mst.solve_mask(tensor, "4:8"), on_device(tensor, "4:8"))
+    scores = mst.solve_mask(tensor, "4:8", score=lambda w: w * 2)
+    assert torch.equal(scores, on_device(tensor, "4:8", magnitude=False))
 
 
 @pytest.mark.parametrize("pattern", ["2:4", "2:4,plain"])

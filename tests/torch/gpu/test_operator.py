@@ -17,13 +17,14 @@ def _where(request, monkeypatch):
 @pytest.mark.usefixtures("_where")
 def test_it_solves():
     weights = matrices("normal", (2, 9, 12))
-    mask, potentials, verdict, flags = exact_mask(weights, 2, 4, False, True, None)
+    mask, potentials, verdict, flags = exact_mask(weights, 2, 4, False, True, None, True)
     best = solved(weights, 2, 4)
     assert torch.equal(mask, torch.from_numpy(best.mask))
     assert potentials.shape == (2 * 3 * 3, 4)
     assert verdict[0].item() == pytest.approx(best.objective, rel=1e-12)
     assert verdict[1].item() <= 1e-12 * best.objective
     assert not flags.any()
+    assert exact_mask(weights, 2, 4, False, True)[1].shape == (0, 4)
 
 
 @pytest.mark.usefixtures("_where")

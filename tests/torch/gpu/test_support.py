@@ -23,16 +23,10 @@ def _fresh(monkeypatch):
 CUDA = torch.device("cuda", 0)
 
 
-class Far:
-    """A tensor elsewhere, as far as the question goes."""
-
-    device = CUDA
-
-
 def test_new_devices_will_do(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     assert support.why_not(CUDA) is None
-    assert support.is_solved_there(Far)
+    assert support.is_able(CUDA)
 
 
 def test_devices_too_old_warn_once(monkeypatch):
@@ -40,10 +34,10 @@ def test_devices_too_old_warn_once(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
     words = r"^masks of tensors on cuda:0 are found on the CPU: Tesla T4 has .* 7\.5"
     with pytest.warns(UserWarning, match=words):
-        assert not support.is_solved_there(Far)
+        assert not support.is_able(CUDA)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert not support.is_solved_there(Far)
+        assert not support.is_able(CUDA)
 
 
 def test_without_triton(monkeypatch):
