@@ -9,6 +9,8 @@ What is not done in time, and every partial tile, is left for the augmenting pat
 
 from __future__ import annotations
 
+from typing import Any
+
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -20,7 +22,7 @@ from masksolve.torch.gpu.networks import selection_program
 from masksolve.torch.gpu.scaling import HUGE, SLACK, TINY, power_of_two
 from masksolve.torch.gpu.tiling import Tiling
 
-__all__ = ["run_rounds"]
+__all__ = ["constants", "kernel", "run_rounds"]
 
 WARP = 32
 LARGEST = 32
@@ -91,7 +93,7 @@ def _all_lines(flags, inside):
 
 
 @triton.jit
-def _rounds(
+def kernel(
     W, stride_b, stride_r, stride_c, rows, columns, tile_rows, tile_columns, first, count,
     mask, mask_b, mask_r, mask_c, row_out, column_out, left, number_left, flags, start,
     n: tl.constexpr, m: tl.constexpr, NETWORK: tl.constexpr, ROUNDS: tl.constexpr,
@@ -240,30 +242,34 @@ def run_rounds(
         Column potentials to begin with.
     """
     m = tiling.m
-    lines = triton.next_power_of_2(m)
-    rounds, relax = schedule(n, m)
     places = (
         weights, *weights.stride(), tiling.rows, tiling.columns, tiling.tile_rows,
         tiling.tile_columns, first, count, mask, *mask.stride(), row_potentials,
         column_potentials, left, number_left, flags,
-        column_potentials if start is None else start, n, m,
+        column_potentials if start is None else start,
     )  # fmt: skip
-    how = (rounds, relax, magnitude, at_most, start is not None, weights.element_size() == 8)
+    known = constants(
+        n, m, magnitude=magnitude, at_most=at_most, warm=start is not None,
+        double=weights.element_size() == 8,
+    )  # fmt: skip
     with on_device(weights):
         if m <= LARGEST:
-            tiles = WARP // lines
-            network = selection_program(n, m)
-            _rounds[(triton.cdiv(count, tiles),)](
-                *places,
-                network,
-                *how,
-                tiles,
-                lines,
-                CHECKS,
-                num_warps=1,
-                enable_fp_fusion=False,
-            )
+            programs = triton.cdiv(count, known["TILES"])
+            kernel[(programs,)](*places, **known, num_warps=1, enable_fp_fusion=False)
         else:
-            bisect_rounds[(count,)](
-                *places, *how, lines, CHECKS, num_warps=4, enable_fp_fusion=False
-            )
+            bisect_rounds[(count,)](*places, **known, num_warps=4, enable_fp_fusion=False)
+
+
+def constants(
+    n: int, m: int, *, magnitude: bool, at_most: bool, warm: bool, double: bool
+) -> dict[str, Any]:
+    """Return what is known when a kernel is compiled: a kernel for each such set."""
+    rounds, relax = schedule(n, m)
+    lines = triton.next_power_of_2(m)
+    known = {
+        "n": n, "m": m, "ROUNDS": rounds, "RELAX": relax, "MAGNITUDE": magnitude,
+        "AT_MOST": at_most, "WARM": warm, "DOUBLE": double, "LINES": lines, "CHECKED": CHECKS,
+    }  # fmt: skip
+    if m <= LARGEST:
+        known |= {"NETWORK": selection_program(n, m), "TILES": WARP // lines}
+    return known

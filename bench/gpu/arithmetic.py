@@ -1,0 +1,178 @@
+"""The least time of the rounds by count: ``python -m masksolve.bench.gpu.arithmetic``.
+
+The kernel is compiled for compute capability 9.0, which takes no device, and the machine
+code of its inner loop, one round of all tiles of a warp, is counted by the unit that each
+instruction keeps busy. With the units' published throughput and how many rounds tiles need
+that gives the least time an H100 can take; loading the scores and writing the masks is set
+against its memory. No time is measured here.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import masksolve as ms
+
+__all__ = ["Loop", "compile_rounds", "expected_rounds", "inner_loop", "least_milliseconds"]
+
+PATTERNS = ((2, 4), (4, 8), (8, 16), (16, 32))
+SIDE = 8192
+PARTITIONS = 132 * 4
+"""Of an H100 (SXM): four to each of 132 multiprocessors, with an instruction a cycle each."""
+CLOCK = 1.755e9
+"""Cycles a second under load."""
+MEMORY = 3.35e12
+"""Bytes a second."""
+HALF_RATE = frozenset(
+    {
+        "FMNMX", "FSEL", "FSETP", "IADD3", "ISETP", "LEA", "LOP3", "P2R", "PLOP3", "PRMT",
+        "R2P", "SEL", "SHF", "VIADD", "VIADDMNMX",
+    }
+)  # fmt: skip
+"""On the pipe for comparisons and integers: a warp takes two cycles."""
+SHUFFLES = "SHFL"
+"""Four partitions share the unit: a warp takes four cycles of it."""
+
+
+COLUMNS = (
+    "pattern", "registers", "spilled", "instructions / round", "min, max", "shuffles",
+    "cycles / round", "rounds", "ms at least", "memory, ms",
+)  # fmt: skip
+
+
+class Loop(NamedTuple):
+    """The machine code of a loop: how often each instruction stands in it."""
+
+    counts: Counter[str]
+    registers: int
+    spilled: int
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of a partition that one turn keeps the busiest unit busy."""
+        half_rate = 2 * sum(self.counts[name] for name in HALF_RATE)
+        return max(self.counts.total(), half_rate, 4 * self.counts[SHUFFLES])
+
+
+def compile_rounds(n: int, m: int) -> tuple[bytes, Any]:
+    """Compile the kernel for n of m in float32; return machine code and metadata."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from masksolve.torch.gpu import rounds
+
+    constants = rounds.constants(
+        n, m, magnitude=True, at_most=False, warm=False, double=False
+    ) | {"stride_c": 1, "mask_c": 1}
+    pointers = {
+        "W": "*fp32", "mask": "*i1", "row_out": "*fp64", "column_out": "*fp64",
+        "start": "*fp64", "left": "*i32", "number_left": "*i32", "flags": "*i32",
+    }  # fmt: skip
+    kernel = rounds.kernel
+    signature = {
+        name: "constexpr" if name in constants else pointers.get(name, "i32")
+        for name in kernel.arg_names
+    }
+    source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
+    found = triton.compile(
+        source, target=GPUTarget("cuda", 90, 32),
+        options={"num_warps": 1, "enable_fp_fusion": False},
+    )  # fmt: skip
+    return found.asm["cubin"], found.metadata
+
+
+def inner_loop(machine_code: bytes) -> Loop:
+    """Count the instructions of the tightest loop, and the kernel's registers."""
+    import triton
+
+    tools = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "kernel.cubin")
+        path.write_bytes(machine_code)
+        text = _run(tools / "nvdisasm", "-c", path)
+        usage = _run(tools / "cuobjdump", "-res-usage", path)
+    registers, stack = (int(re.search(rf"{key}:(\d+)", usage)[1]) for key in ("REG", "STACK"))  # type: ignore[index]
+    labels: dict[str, int] = {}
+    code: list[str] = []
+    loops: list[tuple[int, int]] = []
+    for line in text.splitlines():
+        if label := re.match(r"(\.L_x_\d+):", line):
+            labels[label[1]] = len(code)
+        elif found := re.match(r"\s*/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z0-9_]+)", line):
+            code.append(found[1])
+            back = re.search(r"BRA\b.*\((\.L_x_\d+)\)", line)
+            if back and labels.get(back[1], len(code)) < len(code) - 1:
+                loops.append((labels[back[1]], len(code)))
+    first, end = min(
+        (loop for loop in loops if SHUFFLES in code[slice(*loop)]), key=lambda at: at[1] - at[0]
+    )
+    return Loop(Counter(code[first:end]), registers, stack)
+
+
+def _run(*command: Any) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def expected_rounds(n: int, m: int, tiles: int = 4096) -> float:
+    """Return how many turns of the loop a warp takes on normal weights, on average.
+
+    The CPU's engine looks at tiles after as many rounds; a warp goes on while one of its
+    tiles is open, half as long again.
+    """
+    from masksolve.kernels.engine import schedule
+
+    weights = np.random.default_rng(0).standard_normal((m, tiles * m), dtype=np.float32)
+    found = ms.solve(weights, f"{n}:{m}")
+    left = 1 - found.stats["tiles_by_rounds"] / tiles
+    turns = schedule(n, m)[0] + 1
+    go_on = 1 - (1 - left) ** max(1, 32 // m)
+    return float(turns + go_on * (turns // 2))
+
+
+def least_milliseconds(loop: Loop, n: int, m: int, side: int = SIDE) -> tuple[float, float]:
+    """Return the least time of the rounds, and of moving scores, masks and potentials."""
+    warps = side * side / m / 32
+    rounds = warps / PARTITIONS * loop.cycles * expected_rounds(n, m) / CLOCK
+    moved = side * side * (2 * 4 + 2 * 1) + 4 * 8 * side * side / m
+    return 1e3 * rounds, 1e3 * moved / MEMORY
+
+
+def main() -> int:
+    """Print the table."""
+    console = Console(width=110, highlight=False)
+    try:
+        import triton
+    except ImportError:
+        print("this needs Triton: pip install triton", file=sys.stderr)
+        return 2
+    table = Table(
+        title=f"{SIDE} x {SIDE} float32, H100, by count (Triton {triton.__version__})",
+        caption="a round: all lines of a warp's tiles once by rows and once by columns",
+    )
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for n, m in PATTERNS:
+        loop = inner_loop(compile_rounds(n, m)[0])
+        rounds, memory = least_milliseconds(loop, n, m)
+        table.add_row(
+            f"{n}:{m}", str(loop.registers), str(loop.spilled), str(loop.counts.total()),
+            str(loop.counts["FMNMX"]), str(loop.counts[SHUFFLES]), str(loop.cycles),
+            f"{expected_rounds(n, m):.1f}", f"{rounds:.2f}", f"{memory:.2f}",
+        )  # fmt: skip
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
