@@ -1,0 +1,32 @@
+"""Two rankings are the walk from light to heavy, ties included."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import patterns, problems, scores
+from tests.torch.gpu.batched.reference import agree
+
+
+@given(problems(max_m=6))
+def test_same_mask_for_any_tile(problem):
+    tile, pattern = problem
+    assert agree(tile, pattern, "two_approx", None)
+
+
+@given(st.data())
+def test_same_mask_for_any_matrix(data):
+    pattern = data.draw(patterns(max_m=5))
+    shape = data.draw(st.tuples(st.integers(1, 12), st.integers(1, 12)))
+    assert agree(data.draw(scores(shape, signed=True)), pattern, "two_approx")
+
+
+@pytest.mark.parametrize("pattern", ["1:2", "2:3", "3:5", "4:8", "5:10", "8:16", "16:32"])
+@pytest.mark.parametrize("kind", ["", ",at-most"])
+def test_same_mask_at_every_size(pattern, kind):
+    rng = np.random.default_rng(0)
+    grid = rng.integers(-3, 4, (40, 70)).astype(np.float32)
+    for weights in (rng.standard_normal((40, 70), dtype=np.float32), grid):
+        assert agree(weights, pattern + kind, "two_approx")
+        assert agree(weights, pattern + kind, "two_approx", None)
