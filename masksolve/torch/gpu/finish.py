@@ -34,7 +34,7 @@ from torch import Tensor
 from masksolve.torch.gpu.launching import on_device
 from masksolve.torch.gpu.tiling import Tiling
 
-__all__ = ["finish"]
+__all__ = ["finish", "finish_sizes"]
 
 FAR = tl.constexpr(1 << 61)
 """Farther than any path; three times this is still an int64."""
@@ -105,7 +105,7 @@ def _bounded(value, least, most):
 
 @triton.jit
 def _tile_scale(S, PRECISION: tl.constexpr):
-    """Return the k for which the largest of \\|S\\| 2**k lies just below 2**PRECISION."""
+    """Return the k that brings the largest size, times 2**k, just below 2**PRECISION."""
     most = tl.max(tl.abs(S)).to(tl.float64)
     tiny = most < 2.0**-1000
     most = most * tl.where(tiny, 2.0**100, 1.0)
@@ -120,20 +120,21 @@ def _length(distance, BITS: tl.constexpr):
 
 
 @triton.jit
-def _take_largest(R, wanted, guess):
+def _take_largest(values, wanted, guess):
     """Mark each row's largest: as many as wanted, whatever the guess of a threshold.
 
     No two of a row are equal. A good guess saves steps, one for each entry that it is off.
     """
-    X = R > guess
-    missing = wanted - _row_sum(X)
+    inside = values > guess
+    missing = wanted - _row_sum(inside)
     while tl.max(tl.abs(missing)) > 0:
         take = missing > 0
         # Best of what is outside, or (negative) worst of what is inside.
-        candidates = tl.where(X == take, -2 * FAR, tl.where(take, R, -R))
-        X = tl.where((candidates == _row_max(candidates)) & (missing != 0), take, X)
+        candidates = tl.where(inside == take, -2 * FAR, tl.where(take, values, -values))
+        chosen = (candidates == _row_max(candidates)) & (missing != 0)
+        inside = tl.where(chosen, take, inside)
         missing -= take.to(tl.int32) - (missing < 0).to(tl.int32)
-    return X
+    return inside
 
 
 @triton.jit
@@ -292,7 +293,25 @@ def _programs(device: torch.device) -> int:
     """Choose how many tiles are worked on at a time."""
     if device.type == "cpu":
         return 4  # interpreted, one after the other
-    return 256 * torch.cuda.get_device_properties(device).multi_processor_count
+    return 256 * int(torch.cuda.get_device_properties(device).multi_processor_count)
+
+
+def finish_sizes(m: int) -> tuple[dict[str, int], dict[str, int]]:
+    """Choose how a tile lies on the threads: the kernel's constants, and compiler options."""
+    size = max(2, triton.next_power_of_2(m))
+    warps = {32: 4, 64: 16}.get(size, 1)
+    across = max(min(size, 8), size // 2)
+    down = min(size, 32 * warps // across)
+    bits = size.bit_length()
+    # No path that matters is longer than 24 of the largest score: below 2**60, and so FAR.
+    precision = min(50, 55 - bits)
+    return (
+        {
+            "RR": size // down, "CR": size // across, "RL": down, "CL": across,
+            "PRECISION": precision, "BITS": bits,
+        },
+        {"num_warps": warps, "maxnreg": 128, "enable_fp_fusion": False},
+    )  # fmt: skip
 
 
 def finish(
@@ -340,13 +359,7 @@ def finish(
         [1] is raised by the tiles that could not be solved: none, if all is well.
     """
     m = tiling.m
-    size = max(2, triton.next_power_of_2(m))
-    warps = {32: 4, 64: 16}.get(size, 1)
-    across = max(min(size, 8), size // 2)
-    down = min(size, 32 * warps // across)
-    bits = size.bit_length()
-    # No path that matters is longer than 24 of the largest score, and 2**60 is near FAR.
-    precision = min(50, 55 - bits)
+    sizes, options = finish_sizes(m)
     partial = tiling.rows % m > 0 or tiling.columns % m > 0
     programs = max(1, min(left.numel(), _programs(weights.device)))
     with on_device(weights):
@@ -355,7 +368,5 @@ def finish(
             tiling.rows, tiling.columns, tiling.tile_rows, tiling.tile_columns, first,
             left, number_left, row_potentials, column_potentials, flags,
             n=n, m=m, AT_MOST=at_most, GROUND=at_most or partial, MAGNITUDE=magnitude,
-            RR=size // down, CR=size // across, RL=down, CL=across,
-            PRECISION=precision, BITS=bits,
-            num_warps=warps, maxnreg=128, enable_fp_fusion=False,
+            **sizes, **options,
         )  # fmt: skip
