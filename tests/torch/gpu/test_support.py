@@ -61,3 +61,16 @@ def test_nothing_of_it_is_imported_before_it_is_needed():
         [sys.executable, "-c", code], capture_output=True, text=True, env=plain, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_without_triton_all_else_is_as_it_was():
+    code = (
+        "import sys; sys.modules['triton'] = None\n"
+        "import torch, masksolve.torch as mst\n"
+        "model = torch.nn.Linear(8, 8); handle = mst.sparsify(model, '2:4')\n"
+        "print(int(mst.solve_mask(torch.randn(8, 8), '2:4').sum()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "32\n"
