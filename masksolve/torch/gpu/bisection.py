@@ -58,8 +58,8 @@ def bisect_rounds(
     down = (number // tile_columns) % tile_rows
     batch = number // (tile_columns * tile_rows)
     whole = ((down + 1) * m <= rows) & ((across + 1) * m <= columns)
-    i = tl.arange(0, LINES)[:, None]
-    j = tl.arange(0, LINES)[None, :]
+    i = tl.arange(0, LINES)[:, None].to(tl.int64)
+    j = tl.arange(0, LINES)[None, :].to(tl.int64)
     inside = (i < m) & (j < m)
     corner = W + batch * stride_b + down * m * stride_r + across * m * stride_c
     entries = tl.load(corner + i * stride_r + j * stride_c, mask=inside & whole, other=0.0)

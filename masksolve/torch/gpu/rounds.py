@@ -110,16 +110,19 @@ def kernel(
     batch = number // (tile_columns * tile_rows)
     whole = exists & ((down + 1) * m <= rows) & ((across + 1) * m <= columns)
     inside = whole & (line < m)
-    corner = W + batch * stride_b + down * m * stride_r + across * m * stride_c
+    # Lines may lie far apart: no product of a stride is to overflow.
+    wide = tl.zeros((1, 1), tl.int64)
+    step_r, step_c = stride_r + wide, stride_c + wide
+    corner = W + batch * stride_b + down * m * step_r + across * m * step_c
 
     by_rows = ()
     by_columns = ()
     for k in tl.static_range(m):
         by_rows = by_rows + (
-            tl.load(corner + line * stride_r + k * stride_c, mask=inside, other=0.0),
+            tl.load(corner + line * step_r + k * step_c, mask=inside, other=0.0),
         )
         by_columns = by_columns + (
-            tl.load(corner + k * stride_r + line * stride_c, mask=inside, other=0.0),
+            tl.load(corner + k * step_r + line * step_c, mask=inside, other=0.0),
         )
     if DOUBLE:
         largest = tl.zeros((TILES, LINES), tl.float64)
@@ -190,10 +193,11 @@ def kernel(
     lines_left = exists & (line < m) & (inside == 0)
     tl.store(row_out + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
     tl.store(column_out + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
-    corner = mask + batch * mask_b + down * m * mask_r + across * m * mask_c
+    step_r, step_c = mask_r + wide, mask_c + wide
+    corner = mask + batch * mask_b + down * m * step_r + across * m * step_c
     for k in tl.static_range(m):
         keep = across_scores[k] > v + _across(u, k)
-        tl.store(corner + k * mask_r + line * mask_c, keep, mask=inside & proven)
+        tl.store(corner + k * step_r + line * step_c, keep, mask=inside & proven)
     missed = exists & good & (proven == 0)
     where = tl.atomic_add(number_left + tl.zeros((TILES, 1), tl.int32), 1, mask=missed)
     tl.store(left + where, local, mask=missed)
