@@ -5,8 +5,10 @@ from importlib.util import find_spec
 NEEDED = {
     "masksolve/dask": ["distributed"],
     "masksolve/torch": ["torch"],
+    "masksolve/torch/gpu": ["triton"],
     "masksolve/torch/trainers/huggingface.py": ["transformers"],
     "masksolve/torch/trainers/lightning.py": ["lightning", "pytorch_lightning"],
+    "tests/torch/gpu": ["triton"],
     "docs/adaprune.md": ["torch"],
     "docs/dst.md": ["torch"],
     "docs/filters.md": ["torch"],

@@ -25,8 +25,8 @@ def why_not(device: torch.device) -> str | None:
 
     Examples
     --------
-    >>> why_not(torch.device("cpu"))
-    'it is on the CPU'
+    >>> why_not(torch.device("mps"))
+    'there are no kernels for devices of type mps'
     """
     if device.type == "cpu":
         return None if interpreted() else "it is on the CPU"
