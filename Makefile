@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-training bench-step \
-	bench-dst bench-adaprune bench-filters bench-scale examples clean
+	bench-dst bench-adaprune bench-filters bench-scale bench-gpu examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -59,6 +59,9 @@ bench-step: $(VENV)/bench.done ## what renewing masks costs a step of training: 
 
 bench-scale: $(VENV)/bench.done ## a checkpoint beyond memory: rate, memory, kills, workers
 	$(BIN)/python -m masksolve.bench.scale
+
+bench-gpu: $(VENV)/bench.done ## on a CUDA device: exact masks, their rivals, sparse products
+	$(BIN)/python -m masksolve.bench.gpu
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-output bench-output examples-output docs/_build docs/api/generated

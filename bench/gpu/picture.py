@@ -1,0 +1,99 @@
+"""Time against loss on a device, and times beside those of a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from ..report.style import FAINT, INK, bare, canvas, entitle, settle, styled
+
+__all__ = ["draw_copies", "draw_methods"]
+
+COLOURS = {"exact": "#0b4f9e", "greedy": "#0b7a75", "two_approx": "#7b6cc4",
+           "entropic": "#c2410c"}  # fmt: skip
+KINDS = {"float32": "o", "bf16 grid": "s", "int8 grid": "D"}
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def draw_methods(found: Mapping[str, Any]) -> Figure:
+    """Draw a panel a pattern: milliseconds against the loss of float32 weights."""
+    rows = [row for row in found["rivals"] if row["weights"] == "float32" and not row["failed"]]
+    patterns = list(dict.fromkeys(row["pattern"] for row in rows)) or ["-"]
+    with styled():
+        wide = min(2, len(patterns))
+        high = -(-len(patterns) // wide)
+        figure, grid = canvas(high, wide, 5.2 * wide, 3.4 * high + 0.8)
+        title = f"What a mask costs on {found['device']['name']}, and what it loses"
+        hint = "lower left is better; the line: more and more rounds"
+        entitle(figure, title, hint + _warning(found))
+        for axes, pattern in zip(grid, patterns, strict=False):
+            _methods(axes, pattern, [row for row in rows if row["pattern"] == pattern])
+        for axes in grid[len(patterns) :]:
+            axes.set_visible(False)
+        settle(figure)
+    return figure
+
+
+def _methods(axes: Axes, pattern: str, rows: Rows) -> None:
+    bare(axes, pattern)
+    axes.set_xscale("log")
+    _mark(axes.xaxis)
+    axes.set_xlabel("ms (log)")
+    axes.set_ylabel("% below the optimum")
+    curve = [row for row in rows if row["method"].startswith("entropic")]
+    axes.plot([1e3 * row["seconds"] for row in curve], [100 * row["loss"] for row in curve],
+              color=COLOURS["entropic"], linewidth=1)  # fmt: skip
+    for row in rows:
+        family, _, detail = row["method"].partition(", ")
+        x, y = 1e3 * row["seconds"], max(0.0, 100 * row["loss"])
+        axes.plot([x], [y], "o", color=COLOURS[family], ms=4 if detail else 7)
+        if not detail:
+            beside = (6, -13 if family == "exact" else 6)
+            axes.annotate(family, (x, y), xytext=beside, textcoords="offset points",
+                          color=COLOURS[family], weight="bold")  # fmt: skip
+    axes.margins(0.2)
+
+
+def draw_copies(found: Mapping[str, Any]) -> Figure:
+    """Draw the exact solver's times as multiples of a copy of the weights."""
+    side = max((row["side"] for row in found["exact"]), default=0)
+    rows = [row for row in found["exact"] if row["side"] == side and not row["failed"]]
+    patterns = list(dict.fromkeys(row["pattern"] for row in rows))
+    with styled():
+        figure, (axes,) = canvas(1, 1, 7.6, 4.2)
+        entitle(figure, f"Exact masks on {found['device']['name']}, {side} x {side}",
+                "milliseconds; the line: a copy of float32 weights in the same run"
+                + _warning(found))  # fmt: skip
+        bare(axes, "")
+        axes.set_yscale("log")
+        _mark(axes.yaxis)
+        for kind, marker in KINDS.items():
+            mine = [row for row in rows if row["weights"] == kind]
+            axes.plot([patterns.index(row["pattern"]) for row in mine],
+                      [1e3 * row["seconds"] for row in mine], marker, label=kind, color=INK,
+                      mfc=INK if kind == "float32" else "white")  # fmt: skip
+        copies = [1e3 * row["copy_seconds"] for row in rows if row["weights"] == "float32"]
+        if copies:
+            axes.axhline(sum(copies) / len(copies), color=FAINT, linewidth=1)
+        axes.set_xticks(range(len(patterns)), patterns)
+        axes.set_ylabel("ms (log)")
+        axes.legend(frameon=False)
+        settle(figure)
+    return figure
+
+
+def _mark(axis: Axis) -> None:
+    """Mark 1, 2 and 5 of every power of ten on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _warning(found: Mapping[str, Any]) -> str:
+    return "" if found["gpu"] else "; NOT a GPU: no time here says anything about one"

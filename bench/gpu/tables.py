@@ -1,0 +1,134 @@
+"""What was measured on a device, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ..experiments.tables import Table
+
+__all__ = ["tables"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def tables(found: Mapping[str, Any]) -> Iterator[Table]:
+    """Lay the findings out."""
+    for kind in dict.fromkeys(row["weights"] for row in found["exact"]):
+        yield _exact(kind, [row for row in found["exact"] if row["weights"] == kind])
+    for kind in dict.fromkeys(row["weights"] for row in found["rivals"]):
+        yield _rivals(kind, [row for row in found["rivals"] if row["weights"] == kind])
+    if found["warm"]:
+        yield _warm(found["warm"])
+    if found["graphs"]:
+        yield _graphs(found["graphs"])
+    if found.get("layers"):
+        yield _layers(found["layers"]["layers"])
+        yield _block(found["layers"]["block"])
+
+
+def _fill(table: Table, rows: Rows, keys: Sequence[str], *cells: Any) -> Table:
+    """Add rows; one that failed says why."""
+    for row in rows:
+        head = [str(row[key]) for key in keys]
+        if row["failed"]:
+            rest = [row["failed"], *("" for _ in cells[1:])]
+        else:
+            rest = [cell(row) for cell in cells]
+        table.rows.append((*head, *rest))
+    return table
+
+
+def _exact(kind: str, rows: Rows) -> Table:
+    title = f"exact masks, {kind} weights: device time, beside a copy of the weights"
+    head = ("pattern", "side", "ms", "copy, ms", "copies", "first result, s", "of it compiled",
+            "peak, MB", "tiles proven", "gap", "off the CPU's by", "CPU, ms")  # fmt: skip
+    return _fill(
+        Table(title, head), rows, ("pattern", "side"),
+        lambda row: _ms(row["seconds"]),
+        lambda row: _ms(row["copy_seconds"]),
+        lambda row: f"{row['copies']:.1f}",
+        lambda row: f"{row['first_seconds']:.2f}",
+        lambda row: f"{row['compile_seconds']:.2f}",
+        lambda row: "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}",
+        lambda row: "all" if row["proven"] == 1 else f"{row['proven']:.6%}",
+        lambda row: f"{row['gap']:.1g}",
+        lambda row: f"{row['engine_difference']:.1g}",
+        lambda row: _ms(row["engine_seconds"]),
+    )  # fmt: skip
+
+
+def _rivals(kind: str, rows: Rows) -> Table:
+    title = f"methods on the same device in the same run, {kind} weights"
+    head = ("pattern", "method", "side", "ms", "below the optimum", "lines short")
+    return _fill(
+        Table(title, head, words=2), rows, ("pattern", "method", "side"),
+        lambda row: _ms(row["seconds"]),
+        lambda row: f"{max(0.0, row['loss']):.4%}",
+        lambda row: f"{row['short_lines']:.2%}",
+    )  # fmt: skip
+
+
+def _warm(rows: Rows) -> Table:
+    title = "warm starts from earlier potentials, float32 weights"
+    head = ("pattern", "side", "relative change", "cold, ms", "warm, ms", "times as fast",
+            "tiles proven")  # fmt: skip
+    return _fill(
+        Table(title, head), rows, ("pattern", "side", "change"),
+        lambda row: _ms(row["cold"]),
+        lambda row: _ms(row["warm"]),
+        lambda row: f"{row['cold'] / row['warm']:.2f}",
+        lambda row: "all" if row["proven"] == 1 else f"{row['proven']:.6%}",
+    )  # fmt: skip
+
+
+def _graphs(rows: Rows) -> Table:
+    title = "replayed from a CUDA graph, float32 weights"
+    head = ("pattern", "side", "launched, ms", "replayed, ms", "same mask")
+    return _fill(
+        Table(title, head), rows, ("pattern", "side"),
+        lambda row: _ms(row["launched"]),
+        lambda row: _ms(row["replayed"]),
+        lambda row: "yes" if row["same"] else "NO",
+    )  # fmt: skip
+
+
+def _layers(rows: Rows) -> Table:
+    parts = tuple(rows[0]["speed_up"])
+    table = Table(
+        "a linear layer in bfloat16: milliseconds of the dense products, and how many times as "
+        "fast the 2:4 sparse ones are",
+        ("tokens", "inputs", "outputs", *parts, ""),
+    )
+    for row in rows:
+        cells = [
+            f"{_ms(row['seconds'][f'dense {part}'])}, x {row['speed_up'][part]:.2f}"
+            for part in parts
+        ]
+        said = "ran dense" if row["why_dense"] else "" if row["pays"] else "does not pay"
+        sizes = (str(row[key]) for key in ("tokens", "inputs", "outputs"))
+        table.rows.append((*sizes, *cells, said))
+    return table
+
+
+def _block(block: Mapping[str, Any]) -> Table:
+    table = Table(
+        f"a transformer block of width {block['width']}, {block['batch']} x {block['length']} "
+        "tokens, masks renewed at every step",
+        ("", "step, ms", "over the dense one", "renewal, ms", "without renewals"),
+    )
+    for arm in block["arms"]:
+        table.rows.append(
+            (
+                arm["name"] + (", which ran dense" if arm["dense_products"] else ""),
+                _ms(arm["step"]),
+                f"{arm['overhead']:+.1%}",
+                "" if arm["renewal"] is None else _ms(arm["renewal"]),
+                f"{arm['overhead_without_renewal']:+.1%}",
+            )
+        )
+    return table
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.3f}"
