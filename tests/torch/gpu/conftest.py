@@ -2,5 +2,4 @@
 
 import os
 
-
 os.environ["TRITON_INTERPRET"] = "1"  # read when a kernel's module is imported
