@@ -1,6 +1,11 @@
-"""What needs a package that is not installed is left out of the tests."""
+"""What needs a package that is not installed is left out; kernels in Triton are interpreted."""
 
+import os
 from importlib.util import find_spec
+
+# Read when Triton is imported, by whatever test comes first. On a machine with a GPU
+# TRITON_INTERPRET=0 lets the tests in tests/torch/device have it.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 NEEDED = {
     "masksolve/dask": ["distributed"],

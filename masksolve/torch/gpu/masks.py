@@ -139,6 +139,6 @@ def _turned_back(mask: Tensor, scores: Tensor, axes: tuple[int, int]) -> Tensor:
 
 def _no_room(scores: Tensor, name: str) -> InvalidInput:
     return InvalidInput(
-        f"{scores.device} has no room left to solve {name} of shape {tuple(scores.shape)}: a "
-        "mask takes a byte per entry, and the work on it up to 80 MB more"
+        f"{scores.device} has no room left to solve {name} of shape {tuple(scores.shape)}: "
+        "besides the mask, a byte per entry, the work takes up to 300 MB"
     )

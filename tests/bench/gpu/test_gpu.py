@@ -1,11 +1,9 @@
 """The bench for a device: its whole flow in tiny sizes, in Triton's interpreter."""
 
 import json
-import os
 
 import pytest
 
-os.environ["TRITON_INTERPRET"] = "1"  # read when Triton and the kernels are imported
 torch = pytest.importorskip("torch")
 pytest.importorskip("triton")
 pytest.importorskip("matplotlib")

@@ -1,7 +1,4 @@
-"""The kernels on a real device: by themselves, ``pytest tests/torch/device``.
-
-Together with the tests of the interpreter they would be interpreted too.
-"""
+"""The kernels on a real device: ``TRITON_INTERPRET=0 pytest tests/torch/device``."""
 
 import numpy as np
 import pytest
