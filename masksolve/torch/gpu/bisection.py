@@ -43,7 +43,9 @@ def _all_of_tile(flags):
     return tl.min(tl.min(flags.to(tl.int32), 1, keep_dims=True), 0, keep_dims=True) > 0
 
 
-@triton.jit
+@triton.jit(
+    do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"]
+)
 def bisect_rounds(
     W, stride_b, stride_r, stride_c, rows, columns, tile_rows, tile_columns, first, count,
     mask, mask_b, mask_r, mask_c, row_out, column_out, left, number_left, flags, start,
@@ -56,7 +58,7 @@ def bisect_rounds(
     number = first + local.to(tl.int64)
     across = number % tile_columns
     down = (number // tile_columns) % tile_rows
-    batch = number // (tile_columns * tile_rows)
+    batch = number // tile_columns // tile_rows
     whole = ((down + 1) * m <= rows) & ((across + 1) * m <= columns)
     i = tl.arange(0, LINES)[:, None].to(tl.int64)
     j = tl.arange(0, LINES)[None, :].to(tl.int64)

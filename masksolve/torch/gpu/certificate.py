@@ -57,10 +57,10 @@ def _certify(
     local = tl.program_id(0) * TILES + tl.arange(0, TILES)[:, None]
     j = tl.arange(0, P)[None, :]
     exists = local < count
-    number = first + local
-    batch = (number // (tile_columns * tile_rows)).to(tl.int64)
-    top = (number // tile_columns % tile_rows * m).to(tl.int64)
-    side = (number % tile_columns * m).to(tl.int64)
+    number = first + local.to(tl.int64)
+    batch = number // tile_columns // tile_rows
+    top = number // tile_columns % tile_rows * m
+    side = number % tile_columns * m
     height = tl.minimum(rows - top, m)
     width = tl.minimum(columns - side, m)
     slack = AT_MOST | (height < m) | (width < m)

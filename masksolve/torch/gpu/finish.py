@@ -177,10 +177,10 @@ def _finish(
     j = cr * CL + tl.arange(0, CL)[None, None, None, :]
     for item in range(tl.program_id(0), tl.load(number_left), tl.num_programs(0)):
         tile = tl.load(left + item)
-        number = first + tile
-        batch = (number // (tile_columns * tile_rows)).to(tl.int64)
-        top = (number // tile_columns % tile_rows * m).to(tl.int64)
-        side = (number % tile_columns * m).to(tl.int64)
+        number = first + tile.to(tl.int64)
+        batch = number // tile_columns // tile_rows
+        top = number // tile_columns % tile_rows * m
+        side = number % tile_columns * m
         slack = AT_MOST | (top + m > rows) | (side + m > columns)
         row_here = (i < m) & (top + i < rows)
         column_here = (j < m) & (side + j < columns)

@@ -92,7 +92,9 @@ def _all_lines(flags, inside):
     return tl.min(tl.where(inside, flags.to(tl.int32), 1), 1, keep_dims=True) > 0
 
 
-@triton.jit
+@triton.jit(
+    do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"]
+)
 def kernel(
     W, stride_b, stride_r, stride_c, rows, columns, tile_rows, tile_columns, first, count,
     mask, mask_b, mask_r, mask_c, row_out, column_out, left, number_left, flags, start,
@@ -107,7 +109,7 @@ def kernel(
     number = first + local.to(tl.int64)
     across = number % tile_columns
     down = (number // tile_columns) % tile_rows
-    batch = number // (tile_columns * tile_rows)
+    batch = number // tile_columns // tile_rows
     whole = exists & ((down + 1) * m <= rows) & ((across + 1) * m <= columns)
     inside = whole & (line < m)
     # Lines may lie far apart: no product of a stride is to overflow.

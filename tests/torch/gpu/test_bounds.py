@@ -51,3 +51,26 @@ def test_ends_are_left_alone(n, m, family):
     for guarded in (weights, mask, u, v, kept, gaps, left, number, flags):
         guarded.assert_kept()
     assert torch.equal(weights.whole.nan_to_num(), weights.before.nan_to_num())
+
+
+def beyond_the_first_billions(m, content, dtype, end):
+    """Matrices of two tiles, as many of them as there are, which all lie in one place."""
+    held = torch.full((3 * GUARD,), end, dtype=dtype)
+    held[GUARD : GUARD + 2 * m] = content
+    return torch.as_strided(held, (2**30 + 2, m, 2 * m), (0, 0, 1), GUARD)
+
+
+def test_numbers_of_tiles_do_not_overflow():
+    n, m, tiles = 1, 2, 4
+    weights = beyond_the_first_billions(m, 1.0, torch.float32, np.nan)
+    mask = beyond_the_first_billions(m, False, torch.bool, True)
+    tiling = Tiling(*weights.shape, m)
+    u, v = (torch.zeros(tiles, m, dtype=torch.float64) for _ in range(2))
+    kept, gaps = (torch.zeros(tiles, dtype=torch.float64) for _ in range(2))
+    left, number, flags = (torch.zeros(k, dtype=torch.int32) for k in (tiles, 1, 4))
+    problem = (weights, mask, tiling, n, True, True, 2**31 - 2)
+    run_rounds(*problem, tiles, u, v, left, number, flags)
+    finish(*problem, left, number, u, v, flags)
+    certify(*problem, tiles, u, v, kept, gaps, flags)
+    assert not flags[0]
+    assert kept.isfinite().all()
