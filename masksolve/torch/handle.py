@@ -25,7 +25,7 @@ from masksolve.torch.renewal import DeviceResult, settle, solve_layer, solved_on
 from masksolve.torch.report import Report, report
 from masksolve.torch.schedule import Schedule, as_count
 from masksolve.torch.scores import LayerScore, as_score
-from masksolve.torch.solving import as_array
+from masksolve.torch.solving import as_array, refuse_unreadable
 from masksolve.torch.sparse_linear import SparseLinear
 
 __all__ = ["Handle"]
@@ -402,11 +402,11 @@ class Handle:
         scores = weight if self._score is None else self._score(layer)
         scores = agreed(scores, weight, self._replicas)
         name = f"the score of {layer.name}"
-        read = (
-            scores
-            if solved_on_device(scores, pattern, self._method)
-            else as_array(scores, name)
-        )
+        if solved_on_device(scores, pattern, self._method):
+            refuse_unreadable(scores, name)
+            read = scores
+        else:
+            read = as_array(scores, name)
         if tuple(read.shape) != tuple(layer.mask.shape):
             raise InvalidInput(
                 f"{name} has shape {tuple(read.shape)}: expected that of the weight, "

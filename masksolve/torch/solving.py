@@ -56,7 +56,8 @@ def is_solved_there(tensor: Tensor) -> bool:
         return False
     from masksolve.torch.gpu.support import is_able
 
-    return is_able(tensor.device)
+    able: bool = is_able(tensor.device)
+    return able
 
 
 def refuse_unreadable(tensor: Tensor, name: str) -> None:
@@ -180,11 +181,11 @@ def _on_device(
             found.require()
         else:
             found.check()
-        return found.mask.reshape(tensor.shape)
+        return found.mask.reshape(tensor.shape).to(tensor.device)
     if masks.is_batched(pattern, method):
         mask = masks.mask_by(
             matrices, pattern, method=method, options=options, magnitude=magnitude, axes=axes,
             name=name,
         )  # fmt: skip
-        return mask.reshape(tensor.shape)
+        return mask.reshape(tensor.shape).to(tensor.device)
     return None

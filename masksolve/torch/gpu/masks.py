@@ -14,13 +14,12 @@ from masksolve.result import MaskResult
 from masksolve.solve import solve
 from masksolve.solvers import as_options, find_method
 from masksolve.torch.gpu.batched import METHODS, solve_batched
-from masksolve.torch.gpu.results import DeviceResult, first_bad
+from masksolve.torch.gpu.results import DeviceResult, first_bad, inexact
+from masksolve.torch.gpu.support import READ
 from masksolve.torch.gpu.tiling import as_matrices
 
 __all__ = ["is_batched", "launch", "mask_by", "takes"]
 
-_READ = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
-"""What the kernels read as it is."""
 _SMALL = (torch.bool, torch.uint8, torch.int8, torch.int16)
 
 
@@ -34,13 +33,18 @@ def is_batched(pattern: Pattern, method: str) -> bool:
     return method in METHODS if pattern.transposable else method == "exact"
 
 
-def readable(scores: Tensor) -> Tensor:
+def readable(scores: Tensor, name: str) -> Tensor:
     """Return scores in a dtype that the kernels read, exactly as they are."""
-    if scores.dtype in _READ:
+    if scores.dtype in READ:
         return scores
-    if scores.dtype.is_floating_point:  # of eight bits
-        return scores.to(torch.float32)
-    return scores.to(torch.float32 if scores.dtype in _SMALL else torch.float64)
+    narrow = scores.dtype.is_floating_point or scores.dtype in _SMALL
+    try:
+        wide = scores.to(torch.float32 if narrow else torch.float64)
+    except NotImplementedError:  # several numbers to an entry
+        raise InvalidInput(f"{name} has dtype {scores.dtype}, which is not supported") from None
+    if scores.dtype in (torch.int64, torch.uint64):
+        wide.masked_fill_(inexact(scores), torch.nan)  # refused, once the device has seen it
+    return wide
 
 
 def launch(
@@ -78,7 +82,6 @@ def launch(
     """
     from masksolve.torch.gpu.operator import exact_mask
 
-    matrices = as_matrices(scores.detach(), axes)
     if start is not None and start.device != scores.device:
         raise InvalidInput(
             f"{name} is on {scores.device} and what to start from on {start.device}: expected "
@@ -93,8 +96,8 @@ def launch(
 
     try:
         mask, columns, verdict, flags = exact_mask(
-            readable(matrices), pattern.n, pattern.m, pattern.at_most, magnitude, start,
-            potentials,
+            readable(as_matrices(scores.detach(), axes), name), pattern.n, pattern.m,
+            pattern.at_most, magnitude, start, potentials,
         )  # fmt: skip
     except torch.OutOfMemoryError:
         raise _no_room(scores, name) from None
@@ -116,8 +119,10 @@ def mask_by(
 ) -> Tensor:
     """Find a mask by a method that is batched; the arguments are those of `launch`."""
     as_options(method, find_method(method, pattern).options, options)
-    matrices = as_matrices(scores.detach(), axes)
     try:
+        matrices = as_matrices(scores.detach(), axes)
+        if scores.dtype in (torch.int64, torch.uint64):
+            matrices = readable(matrices, name)
         mask = solve_batched(
             matrices, pattern.n, pattern.m, method=method, transposable=pattern.transposable,
             at_most=pattern.at_most, magnitude=magnitude, options=options,

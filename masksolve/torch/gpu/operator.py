@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from masksolve.errors import InvalidInput
 from masksolve.solve import solve
 from masksolve.torch.gpu.solver import FLAGS, solve_on_device
-from masksolve.torch.gpu.support import interpreted
+from masksolve.torch.gpu.support import READ, interpreted
 from masksolve.torch.gpu.tiling import Tiling
 
 __all__ = ["exact_mask"]
@@ -48,17 +49,44 @@ def exact_mask(
         The kept score, and the sum of the tiles' gaps.
     flags : Tensor of int32, (4,)
         All zero if every tile is proven; see `masksolve.torch.gpu.solver`.
+
+    Raises
+    ------
+    InvalidInput
+        If an argument is not what it should be.
     """
+    _check(weights, n, m, start)
     if weights.device.type == "cpu" and not interpreted():
         return _on_cpu(weights, n, m, at_most, magnitude, potentials)
     found = solve_on_device(
-        weights, n, m, at_most=at_most, magnitude=magnitude, start=start, potentials=potentials
-    )
+        weights, n, m, at_most=at_most, magnitude=magnitude,
+        start=None if start is None else start.contiguous(), potentials=potentials,
+    )  # fmt: skip
     verdict = torch.stack([found.kept.sum(), found.gaps.sum()])
     kept = found.column_potentials
     if kept is None:
         kept = weights.new_empty((0, m), dtype=torch.float64)
     return found.mask, kept, verdict, found.flags
+
+
+def _check(weights: Tensor, n: int, m: int, start: Tensor | None) -> None:
+    """Refuse what kernels would read wrongly, or read beyond."""
+    if weights.ndim != 3 or weights.dtype not in READ:
+        raise InvalidInput(
+            "weights must be (batch, rows, columns) of float64, float32, bfloat16 or float16, "
+            f"got {tuple(weights.shape)} of {weights.dtype}"
+        )
+    if not 1 <= n < m <= 64:
+        raise InvalidInput(f"expected 1 <= n < m <= 64, got n = {n} and m = {m}")
+    if start is None:
+        return
+    batch, rows, columns = weights.shape
+    shape = (Tiling(batch, rows, columns, m).tiles, m)
+    if start.shape != shape or start.dtype != torch.float64 or start.device != weights.device:
+        raise InvalidInput(
+            f"start must be {shape} of torch.float64 on {weights.device}, "
+            f"got {tuple(start.shape)} of {start.dtype} on {start.device}"
+        )
 
 
 def _on_cpu(
@@ -90,6 +118,7 @@ def _(
     start: Tensor | None = None,
     potentials: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    _check(weights, n, m, start)
     batch, rows, columns = weights.shape
     tiles = Tiling(batch, rows, columns, m).tiles if potentials else 0
     return (

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from masksolve.errors import InvalidInput, InvalidScore
-from masksolve.inputs import LARGEST_SCORE
+from masksolve.inputs import LARGEST_INTEGER, LARGEST_SCORE
 from masksolve.pattern import Pattern
 from masksolve.result import MaskResult
 
-__all__ = ["DeviceResult", "first_bad"]
+__all__ = ["DeviceResult", "first_bad", "inexact"]
 
 
 @dataclass(eq=False)
@@ -35,8 +35,8 @@ class DeviceResult:
     column_potentials: Tensor | None
     _verdict: Tensor
     _flags: Tensor
-    _refusal: Callable[[], InvalidInput]
-    _on_cpu: Callable[[], MaskResult]
+    _refusal: Callable[[], InvalidInput] | None
+    _on_cpu: Callable[[], MaskResult] | None
     _numbers: tuple[float, float] | None = field(default=None, init=False)
 
     def check(self) -> DeviceResult:
@@ -51,11 +51,14 @@ class DeviceResult:
             objective, gap, bad, unproven, *_ = torch.cat(
                 [self._verdict, self._flags.to(torch.float64)]
             ).tolist()
+            assert self._refusal is not None
+            assert self._on_cpu is not None
             if bad:
                 raise self._refusal()
             if unproven:
-                objective, gap = self._solve_again(int(unproven))
+                objective, gap = self._solve_again(int(unproven), self._on_cpu)
             self._numbers = objective, gap
+            self._refusal = self._on_cpu = None  # they hold the scores, and cannot be pickled
         return self
 
     def require(self) -> None:
@@ -63,15 +66,19 @@ class DeviceResult:
 
         For what a compiler or a CUDA graph records.
         """
-        torch._assert_async((self._flags == 0).all(), "masksolve: scores that are not finite")
+        torch._assert_async(
+            (self._flags == 0).all(), "masksolve: a score is not finite, or a tile not proven"
+        )
 
-    def _solve_again(self, unproven: int) -> tuple[float, float]:
+    def _solve_again(
+        self, unproven: int, on_cpu: Callable[[], MaskResult]
+    ) -> tuple[float, float]:
         warnings.warn(
             f"{unproven} tiles could not be proven on {self.mask.device}: "
             "the CPU engine solves them all",
             stacklevel=3,
         )
-        found = self._on_cpu()
+        found = on_cpu()
         self.mask.copy_(torch.from_numpy(found.mask))
         return found.objective, found.gap or 0.0
 
@@ -91,8 +98,22 @@ class DeviceResult:
         return self._numbers
 
 
+def inexact(scores: Tensor) -> Tensor:
+    """Mark the 64-bit integers that float64 does not hold."""
+    signed = scores.view(torch.int64)  # of uint64 torch compares little
+    least = 0 if scores.dtype == torch.uint64 else -LARGEST_INTEGER
+    return (signed > LARGEST_INTEGER) | (signed < least)
+
+
 def first_bad(scores: Tensor, name: str) -> InvalidInput:
     """Make the error that says where the first bad score of a tensor is."""
+    if scores.dtype in (torch.int64, torch.uint64):
+        bad = inexact(scores).nonzero()
+        if len(bad):
+            worst = scores[tuple(bad[0])].item()
+            return InvalidInput(
+                f"{name} holds {worst}: integers beyond 2**53 are not exact in float64"
+            )
     for k, part in enumerate(scores):  # by slices of the first axis: little memory
         good = part.to(torch.float64).abs() <= LARGEST_SCORE
         if not good.all():

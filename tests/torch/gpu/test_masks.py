@@ -1,5 +1,9 @@
 """solve_mask's way to the kernels, with the interpreter in the device's place."""
 
+import gc
+import pickle
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -130,6 +134,43 @@ def test_verdicts():
         bad.require()
     with pytest.raises(InvalidScore):
         _ = bad.objective
+
+
+def test_results_hold_no_scores_once_they_are_checked():
+    scores = matrices("normal", (1, 8, 8))[0]
+    found = masks.launch(scores, ms.Pattern.parse("4:8"), magnitude=True, axes=(0, 1))
+    held = weakref.ref(scores)
+    found.check()
+    del scores
+    gc.collect()
+    assert held() is None
+    assert pickle.loads(pickle.dumps(found)).objective == found.objective
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "2:4,plain"])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint64])
+def test_integers_that_are_not_exact_are_refused(dtype, pattern):
+    tensor = torch.arange(64).reshape(8, 8)
+    tensor[3, 4] = 2**53 + 1
+    with pytest.raises(ms.InvalidInput, match=r"^tensor holds 9007199254740993: integers"):
+        on_device(tensor.to(dtype), pattern)
+    tensor[3, 4] = 2**53
+    assert on_device(tensor.to(dtype), pattern)[3, 4]
+
+
+def test_dtypes_without_numbers_of_their_own():
+    packed = torch.zeros(8, 8, dtype=torch.uint8).view(torch.float4_e2m1fn_x2)
+    with pytest.raises(ms.InvalidInput, match=r"^tensor has dtype .*, which is not supported"):
+        on_device(packed, "2:4")
+
+
+@pytest.mark.parametrize("method", ["exact", "greedy"])
+def test_masks_are_where_the_tensor_is(method, monkeypatch):
+    monkeypatch.setattr(solving, "is_solved_there", lambda tensor: True)
+    tensor = torch.zeros(8, 8, device="meta")
+    scores = matrices("normal", (1, 8, 8))[0]
+    found = mst.solve_mask(tensor, "2:4", method=method, score=lambda tensor: scores)
+    assert found.device == tensor.device
 
 
 def test_changed_meanwhile():

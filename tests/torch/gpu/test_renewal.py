@@ -1,5 +1,8 @@
 """Masks that are renewed while training, with the interpreter in the device's place."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +63,25 @@ def test_a_score_that_is_not_finite_leaves_all_masks():
     ):
         handle.refresh()
     assert torch.equal(handle.masks["weight"], masks[-1])
+
+
+@pytest.mark.usefixtures("_there")
+@pytest.mark.parametrize(
+    ("turn", "kind"),
+    [(lambda w: w.to(torch.complex64), "complex"), (torch.Tensor.to_sparse, "sparse")],
+)
+def test_scores_that_are_no_dense_real_numbers(turn, kind):
+    with pytest.raises(ms.InvalidInput, match=f"the score of weight is .*{kind}"):
+        train("2:4", score=lambda layer: turn(layer.weight))
+
+
+@pytest.mark.usefixtures("_there")
+@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))])
+def test_handles_are_copied_and_pickled(twin_of):
+    handle, _ = train("2:4", warm_start=True)
+    twin = twin_of(handle)
+    twin.refresh()
+    assert torch.equal(twin.masks["weight"], handle.masks["weight"])
 
 
 def test_a_model_that_moves_between_devices(monkeypatch):

@@ -45,6 +45,30 @@ def test_without_triton(monkeypatch):
     assert support.why_not(CUDA) == "the kernels need Triton, which is not installed"
 
 
+def test_other_makers(monkeypatch):
+    monkeypatch.setattr(torch.version, "hip", "6.3")
+    assert support.why_not(CUDA) == "the kernels are for devices of NVIDIA's"
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("3.2.0", "the kernels need Triton 3.4 or later, this is 3.2.0"),
+     ("3.10.0+git", "Triton does not start: Failed to find C compiler")],
+)  # fmt: skip
+def test_a_triton_that_does_not_start(monkeypatch, version, words):
+    class Driver:
+        @property
+        def active(self):
+            raise RuntimeError("Failed to find C compiler.\nPlease specify it")
+
+    triton = pytest.importorskip("triton")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    monkeypatch.setattr(support, "interpreted", lambda: False)
+    monkeypatch.setattr(triton, "__version__", version)
+    monkeypatch.setattr(triton.runtime, "driver", Driver())
+    assert support.why_not(CUDA) == words
+
+
 def test_other_devices():
     assert "type mps" in support.why_not(torch.device("mps"))
     assert support.why_not(torch.device("cpu")) is None  # interpreted, here
