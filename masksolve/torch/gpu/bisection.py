@@ -21,9 +21,10 @@ def _middle(values, inside, n: tl.constexpr, AXIS: tl.constexpr):
     """Return the middle between the n-th and the (n+1)-th largest along an axis."""
     low = tl.min(tl.where(inside, values, HUGE), AXIS, keep_dims=True)
     high = tl.max(tl.where(inside, values, -HUGE), AXIS, keep_dims=True)
+    lines = tl.max(inside.to(tl.int32), AXIS, keep_dims=True) > 0
     above = tl.zeros(low.shape, tl.int32) - 1
     step = 0
-    while (step < STEPS) & (tl.max((above != n).to(tl.int32)) > 0):
+    while (step < STEPS) & (tl.max((lines & (above != n)).to(tl.int32)) > 0):
         middle = 0.5 * (low + high)
         above = tl.sum((inside & (values > middle)).to(tl.int32), AXIS, keep_dims=True)
         low = tl.where(above >= n, middle, low)
@@ -134,6 +135,8 @@ def bisect_rounds(
     corner = mask + batch * mask_b + down * m * mask_r + across * m * mask_c
     tl.store(corner + i * mask_r + j * mask_c, kept, mask=inside & proven)
     missed = good & (proven == 0)
-    where = tl.atomic_add(number_left + tl.zeros((1, 1), tl.int32), 1, mask=missed)
+    where = tl.atomic_add(
+        number_left + tl.zeros((1, 1), tl.int32), 1, mask=missed, sem="relaxed"
+    )
     tl.store(left + where, local, mask=missed)
-    tl.atomic_max(flags + tl.zeros((1, 1), tl.int32), 1, mask=good == 0)
+    tl.atomic_max(flags + tl.zeros((1, 1), tl.int32), 1, mask=good == 0, sem="relaxed")

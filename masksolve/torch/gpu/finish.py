@@ -191,7 +191,7 @@ def _finish(
         if not scores.dtype.is_fp64():
             scores = scores.to(tl.float32)
         fine = tl.abs(scores) <= (LARGEST if scores.dtype.is_fp64() else LARGEST_SINGLE)
-        tl.atomic_max(flags, 1, mask=tl.min(fine.to(tl.int32)) == 0)
+        tl.atomic_max(flags, 1, mask=tl.min(fine.to(tl.int32)) == 0, sem="relaxed")
         scores = tl.where(fine, scores, 0.0)
         scale = _tile_scale(scores, PRECISION)
         if MAGNITUDE:
@@ -281,7 +281,7 @@ def _finish(
 
             over, more = _to_do(count, v, slack, n, GROUND)
 
-        tl.atomic_add(flags + 1, 1, mask=more)
+        tl.atomic_add(flags + 1, 1, mask=more, sem="relaxed")
         place = mask + batch * mask_batch + (top + i) * mask_row + (side + j) * mask_column
         tl.store(place, X, mask=here)
         tl.store(u_place, _scaled((u >> BITS).to(tl.float64), -scale), mask=i < m)

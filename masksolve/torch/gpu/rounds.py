@@ -201,9 +201,18 @@ def kernel(
         keep = across_scores[k] > v + _across(u, k)
         tl.store(corner + k * step_r + line * step_c, keep, mask=inside & proven)
     missed = exists & good & (proven == 0)
-    where = tl.atomic_add(number_left + tl.zeros((TILES, 1), tl.int32), 1, mask=missed)
-    tl.store(left + where, local, mask=missed)
-    tl.atomic_max(flags + tl.zeros((TILES, 1), tl.int32), 1, mask=exists & (good == 0))
+    # One addition for all of a warp's tiles: they would queue up at the counter.
+    one = missed.to(tl.int32)
+    several = tl.sum(one, 0, keep_dims=True)
+    counter = number_left + tl.zeros((1, 1), tl.int32)
+    place = (
+        tl.atomic_add(counter, several, mask=several > 0, sem="relaxed")
+        + tl.cumsum(one, 0)
+        - one
+    )
+    tl.store(left + place, local, mask=missed)
+    tl.atomic_max(flags + tl.zeros((TILES, 1), tl.int32), 1, mask=exists & (good == 0),
+                  sem="relaxed")  # fmt: skip
 
 
 def run_rounds(

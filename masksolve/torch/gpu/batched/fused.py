@@ -47,8 +47,9 @@ def launch(kernel: Any, scores: Tensor, n: int, *arguments: object) -> Tensor:
     if tiles:
         with on_device(scores):
             kernel[(-(-tiles // together),)](
-                scores, mask, tiles, n, *arguments, h, w, high, wide, together, num_warps=warps
-            )
+                scores, mask, tiles, n, *arguments, h, w, high, wide, together,
+                num_warps=warps, enable_fp_fusion=False,
+            )  # fmt: skip
     return mask
 
 

@@ -18,6 +18,7 @@ __all__ = ["greedy_kernel", "keep_heaviest"]
 @triton.jit
 def keep_heaviest(weights, takes, i, j, n):
     """Keep of what may be taken while both lines have room; equals in row-major order."""
+    takes = takes & (weights == weights)  # what is not a number would never be taken
     kept = takes & (j < 0)
     rows = tl.sum(kept.to(tl.int32), 1, keep_dims=True) + n
     columns = tl.sum(kept.to(tl.int32), 0, keep_dims=True) + n
