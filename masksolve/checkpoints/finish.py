@@ -10,13 +10,21 @@ from typing import Any
 
 from masksolve.checkpoints.folder import Target, write_whole
 from masksolve.checkpoints.manifest import file_hash, make_manifest, read_manifest
-from masksolve.checkpoints.plan import Method, Shard, fingerprint
+from masksolve.checkpoints.plan import Method, Shard, Tensor, fingerprint
 from masksolve.checkpoints.source import MANIFEST, Checkpoint
-from masksolve.errors import FileFormatError
+from masksolve.checkpoints.work import read_slice
+from masksolve.errors import FileFormatError, InvalidInput
+from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.records import MaskRecord, read_records
 from masksolve.storage.tensors import TensorFile
 
-__all__ = ["make_settings", "read_all_records", "times_modified", "write_rest"]
+__all__ = [
+    "make_settings",
+    "read_all_records",
+    "refuse_changed",
+    "times_modified",
+    "write_rest",
+]
 
 
 def make_settings(
@@ -44,6 +52,40 @@ def times_modified(checkpoint: Checkpoint) -> dict[str, Any]:
             name: file.path.stat().st_mtime_ns for name, file in checkpoint.shards.items()
         }
     }
+
+
+def refuse_changed(folder: Path, shards: Sequence[Shard]) -> None:
+    """Raise if a finished folder was made from other weights than there are now.
+
+    Files that are older than the manifest are taken to be those; of others every tensor is
+    read and its hash compared.
+    """
+    manifest = folder / MANIFEST
+    made = manifest.stat().st_mtime_ns
+    known, records = read_manifest(folder)["files"], read_all_records(folder, shards)
+    for shard in shards:
+        if shard.file.path.stat().st_mtime_ns <= made:
+            continue
+        for tensor in shard.tensors:
+            name = tensor.source.name
+            expected = (
+                records[name].weights if tensor.slices else known[shard.name]["tensors"][name]
+            )
+            if _hash(shard, tensor) != expected:
+                raise InvalidInput(
+                    f"{shard.file.path}: tensor {name!r} has changed since {folder} was made: "
+                    "expected a new or an empty folder as output"
+                )
+
+
+def _hash(shard: Shard, tensor: Tensor) -> str:
+    state = WeightsHash()
+    for piece in tensor.slices:
+        state.update(read_slice(piece))
+    if not tensor.slices:
+        for part in shard.file.parts(tensor.source.name):
+            state.update(part)
+    return state.text
 
 
 def write_rest(

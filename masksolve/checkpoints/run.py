@@ -13,6 +13,7 @@ from typing import Any
 from masksolve.checkpoints.finish import (
     make_settings,
     read_all_records,
+    refuse_changed,
     times_modified,
     write_rest,
 )
@@ -108,8 +109,8 @@ def solve_checkpoint(
         If a file is missing or damaged, the index disagrees with the shards, or the disk
         has no room. Work that was done stays and can be gone on with.
     InvalidInput
-        If something else is in `target`; if weights are not finite, naming file, tensor
-        and entry: then nothing stays.
+        If something else is in `target`, or what was made of other weights; if weights are
+        not finite, naming file, tensor and entry: then nothing stays.
     InvalidPattern, UnknownMethod
         If there is no such pattern or method.
 
@@ -143,6 +144,7 @@ def solve_checkpoint(
     done = 0
     if place.finished:
         compare_settings(place.path, read_manifest(place.path)["settings"], settings)
+        refuse_changed(place.path, shards)
         place.clear()
     else:
         others = checkpoint.others() if apply else []

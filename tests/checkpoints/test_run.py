@@ -1,6 +1,7 @@
 """A folder in, a folder of the same shape out: masks and figures of `solve`, whole."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -120,6 +121,31 @@ def test_again_with_the_same_settings_there_is_nothing_to_do(source, target):
     again = ms.solve_checkpoint(source, target, "2:4")
     assert files_of(target) == before
     assert (again.records, again.nbytes) == (first.records, 0)
+
+
+@pytest.mark.parametrize("apply", [False, True])
+@pytest.mark.parametrize("name", ["b.weight", "norm"])
+def test_weights_that_changed_since_are_noticed(source, target, shards, name, apply):
+    """Of the same sizes, so that nothing but the bytes tells."""
+    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    before = files_of(target)
+    shard = next(shard for shard, tensors in shards.items() if name in tensors)
+    later = (target / "masksolve.json").stat().st_mtime_ns + 10**9
+    os.utime(source / shard, ns=(later, later))  # touched only
+    again = ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    assert again.nbytes == 0
+    content = bytearray((source / shard).read_bytes())
+    array = shards[shard][name]
+    content[content.index(array.tobytes()) + 1] ^= 1
+    (source / shard).write_bytes(content)
+    os.utime(source / shard, ns=(later, later))
+    if name == "norm" and not apply:  # no mask depends on it
+        ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    else:
+        words = rf"{shard}: tensor '{name}' has changed since {target} was made"
+        with pytest.raises(ms.InvalidInput, match=words):
+            ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    assert files_of(target) == before
 
 
 @pytest.mark.parametrize(
