@@ -6,10 +6,6 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
 from masksolve.errors import InvalidInput
 from masksolve.torch.history import LayerRecord, Record
 
@@ -66,6 +62,11 @@ class Report:
         return asdict(self)
 
     def __str__(self) -> str:
+        # Who trains and never prints it does without.
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+
         title = f"masks after {self.step} steps"
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
         since = "first masks" if self.since is None else f"step {self.since}"

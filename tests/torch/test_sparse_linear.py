@@ -1,7 +1,7 @@
 """Linear layers with sparse products: both products' operands, gradients, staleness, fallbacks.
 
-Without a GPU torch's own compressed tensors are multiplied by what `emulated` puts in the place
-of their kernel; with one, the same layers run on it, at the end.
+Torch's own compressed tensors are multiplied by what `emulated` puts in the place of their
+kernel; tests/torch/device has the same layers on a GPU.
 """
 
 import copy
@@ -20,15 +20,21 @@ import masksolve.torch as mst
 from masksolve.errors import InvalidInput, InvalidPattern
 from masksolve.torch.masked import ESTIMATORS
 from masksolve.torch.semi_structured import keeps_half
+from tests.torch.sparse_layers import (
+    CLOSE,
+    COMPILING,
+    INPUTS,
+    OUTPUTS,
+    assert_like,
+    data,
+    linear,
+    run,
+    twins,
+    used,
+)
 
 module = import_module("masksolve.torch.semi_structured")
 CUTLASS = torch.sparse.SparseSemiStructuredTensorCUTLASS
-INPUTS, OUTPUTS = 64, 128
-CLOSE = {torch.bfloat16: 2e-2, torch.float16: 3e-3}
-COMPILING = pytest.mark.filterwarnings(
-    # Dynamo does that itself, for every autograd function it meets.
-    "ignore:.*autograd.function.Function.* should not be instantiated:DeprecationWarning"
-)
 WARNS = pytest.mark.filterwarnings("ignore:the products of a SparseLinear run dense")
 
 
@@ -76,43 +82,6 @@ def emulated(monkeypatch):
     )
     CUTLASS._load_dispatch_table()
     return emulation
-
-
-def linear(dtype=torch.bfloat16, device="cpu", **options):
-    torch.manual_seed(0)
-    layer = nn.Linear(INPUTS, OUTPUTS, device=device, dtype=dtype)
-    return layer, mst.sparsify(layer, "2:4", **options)
-
-
-def twins(dtype=torch.bfloat16, device="cpu", **options):
-    """The same layer with sparse products, and with dense ones."""
-    return [linear(dtype, device, products=way, **options)[0] for way in ("sparse", "dense")]
-
-
-def data(*shape, dtype=torch.bfloat16, device="cpu", grad=True):
-    made = torch.randn(*shape, generator=torch.Generator().manual_seed(1))
-    return made.to(device, dtype).requires_grad_(grad)
-
-
-def run(layer, x):
-    """Return the output, and the gradients by input, weight and bias."""
-    layer.zero_grad()
-    y = layer(x)
-    by_x, *others = torch.autograd.grad(
-        y.square().mean(), [x, *layer.parameters()], materialize_grads=True
-    )
-    return [y.detach(), by_x, *others]
-
-
-def assert_like(found, expected, tolerance):
-    for ours, theirs in zip(found, expected, strict=True):
-        assert ours.dtype == theirs.dtype
-        scale = theirs.abs().max().item()
-        torch.testing.assert_close(ours, theirs, rtol=0, atol=tolerance * scale)
-
-
-def used(layer):
-    return layer.weight.detach()
 
 
 # Both products
@@ -625,135 +594,6 @@ def test_bad_input():
         mst.SparseLinear(64, 64, device="meta")
     with pytest.raises(InvalidPattern):
         mst.SparseLinear(64, 64, pattern="5:4")
-
-
-# On a GPU
-
-
-CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-PROTOTYPE = pytest.mark.filterwarnings("ignore:The PyTorch API of SparseSemiStructuredTensor")
-
-
-def on_gpu(dtype, device="cuda", **options):
-    pair = twins(dtype, device, **options)
-    why = pair[0].why_not()
-    if why is not None:
-        pytest.skip(why)
-    return pair
-
-
-@CUDA
-@PROTOTYPE
-@pytest.mark.parametrize("shape", [(256, INPUTS), (1, INPUTS), (7, 13, INPUTS), (INPUTS,)])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_gpu_products_and_gradients(estimator, dtype, shape):
-    sparse, dense = on_gpu(dtype, estimator=estimator, decay=0.1)
-    x = data(*shape, dtype=dtype, device="cuda")
-    assert_like(run(sparse, x), run(dense, x), CLOSE[dtype])
-
-
-@CUDA
-@PROTOTYPE
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("shape", [(1024, 1024), (1024, 4096), (4096, 1024)])
-def test_gpu_large_layers(shape, dtype):
-    torch.manual_seed(0)
-    layer = mst.SparseLinear(*shape, device="cuda", dtype=dtype)
-    if layer.why_not() is not None:
-        pytest.skip(layer.why_not())
-    x = data(2048, shape[0], dtype=dtype, device="cuda")
-    exact = nn.functional.linear(x.double(), used(layer).double(), layer.bias.double())
-    y = layer(x)
-    assert_like([y.detach().double()], [exact.detach()], CLOSE[dtype])
-    g = torch.randn_like(y)
-    (by_x,) = torch.autograd.grad(y, x, g)
-    assert_like([by_x.double()], [g.double() @ used(layer).double()], CLOSE[dtype])
-
-
-@CUDA
-@PROTOTYPE
-def test_gpu_weights_that_are_negative_zeros_or_not_kept():
-    """Whatever a library takes for a zero: what is pruned is -0 where a weight is negative."""
-    sparse, dense = on_gpu(torch.bfloat16)
-    for layer in (sparse, dense):
-        with torch.no_grad():
-            layer.parametrizations.weight.original.abs_().neg_()
-            layer.parametrizations.weight.original[:64] = 0
-    x = data(256, INPUTS, device="cuda")
-    assert_like(run(sparse, x), run(dense, x), CLOSE[torch.bfloat16])
-
-
-@CUDA
-@PROTOTYPE
-def test_gpu_training_autocast_and_refresh():
-    found = []
-    for way in ("sparse", "dense"):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64)).cuda()
-        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-        handle = mst.sparsify(model, "2:4", products=way, optimizer=optimizer)
-        losses = []
-        for _ in range(20):
-            optimizer.zero_grad()
-            with torch.autocast("cuda", torch.bfloat16):
-                if way == "sparse":
-                    assert handle.dense_products == []
-                x = data(256, 64, dtype=torch.float32, device="cuda", grad=False)
-                loss = (model(x).float() - 1).square().mean()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        found.append(losses)
-    assert found[0] == pytest.approx(found[1], rel=0.1)
-
-
-@CUDA
-@PROTOTYPE
-def test_gpu_moving_there_and_back():
-    layer, _ = linear(products="sparse")
-    x = data(8, INPUTS, grad=False)
-    with pytest.warns(UserWarning, match="it is on the CPU"):
-        expected = layer(x)
-    layer.cuda()
-    if layer.why_not() is not None:
-        pytest.skip(layer.why_not())
-    assert_like([layer(x.cuda()).cpu()], [expected], CLOSE[torch.bfloat16])
-    layer.cpu()
-    assert_like([layer(x)], [expected], CLOSE[torch.bfloat16])
-
-
-@CUDA
-@PROTOTYPE
-@COMPILING
-@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # inductor loads it
-def test_gpu_compiled():
-    torch._dynamo.reset()
-    sparse, dense = on_gpu(torch.bfloat16)
-    compiled = torch.compile(sparse, fullgraph=True)
-    for rows in (64, 256):
-        x = data(rows, INPUTS, device="cuda")
-        assert_like(run(compiled, x), run(dense, x), CLOSE[torch.bfloat16])
-
-
-@CUDA
-@PROTOTYPE
-def test_gpu_captured_graph_sees_new_weights():
-    sparse, dense = on_gpu(torch.bfloat16)
-    x = data(64, INPUTS, device="cuda", grad=False)
-    stream = torch.cuda.Stream()
-    with torch.no_grad():
-        with torch.cuda.stream(stream):
-            sparse(x)  # warm up
-        torch.cuda.synchronize()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            y = sparse(x)
-        for scale in (1, 2):
-            for layer in (sparse, dense):
-                layer.parametrizations.weight.original.mul_(scale)
-            graph.replay()
-            assert_like([y], [dense(x)], CLOSE[torch.bfloat16])
 
 
 @pytest.mark.parametrize("sizes", [(4, 4), (8, 4), (4, 12), (8, 12)])

@@ -6,9 +6,6 @@ from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 __all__ = ["AdaPruned", "LayerReport"]
@@ -74,6 +71,11 @@ class AdaPruned:
         }
 
     def __str__(self) -> str:
+        # Who trains and never prints it does without.
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+
         table = Table(
             title=f"AdaPrune, {self.batches} batches, {self.seconds:.1f} s",
             title_justify="left",
