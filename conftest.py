@@ -20,6 +20,4 @@ NEEDED = {
     "docs/scale.md": ["distributed"],
     "docs/training.md": ["torch"],
 }
-collect_ignore = [
-    path for path, packages in NEEDED.items() if not any(map(find_spec, packages))
-]
+collect_ignore = [path for path, packages in NEEDED.items() if not any(map(find_spec, packages))]

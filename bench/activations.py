@@ -26,9 +26,7 @@ SENTENCE = re.compile(r"(?:^|(?<=\. ))[A-Z][A-Za-z,;' -]{40,300}\.(?= |$)")
 
 def sentences() -> list[str]:
     """Return some hundred sentences of the language reference."""
-    return list(
-        dict.fromkeys(s for topic in sorted(topics) for s in sentences_of(topics[topic]))
-    )
+    return list(dict.fromkeys(s for topic in sorted(topics) for s in sentences_of(topics[topic])))
 
 
 def sentences_of(text: str) -> Iterator[str]:

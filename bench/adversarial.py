@@ -50,11 +50,7 @@ def against_two_approx(
 
 
 def _blocks(
-    rng: np.random.Generator,
-    rows: int,
-    columns: int,
-    pattern: Pattern,
-    blocks: list[list[float]],
+    rng: np.random.Generator, rows: int, columns: int, pattern: Pattern, blocks: list[list[float]]
 ) -> NDArray[np.float32]:
     """Fill every tile with the scores of the blocks, its lines in random order."""
     n, m = pattern.n, pattern.m

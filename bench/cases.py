@@ -82,9 +82,7 @@ def _normal(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Patte
     return np.abs(out, out=out)
 
 
-def _heavy_tailed(
-    rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern
-) -> Scores:
+def _heavy_tailed(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     out = _normal(rng, rows, columns, pattern)
     for row in out:  # row by row, for memory's sake
         row /= np.sqrt(rng.standard_gamma(1.5, columns, dtype=np.float32) / np.float32(1.5))
@@ -125,9 +123,7 @@ def _encoder(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Patt
     return _drawn(rng, rows, columns, pattern.m, encoder_layers().values())
 
 
-def _second_order(
-    rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern
-) -> Scores:
+def _second_order(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     norms = input_norms()
     scores = (w * norms[name] for name, w in encoder_layers().items())
     return _drawn(rng, rows, columns, pattern.m, scores)

@@ -59,9 +59,13 @@ def _times(before: Results, after: Results) -> Iterator[Change]:
             if a["median"] is not None and b["median"] is not None:
                 noise = (a["spread"] or 0.0) + (b["spread"] or 0.0)
                 yield Change(
-                    section, _name(a, keys), a["median"], b["median"], "s",
+                    section,
+                    _name(a, keys),
+                    a["median"],
+                    b["median"],
+                    "s",
                     abs(b["median"] - a["median"]) > noise,
-                )  # fmt: skip
+                )
 
 
 def _losses(before: Results, after: Results) -> Iterator[Change]:

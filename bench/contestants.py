@@ -117,9 +117,7 @@ def contestant(
         raise ValueError(f"there is a contestant {name!r} already")
 
     def join(function: Function) -> Function:
-        _JOINED[name] = Contestant(
-            name, function, reference, exact, takes, modules, quirks, fits
-        )
+        _JOINED[name] = Contestant(name, function, reference, exact, takes, modules, quirks, fits)
         return function
 
     return join
@@ -180,9 +178,7 @@ def _read(file: Path) -> dict[str, Contestant]:
     try:
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
     except (Exception, SystemExit) as error:
-        raise ms.InvalidInput(
-            f"{file} does not run: {type(error).__name__}: {error}"
-        ) from error
+        raise ms.InvalidInput(f"{file} does not run: {type(error).__name__}: {error}") from error
     found = {name: c for name, c in _JOINED.items() if name not in before}
     if not found:
         raise ms.InvalidInput(f"{file} defines no solver: expected a @contestant function")

@@ -35,10 +35,17 @@ FOLDER = Path("bench-output")
 SIDE = 4096
 TARGETS = {"2:4": (6, 2), "4:8": (10, 5), "8:16": (20, 12), "16:32": (40, 25)}
 NEIGHBOURS = {
-    "1:4": "2:4", "3:8": "4:8", "2:16": "8:16", "6:12": "8:16", "5:7": "4:8", "24:48": "16:32",
-    "2:4,at-most": "2:4", "4:8,at-most": "4:8", "8:16,at-most": "8:16",
+    "1:4": "2:4",
+    "3:8": "4:8",
+    "2:16": "8:16",
+    "6:12": "8:16",
+    "5:7": "4:8",
+    "24:48": "16:32",
+    "2:4,at-most": "2:4",
+    "4:8,at-most": "4:8",
+    "8:16,at-most": "8:16",
     "16:32,at-most": "16:32",
-}  # fmt: skip
+}
 console = Console(width=110, highlight=False)
 
 Matrix = NDArray[Any]
@@ -105,8 +112,18 @@ def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
 
 def speed() -> list[dict[str, Any]]:
     """Each pattern on float32 and on grids with ties."""
-    table = _table("4096 x 4096, as multiples of one pass", "pattern", "scores", "ms", "passes",
-                   "must", "hope", "ns/tile", "proven", "left after stage 1, 2, 3")  # fmt: skip
+    table = _table(
+        "4096 x 4096, as multiples of one pass",
+        "pattern",
+        "scores",
+        "ms",
+        "passes",
+        "must",
+        "hope",
+        "ns/tile",
+        "proven",
+        "left after stage 1, 2, 3",
+    )
     found = []
     for name, w in grids(normal(SIDE)).items():
         for pattern, (must, hope) in TARGETS.items():
@@ -115,10 +132,16 @@ def speed() -> list[dict[str, Any]]:
             tiles = sum(row["stages"].values())
             left = tiles - np.cumsum(list(row["stages"].values()))[:3]
             table.add_row(
-                pattern, name, f"{row['ms']:.1f}", f"{row['passes']:.1f}", str(ties * must),
-                str(ties * hope), f"{row['ns_per_tile']:.0f}", "all" if row["proven"] else "NO",
+                pattern,
+                name,
+                f"{row['ms']:.1f}",
+                f"{row['passes']:.1f}",
+                str(ties * must),
+                str(ties * hope),
+                f"{row['ns_per_tile']:.0f}",
+                "all" if row["proven"] else "NO",
                 "  ".join(f"{100 * x / tiles:.2f} %" for x in left),
-            )  # fmt: skip
+            )
             found.append(row)
     console.print(table)
     return found
@@ -126,8 +149,15 @@ def speed() -> list[dict[str, Any]]:
 
 def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Other patterns and at-most-n, against the pattern next to them."""
-    table = _table("other patterns, 4096 x 4096 float32", "pattern", "ms", "passes",
-                   "neighbour", "times as long", "proven")  # fmt: skip
+    table = _table(
+        "other patterns, 4096 x 4096 float32",
+        "pattern",
+        "ms",
+        "passes",
+        "neighbour",
+        "times as long",
+        "proven",
+    )
     ms_of = {row["pattern"]: row["ms"] for row in base if row["scores"] == "float32"}
     found = []
     for pattern, neighbour in NEIGHBOURS.items():
@@ -135,9 +165,13 @@ def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row = measure(normal(side), pattern)
         row["times_neighbour"] = row["ms"] / ms_of[neighbour] * (SIDE / side) ** 2
         table.add_row(
-            pattern, f"{row['ms']:.1f}", f"{row['passes']:.1f}", neighbour,
-            f"{row['times_neighbour']:.2f}", "all" if row["proven"] else "NO",
-        )  # fmt: skip
+            pattern,
+            f"{row['ms']:.1f}",
+            f"{row['passes']:.1f}",
+            neighbour,
+            f"{row['times_neighbour']:.2f}",
+            "all" if row["proven"] else "NO",
+        )
         found.append(row)
     console.print(table)
     return found
@@ -145,8 +179,9 @@ def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def warm() -> list[dict[str, Any]]:
     """Solve again after a small relative change, from the earlier potentials."""
-    table = _table("warm start, 4096 x 4096 float32", "pattern", "change", "ms", "passes",
-                   "proven at once")  # fmt: skip
+    table = _table(
+        "warm start, 4096 x 4096 float32", "pattern", "change", "ms", "passes", "proven at once"
+    )
     found = []
     w = normal(SIDE)
     for pattern in TARGETS:
@@ -156,9 +191,12 @@ def warm() -> list[dict[str, Any]]:
             row = measure(moved, pattern, warm_start=earlier) | {"change": change}
             at_once = row["stages"]["warm_start"] / sum(row["stages"].values())
             table.add_row(
-                pattern, f"{change:g}", f"{row['ms']:.1f}", f"{row['passes']:.1f}",
+                pattern,
+                f"{change:g}",
+                f"{row['ms']:.1f}",
+                f"{row['passes']:.1f}",
                 f"{100 * at_once:.2f} %",
-            )  # fmt: skip
+            )
             found.append(row)
     console.print(table)
     return found
@@ -200,8 +238,12 @@ def growth(largest: int) -> list[dict[str, Any]]:
             lambda w=w: ms.solve(w, "8:16", threads=1),  # type: ignore[misc]
             repeats=9 if side < 8192 else 3,
         )
-        row = {"side": side, "ms": 1e3 * every, "ns_per_tile": 1e9 * every / (side // 16) ** 2,
-               "speed_up": one / every}  # fmt: skip
+        row = {
+            "side": side,
+            "ms": 1e3 * every,
+            "ns_per_tile": 1e9 * every / (side // 16) ** 2,
+            "speed_up": one / every,
+        }
         table.add_row(
             str(side), f"{row['ms']:.2f}", f"{row['ns_per_tile']:.0f}", f"{one / every:.2f}"
         )
@@ -218,9 +260,7 @@ def encoder() -> dict[str, float]:
     for pattern in TARGETS:
         (total,) = seconds(lambda p=pattern: [ms.solve(w, p) for w in layers.values()])  # type: ignore[misc]
         found[pattern] = total
-    console.print(
-        "encoder, 36 layers: " + ", ".join(f"{p} {s:.3f} s" for p, s in found.items())
-    )
+    console.print("encoder, 36 layers: " + ", ".join(f"{p} {s:.3f} s" for p, s in found.items()))
     return found
 
 

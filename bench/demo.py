@@ -103,9 +103,15 @@ def table(runs: dict[tuple[str, str], Run], total: float) -> Table:
     )
     lines = []
     headings = (
-        "pattern", "method", "kept\n%", "loss\n%", "proven\ngap", "short\ntiles %",
-        "loss %,\nfilled up", "time\ns",
-    )  # fmt: skip
+        "pattern",
+        "method",
+        "kept\n%",
+        "loss\n%",
+        "proven\ngap",
+        "short\ntiles %",
+        "loss %,\nfilled up",
+        "time\ns",
+    )
     for k, heading in enumerate(headings):
         found.add_column(heading, justify="right" if k > 1 else "left")
     for pattern in PATTERNS:

@@ -82,18 +82,30 @@ def _losses(ax: Axes, patterns: list[str], runs: Mapping[Any, Any]) -> None:
                 x + rng.uniform(-0.12, 0.12, len(layers)), layers, s=9, color=colour, zorder=3
             )
             repaired = 100 * (1 - other.repaired / best.kept)
-            ax.hlines(repaired, x - 0.18, x + 0.18, color="black", linewidth=1.6, zorder=4,
-                      label=_once("after filling short lines", k + (offset > 0)))  # fmt: skip
+            ax.hlines(
+                repaired,
+                x - 0.18,
+                x + 0.18,
+                color="black",
+                linewidth=1.6,
+                zorder=4,
+                label=_once("after filling short lines", k + (offset > 0)),
+            )
             ax.annotate(
                 f"{loss:.2f} %\n{100 * other.short:.0f} % of tiles short",
-                (x, max(layers)), (0, 4), textcoords="offset points", ha="center", fontsize=8,
-            )  # fmt: skip
+                (x, max(layers)),
+                (0, 4),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )
     ax.set_xticks(range(len(patterns)), [f"transposable {p}" for p in patterns])
     ax.set_ylabel("kept score lost\nagainst the proven optimum, %")
     ax.set_ylim(0, ax.get_ylim()[1] * 1.18)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title("bars: all layers; dots: each of the 36 layers; exact loses 0, proven",
-                 fontsize=10)  # fmt: skip
+    ax.set_title(
+        "bars: all layers; dots: each of the 36 layers; exact loses 0, proven", fontsize=10
+    )
     ax.legend(frameon=False, fontsize=9, loc="upper left")
 
 

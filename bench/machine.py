@@ -28,9 +28,7 @@ FACTS = {
 def machine() -> dict[str, Any]:
     """Describe the machine, as pyperf sees it, and the commit."""
     seen = pyperf.Run([1.0]).get_metadata()
-    found: dict[str, Any] = {
-        ours: seen[theirs] for theirs, ours in FACTS.items() if theirs in seen
-    }
+    found: dict[str, Any] = {ours: seen[theirs] for theirs, ours in FACTS.items() if theirs in seen}
     return found | {
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": all_cores(),

@@ -43,9 +43,7 @@ def time_training(contest: Contest) -> list[Training]:
         contest.tick(contestant.name)
         trouble = _blank(contestant.name, pattern, None)
         with noting(trouble):
-            turns += _ready(
-                contest, contestant, pattern, _renewal(contest, contestant, pattern)
-            )
+            turns += _ready(contest, contestant, pattern, _renewal(contest, contestant, pattern))
         if trouble["status"] != "ok":
             found.append(trouble)
     # Loop by loop, so that each comes after another process: in a row the later ones gain.
@@ -90,9 +88,15 @@ def _ready(
         if every is not None:
             steps = every * max(1, min(STEPS // every, int(RENEWALS / renewal)))
         contest.crew.ask(
-            contestant, "train", turn.call, str(pattern), every, steps, name != DENSE,
+            contestant,
+            "train",
+            turn.call,
+            str(pattern),
+            every,
+            steps,
+            name != DENSE,
             limit=START_LIMIT,
-        )  # fmt: skip
+        )
         turn.calibrate(contest, START_LIMIT)
         turns.append(turn)
     return turns
@@ -102,7 +106,14 @@ def _blank(
     name: str, pattern: ms.Pattern, every: int | None, status: Status = "ok", reason: str = ""
 ) -> Training:
     return {
-        "contestant": name, "status": status, "reason": reason, "pattern": str(pattern),
-        "every": every, "seconds": [], "loops": None, "median": None, "spread": None,
+        "contestant": name,
+        "status": status,
+        "reason": reason,
+        "pattern": str(pattern),
+        "every": every,
+        "seconds": [],
+        "loops": None,
+        "median": None,
+        "spread": None,
         "overhead": None,
-    }  # fmt: skip
+    }

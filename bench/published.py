@@ -33,20 +33,48 @@ _SECONDS = {  # on matrices of 512 x 512 and of 8192 x 8192
 
 PUBLISHED: tuple[Published, ...] = (
     *(
-        Published("Hubara et al. 2021", method, "overhead", "ResNet50", "", value, "%",
-                  "not said", "arXiv:2102.08124, as summaries quote it", 40)
+        Published(
+            "Hubara et al. 2021",
+            method,
+            "overhead",
+            "ResNet50",
+            "",
+            value,
+            "%",
+            "not said",
+            "arXiv:2102.08124, as summaries quote it",
+            40,
+        )
         for method, value in _OVERHEADS.items()
     ),
     *(
-        Published("Meng et al. 2025", method, "time", size, "8:16", value, "s",
-                  hardware, "arXiv:2505.23949, as a summary quotes it")
+        Published(
+            "Meng et al. 2025",
+            method,
+            "time",
+            size,
+            "8:16",
+            value,
+            "s",
+            hardware,
+            "arXiv:2505.23949, as a summary quotes it",
+        )
         for (method, hardware), values in _SECONDS.items()
         for size, value in zip(("512 x 512", "8192 x 8192"), values, strict=True)
     ),
     *(
-        Published("Meng et al. 2025", "TSENOR", "loss", "not said", "", value, "%",
-                  "not said", f"arXiv:2505.23949, abstract: the {which} of a range")
+        Published(
+            "Meng et al. 2025",
+            "TSENOR",
+            "loss",
+            "not said",
+            "",
+            value,
+            "%",
+            "not said",
+            f"arXiv:2505.23949, abstract: the {which} of a range",
+        )
         for which, value in (("low end", 1.0), ("high end", 10.0))
     ),
-)  # fmt: skip
+)
 """Every figure that the report sets beside ours. Only the abstract was read first-hand."""

@@ -43,14 +43,9 @@ def judge_masks(contest: Contest, name: str) -> list[Quality]:
     return found
 
 
-def _judge_case(
-    contest: Contest, case: Case, pattern: ms.Pattern, records: list[Quality]
-) -> None:
+def _judge_case(contest: Contest, case: Case, pattern: ms.Pattern, records: list[Quality]) -> None:
     most = contest.settings.quality_tiles
-    with _judged(contest, case.name, str(pattern), most) as (
-        judge,
-        path,
-    ):
+    with _judged(contest, case.name, str(pattern), most) as (judge, path):
         for contestant, record in zip(contest.entrants(pattern), records, strict=True):
             contest.tick(f"{contestant.name}, {case.name}")
             # Who was not timed on this pattern had trouble with it.
@@ -77,9 +72,13 @@ def agree(contest: Contest) -> list[Agreement]:
         for contestant in exact:
             contest.tick(contestant.name)
             record: Agreement = {
-                **_outcome(contestant.name), "case": case, "pattern": name, "tiles": tiles,
-                "agreeing": None, "largest_loss": None,
-            }  # fmt: skip
+                **_outcome(contestant.name),
+                "case": case,
+                "pattern": name,
+                "tiles": tiles,
+                "agreeing": None,
+                "largest_loss": None,
+            }
             with noting(record):
                 mask = contest.mask(contestant, path, tiles * pattern.m, pattern)
                 record.update(judge.agreement(mask))  # type: ignore[typeddict-item]
@@ -88,9 +87,7 @@ def agree(contest: Contest) -> list[Agreement]:
 
 
 @contextmanager
-def _judged(
-    contest: Contest, case: str, pattern: str, tiles: int
-) -> Iterator[tuple[Judge, Path]]:
+def _judged(contest: Contest, case: str, pattern: str, tiles: int) -> Iterator[tuple[Judge, Path]]:
     """Make so many tiles of a case, one below the other: any number can be taken."""
     m = ms.Pattern.parse(pattern).m
     rows, columns = tiles // ACROSS * m, ACROSS * m
@@ -106,9 +103,20 @@ def _outcome(contestant: str) -> Outcome:
 
 def _blank(outcome: Outcome, case: str, pattern: str) -> Quality:
     return {
-        **outcome, "case": case, "pattern": pattern, "tiles": 0, "proven": False,
-        "optimum": None, "kept": None, "loss_mean": None, "loss_worst": None,
-        "loss_quantiles": None, "at_optimum": None, "kept_ratio_worst": None,
-        "pruned_ratio_worst": None, "short_lines": None, "rows_valid": None,
+        **outcome,
+        "case": case,
+        "pattern": pattern,
+        "tiles": 0,
+        "proven": False,
+        "optimum": None,
+        "kept": None,
+        "loss_mean": None,
+        "loss_worst": None,
+        "loss_quantiles": None,
+        "at_optimum": None,
+        "kept_ratio_worst": None,
+        "pruned_ratio_worst": None,
+        "short_lines": None,
+        "rows_valid": None,
         "columns_valid": None,
-    }  # fmt: skip
+    }

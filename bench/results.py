@@ -218,6 +218,5 @@ def _holds(value: Any, kind: Any) -> bool:
         return isinstance(value, get_origin(kind) or kind)
     (record,) = get_args(kind)
     return isinstance(value, list) and all(
-        isinstance(entry, dict) and not set(record.__annotations__) - set(entry)
-        for entry in value
+        isinstance(entry, dict) and not set(record.__annotations__) - set(entry) for entry in value
     )

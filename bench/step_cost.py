@@ -132,8 +132,11 @@ def measure(
     width, blocks : int
         Of the network.
     """
-    ways = [(None, NEVER), *((PATTERN, every) for every in (NEVER, SELDOM, 1)),
-            *((pattern, 1) for pattern in OTHERS)]  # fmt: skip
+    ways = [
+        (None, NEVER),
+        *((PATTERN, every) for every in (NEVER, SELDOM, 1)),
+        *((pattern, 1) for pattern in OTHERS),
+    ]
     loops = [Loop(pattern, every, width, blocks) for pattern, every in ways]
     data = Characters(0, LENGTH, BATCH, held=1)
     for k in track(range(WARM_UP + rounds), "training", console=console):
@@ -150,17 +153,20 @@ def measure(
         "machine": machine(),
         "versions": versions(("masksolve", "numba", "numpy", "ortools", "torch")),
         "threads": torch.get_num_threads(),
-        "network": {"width": width, "blocks": blocks, "batch": BATCH, "length": LENGTH,
-                    "masked": sum(mask.numel() for mask in chief.handle.masks.values())},
+        "network": {
+            "width": width,
+            "blocks": blocks,
+            "batch": BATCH,
+            "length": LENGTH,
+            "masked": sum(mask.numel() for mask in chief.handle.masks.values()),
+        },
         "rounds": rounds,
         "seldom": SELDOM,
         "loops": [_cost(loop, dense) for loop in loops],
         "parts": _parts(chief, data),
-    }  # fmt: skip
+    }
     known = contestants()
-    found["rivals"] = [
-        _rival(known[name], chief.handle, step, rival_renewals) for name in RIVALS
-    ]
+    found["rivals"] = [_rival(known[name], chief.handle, step, rival_renewals) for name in RIVALS]
     return found
 
 
@@ -204,17 +210,23 @@ def _parts(loop: Loop, data: Characters) -> dict[str, float]:
             assert isinstance(last, ms.MaskResult)
             warm = last.tiles.column_potentials is not None
             ms.solve(
-                layer.weight.numpy(), layer.masked.pattern,
-                warm_start=last if warm else None, potentials=warm,
-            )  # fmt: skip
+                layer.weight.numpy(),
+                layer.masked.pattern,
+                warm_start=last if warm else None,
+                potentials=warm,
+            )
         solved = time.perf_counter()
         handle.step()
         solving.append(solved - start)
         renewing.append(time.perf_counter() - solved)
     solve, renewal = statistics.median(solving), statistics.median(renewing)
     flips = [record.whole.flip_rate for record in handle.history.records[-PARTS:]]
-    return {"renewal": renewal, "solve": solve, "rest": renewal - solve,
-            "flip_rate": statistics.fmean(flips)}  # fmt: skip
+    return {
+        "renewal": renewal,
+        "solve": solve,
+        "rest": renewal - solve,
+        "flip_rate": statistics.fmean(flips),
+    }
 
 
 def _rival(rival: Contestant, handle: mst.Handle, step: float, renewals: int) -> dict[str, Any]:

@@ -186,8 +186,19 @@ def _blank(
     section: Section, contestant: str, pattern: ms.Pattern, rows: int, columns: int, cores: int
 ) -> Timing:
     return {
-        "section": section, "contestant": contestant, "status": "ok", "reason": "",
-        "case": CASE, "pattern": str(pattern), "rows": rows, "columns": columns,
-        "tiles": rows * columns // pattern.m**2, "cores": cores, "seconds": [], "loops": None,
-        "median": None, "spread": None, "peak_bytes": None,
-    }  # fmt: skip
+        "section": section,
+        "contestant": contestant,
+        "status": "ok",
+        "reason": "",
+        "case": CASE,
+        "pattern": str(pattern),
+        "rows": rows,
+        "columns": columns,
+        "tiles": rows * columns // pattern.m**2,
+        "cores": cores,
+        "seconds": [],
+        "loops": None,
+        "median": None,
+        "spread": None,
+        "peak_bytes": None,
+    }

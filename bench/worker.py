@@ -66,9 +66,15 @@ class _Worker:
         self.contestant = contestant
         self.runner = pyperf.Runner()
         self.runner.parse_args(
-            ["--worker", "--quiet", "--loops=1", "--values=1", "--warmups=1",
-             f"--min-time={MIN_SECONDS}"]
-        )  # fmt: skip
+            [
+                "--worker",
+                "--quiet",
+                "--loops=1",
+                "--values=1",
+                "--warmups=1",
+                f"--min-time={MIN_SECONDS}",
+            ]
+        )
         self.values = 0
         self.calls: dict[str, tuple[Callable[[], Any], int]] = {}
         self.scores: NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
@@ -88,9 +94,7 @@ class _Worker:
             call = partial(self.contestant.solve, self.scores, n)
         self.calls = {"solve": (call, 1)}
 
-    def train(
-        self, call: str, pattern: str, every: int | None, steps: int, masks: bool
-    ) -> None:
+    def train(self, call: str, pattern: str, every: int | None, steps: int, masks: bool) -> None:
         """Get ready for so many steps of a training loop, timed step by step."""
         from .training import DigitsTraining
 

@@ -13,10 +13,16 @@ def network():
     """Return a transformer that reads an image as 16 patches of 2 x 2."""
     return ViTForImageClassification(
         ViTConfig(
-            image_size=8, patch_size=2, num_channels=1, hidden_size=64, num_hidden_layers=2,
-            num_attention_heads=4, intermediate_size=128, num_labels=10,
+            image_size=8,
+            patch_size=2,
+            num_channels=1,
+            hidden_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=128,
+            num_labels=10,
         )
-    )  # fmt: skip
+    )
 
 
 def examples(data):
@@ -39,15 +45,27 @@ def fit(model, data, found, seed, callbacks=()):
     train, test = data
     with TemporaryDirectory() as folder:
         arguments = TrainingArguments(
-            output_dir=folder, num_train_epochs=found.epochs, seed=seed, use_cpu=True,
-            per_device_train_batch_size=64, learning_rate=3e-3, warmup_steps=20,
-            logging_steps=200, save_strategy="no", report_to=[], disable_tqdm=True,
+            output_dir=folder,
+            num_train_epochs=found.epochs,
+            seed=seed,
+            use_cpu=True,
+            per_device_train_batch_size=64,
+            learning_rate=3e-3,
+            warmup_steps=20,
+            logging_steps=200,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
             dataloader_pin_memory=False,
-        )  # fmt: skip
+        )
         trainer = Trainer(
-            model, arguments, train_dataset=train, eval_dataset=test,
-            compute_metrics=accuracy, callbacks=list(callbacks),
-        )  # fmt: skip
+            model,
+            arguments,
+            train_dataset=train,
+            eval_dataset=test,
+            compute_metrics=accuracy,
+            callbacks=list(callbacks),
+        )
         trainer.train()
         return trainer.evaluate()["eval_accuracy"]
 

@@ -18,10 +18,16 @@ class Network(LightningModule):
     def __init__(self, epochs):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(64 * 4 * 4, 128), nn.ReLU(), nn.Linear(128, 10),
-        )  # fmt: skip
+            nn.Conv2d(1, 32, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(64 * 4 * 4, 128),
+            nn.ReLU(),
+            nn.Linear(128, 10),
+        )
         self.epochs = epochs
 
     def training_step(self, batch, index):
@@ -37,9 +43,7 @@ class Network(LightningModule):
     def configure_optimizers(self):
         """Return the optimizer, and how its rate falls."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=2e-3)
-        return [optimizer], [
-            torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, self.epochs)
-        ]
+        return [optimizer], [torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, self.epochs)]
 
 
 def loader(data, batch_size, shuffle):
@@ -52,9 +56,14 @@ def fit(model, data, callbacks=()):
     """Train a model, and return its accuracy."""
     train, test = data
     trainer = Trainer(
-        accelerator="cpu", max_epochs=model.epochs, callbacks=list(callbacks), logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+        accelerator="cpu",
+        max_epochs=model.epochs,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     trainer.fit(model, loader(train, 64, shuffle=True))
     (result,) = trainer.test(model, loader(test, 450, shuffle=False), verbose=False)
     return result["accuracy"]

@@ -10,9 +10,13 @@ import masksolve.torch as mst
 def network():
     """Return a perceptron with two hidden layers."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(64, 256),
+        nn.ReLU(),
+        nn.Linear(256, 256),
+        nn.ReLU(),
         nn.Linear(256, 10),
-    )  # fmt: skip
+    )
 
 
 def fit(model, data, epochs, handle=None):

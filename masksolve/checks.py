@@ -80,19 +80,11 @@ def refuse_violation(
                 tile, line = (int(i) for i in np.argwhere(bad)[0])
                 limit = f"exactly {pattern.n}" if exactly else f"at most {pattern.n}"
                 raise _violation(
-                    layout,
-                    box,
-                    f"{pattern} takes {limit}",
-                    name,
-                    tile,
-                    line,
-                    int(kept[tile, line]),
+                    layout, box, f"{pattern} takes {limit}", name, tile, line, int(kept[tile, line])
                 )
 
 
-def is_valid(
-    mask: ArrayLike, pattern: Pattern | str, *, axes: tuple[int, int] = (-2, -1)
-) -> bool:
+def is_valid(mask: ArrayLike, pattern: Pattern | str, *, axes: tuple[int, int] = (-2, -1)) -> bool:
     """Tell whether the mask obeys the pattern; see `check_mask`.
 
     Examples

@@ -57,52 +57,85 @@ class Hardware:
 
 
 CUSPARSELT = "https://docs.nvidia.com/cuda/cusparselt/"
-AMPERE = (
-    "https://developer.nvidia.com/blog/exploiting-ampere-structured-sparsity-with-cusparselt/"
-)
+AMPERE = "https://developer.nvidia.com/blog/exploiting-ampere-structured-sparsity-with-cusparselt/"
 
 HARDWARE: tuple[Hardware, ...] = (
     Hardware(
-        "NVIDIA", "GPUs with sparse tensor cores", "Ampere (2020)", 2, 4, 1,
+        "NVIDIA",
+        "GPUs with sparse tensor cores",
+        "Ampere (2020)",
+        2,
+        4,
+        1,
         "float16, bfloat16, int8, float8",
         "through cuSPARSELt; float8 since Ada and Hopper",
         (CUSPARSELT + "types.html", CUSPARSELT + "release_notes.html", AMPERE),
     ),
     Hardware(
-        "NVIDIA", "GPUs with sparse tensor cores", "Ampere (2020)", 1, 2, 1,
+        "NVIDIA",
+        "GPUs with sparse tensor cores",
+        "Ampere (2020)",
+        1,
+        2,
+        1,
         "float32 (computed in TF32)",
         "through cuSPARSELt",
         (CUSPARSELT + "types.html", AMPERE),
     ),
     Hardware(
-        "NVIDIA", "GPUs with sparse tensor cores", "Blackwell", 4, 8, 2,
+        "NVIDIA",
+        "GPUs with sparse tensor cores",
+        "Blackwell",
+        4,
+        8,
+        2,
         "float4 (e2m1)",
-        "pair-wise: of four neighbouring pairs two are kept whole, which masks of 4:8 "
-        "do not obey",
+        "pair-wise: of four neighbouring pairs two are kept whole, which masks of 4:8 do not obey",
         (CUSPARSELT + "types.html",),
     ),
     Hardware(
-        "AMD", "Instinct GPUs", "MI300", 2, 4, 1,
+        "AMD",
+        "Instinct GPUs",
+        "MI300",
+        2,
+        4,
+        1,
         "float16, bfloat16, int8",
         "through hipSPARSELt; the instructions take float8 too",
-        ("https://rocm.docs.amd.com/projects/hipSPARSELt/en/docs-7.1.1/conceptual/"
-         "mi300-features.html",),
+        (
+            "https://rocm.docs.amd.com/projects/hipSPARSELt/en/docs-7.1.1/conceptual/"
+            "mi300-features.html",
+        ),
     ),
     Hardware(
-        "AMD", "AI engines of Versal devices", "AIE-ML", 2, 4, 1,
+        "AMD",
+        "AI engines of Versal devices",
+        "AIE-ML",
+        2,
+        4,
+        1,
         "of 8 and 16 bits, such as int8 and int16",
         "types of less than 8 bits count bytes, not weights",
-        ("https://docs.amd.com/r/en-US/ug1603-ai-engine-ml-kernel-graph/"
-         "Sparse-Matrix-Multiplication",),
+        (
+            "https://docs.amd.com/r/en-US/ug1603-ai-engine-ml-kernel-graph/"
+            "Sparse-Matrix-Multiplication",
+        ),
     ),
     Hardware(
-        "Huawei", "Ascend accelerators", "Atlas A2", 2, 4, 1,
+        "Huawei",
+        "Ascend accelerators",
+        "Atlas A2",
+        2,
+        4,
+        1,
         "int8",
         "the instruction MmadWithSparse; not on every later product",
-        ("https://www.hiascend.com/document/detail/zh/canncommercial/850/API/ascendcopapi/"
-         "atlasascendc_api_07_0250.html",),
+        (
+            "https://www.hiascend.com/document/detail/zh/canncommercial/850/API/ascendcopapi/"
+            "atlasascendc_api_07_0250.html",
+        ),
     ),
-)  # fmt: skip
+)
 """What we found documented by its maker; not a list of all that exists."""
 
 

@@ -69,9 +69,7 @@ def as_axes(axes: Any, ndim: int, name: str) -> tuple[int, int]:
             raise InvalidInput(f"axis {axis} is out of range for {name} with {ndim} dimensions")
     pair = (first % ndim, second % ndim)
     if pair[0] == pair[1]:
-        raise InvalidInput(
-            f"axes must differ, got {tuple(axes)} for {name} with {ndim} dimensions"
-        )
+        raise InvalidInput(f"axes must differ, got {tuple(axes)} for {name} with {ndim} dimensions")
     return pair
 
 

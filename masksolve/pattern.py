@@ -66,9 +66,7 @@ class Pattern:
                     raise TypeError
                 object.__setattr__(self, name, operator.index(value))
             except TypeError:
-                raise InvalidPattern(
-                    f"pattern {name} must be an integer, got {value!r}"
-                ) from None
+                raise InvalidPattern(f"pattern {name} must be an integer, got {value!r}") from None
         for name in ("transposable", "at_most"):
             object.__setattr__(self, name, bool(getattr(self, name)))
         label = f"pattern '{self.n}:{self.m}'"

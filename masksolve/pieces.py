@@ -35,11 +35,7 @@ def as_threads(threads: int | None) -> int:
 
 
 def for_each_box(
-    boxes: Sequence[Box],
-    work: Callable[[Box], None],
-    *,
-    threads: int,
-    progress: Progress = False,
+    boxes: Sequence[Box], work: Callable[[Box], None], *, threads: int, progress: Progress = False
 ) -> None:
     """Call `work` once for every box, `threads` at a time.
 

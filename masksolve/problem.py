@@ -131,10 +131,16 @@ class Problem:
         open_tiles = self._numbers(box, found.open_tiles)
         self._pieces.append(
             _Piece(
-                box, found.objective, open_tiles, found.open_gaps, bounded=True,
-                optimal=found.optimal, short=0, counts=found.counts,
+                box,
+                found.objective,
+                open_tiles,
+                found.open_gaps,
+                bounded=True,
+                optimal=found.optimal,
+                short=0,
+                counts=found.counts,
             )
-        )  # fmt: skip
+        )
 
     def record_judged(
         self,
@@ -151,10 +157,16 @@ class Problem:
         open_ = np.flatnonzero(gaps)
         self._pieces.append(
             _Piece(
-                box, float(kept.sum()), self._numbers(box, open_), gaps[open_], bounded=True,
-                optimal=bool((gaps <= TOLERANCE * scale).all()), short=short, counts={},
+                box,
+                float(kept.sum()),
+                self._numbers(box, open_),
+                gaps[open_],
+                bounded=True,
+                optimal=bool((gaps <= TOLERANCE * scale).all()),
+                short=short,
+                counts={},
             )
-        )  # fmt: skip
+        )
 
     def _keep_potentials(self, box: Box, u: NDArray[Any], v: NDArray[Any]) -> None:
         if self.potentials is not None:

@@ -118,9 +118,13 @@ def solve(
     problem = Problem(weights, pattern, score, axes, threads, potentials)
     warn_of_kernels(problem.layout)
     return solve_problem(
-        problem, method=method, options=options, warm_start=warm_start, certify=certify,
+        problem,
+        method=method,
+        options=options,
+        warm_start=warm_start,
+        certify=certify,
         progress=progress,
-    )  # fmt: skip
+    )
 
 
 def solve_problem(
@@ -164,12 +168,7 @@ def _takes_matrices(method: Method, pattern: Pattern) -> bool:
     return method.solve_matrix is not None and pattern.transposable and pattern.n < pattern.m
 
 
-def _solve_matrix(
-    problem: Problem,
-    method: Method,
-    box: Box,
-    start: PotentialStart | None,
-) -> None:
+def _solve_matrix(problem: Problem, method: Method, box: Box, start: PotentialStart | None) -> None:
     """Solve a box of full tiles where it lies, its mask written in place if it can be."""
     assert method.solve_matrix is not None
     matrix = problem.scores.matrix(problem.layout, box)
@@ -177,9 +176,15 @@ def _solve_matrix(
     in_place = window.ndim == 2 and window.strides[1] == 1
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
     found = method.solve_matrix(
-        matrix, problem.scores.magnitude, problem.pattern.n, problem.pattern.m,
-        problem.pattern.at_most, mask, *_begin(start, box), problem.potentials is not None,
-    )  # fmt: skip
+        matrix,
+        problem.scores.magnitude,
+        problem.pattern.n,
+        problem.pattern.m,
+        problem.pattern.at_most,
+        mask,
+        *_begin(start, box),
+        problem.potentials is not None,
+    )
     if found is None:
         raise problem.scores.refusal()
     problem.record_matrix(box, None if in_place else mask.reshape(window.shape), found)
@@ -266,10 +271,7 @@ def certify(
 
 
 def _judge_matrix(
-    problem: Problem,
-    given: NDArray[np.bool_],
-    box: Box,
-    start: PotentialStart | None,
+    problem: Problem, given: NDArray[np.bool_], box: Box, start: PotentialStart | None
 ) -> None:
     """Judge a box of full tiles by its potentials, all compiled."""
     from masksolve.kernels.judge import judge_matrix
@@ -289,9 +291,18 @@ def _judge_matrix(
     kept, gaps, scale = (np.empty(len(best.row_potentials)) for _ in range(3))
     lines = np.zeros(2, dtype=np.int64)
     judge_matrix(
-        matrix, magnitude, mask.view(np.int8), best.row_potentials, best.column_potentials,
-        n, at_most, kept, gaps, scale, lines,
-    )  # fmt: skip
+        matrix,
+        magnitude,
+        mask.view(np.int8),
+        best.row_potentials,
+        best.column_potentials,
+        n,
+        at_most,
+        kept,
+        gaps,
+        scale,
+        lines,
+    )
     if lines[0]:
         refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
     problem.record_judged(box, best, kept, gaps, scale, 0 if at_most else int(lines[1]))

@@ -43,9 +43,7 @@ class PotentialStart:
         layout, m = problem.layout, problem.pattern.m
         shape = (*layout.batch_shape, *layout.grid, m)
         if v.shape != shape:
-            raise InvalidInput(
-                f"warm_start has potentials of shape {v.shape}: expected {shape}"
-            )
+            raise InvalidInput(f"warm_start has potentials of shape {v.shape}: expected {shape}")
         self._potentials = v.reshape(*layout.stack_shape, m)
         self._mask = earlier.mask
         self._layout = layout

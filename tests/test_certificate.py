@@ -43,14 +43,19 @@ ONES, ZERO = np.ones((3, 3)), np.zeros(3)
     ("fault", "arguments"),
     [
         (lambda *a: tile_gaps(*a) / 2, (np.diag([1.0, 2, 3]), 1, False, ZERO, ZERO)),
-        (lambda s, x, u, v, n, at_most:
-         tile_gaps(s, x, u, v, n, at_most) - (v * (n - x.sum(axis=1))).sum(axis=1),
-         (ONES, 1, True, ZERO, ZERO + 1)),
-        (lambda s, x, u, v, n, at_most: tile_gaps(s, x, u, v, n, False),
-         (-ONES, 2, True, ZERO - 0.5, ZERO - 0.5)),
+        (
+            lambda s, x, u, v, n, at_most: (
+                tile_gaps(s, x, u, v, n, at_most) - (v * (n - x.sum(axis=1))).sum(axis=1)
+            ),
+            (ONES, 1, True, ZERO, ZERO + 1),
+        ),
+        (
+            lambda s, x, u, v, n, at_most: tile_gaps(s, x, u, v, n, False),
+            (-ONES, 2, True, ZERO - 0.5, ZERO - 0.5),
+        ),
     ],
     ids=["halves the gap", "forgets short columns", "takes negative potentials"],
-)  # fmt: skip
+)
 def test_planted_faults_break_weak_duality(fault, arguments):
     properties.weak_duality(tile_gaps, *arguments)
     with pytest.raises(AssertionError):

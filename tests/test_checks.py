@@ -48,26 +48,52 @@ def kept_at(shape, *index):
 @pytest.mark.parametrize(
     ("mask", "pattern", "axes", "message", "where"),
     [
-        (np.tri(4), "2:4", (0, 1),
-         "row 0, columns 0 to 3, keeps 1 of 4: 2:4 takes exactly 2",
-         ((), "row", 0, (0, 4), 1)),
-        ([[1, 1, 0, 0]] * 4, "2:4", (0, 1),
-         "column 0, rows 0 to 3, keeps 4 of 4: 2:4 takes exactly 2",
-         ((), "column", 0, (0, 4), 4)),
-        ([[1, 1, 0, 0]] * 4, "2:4,at-most", (0, 1),
-         "column 0, rows 0 to 3, keeps 4 of 4: 2:4,at-most takes at most 2",
-         ((), "column", 0, (0, 4), 4)),
-        (kept_at((4, 10), 3, slice(8, 10)), "1:4,plain,at-most", (0, 1),
-         "row 3, columns 8 to 9, keeps 2 of 2: 1:4,plain,at-most takes at most 1 "
-         "in a partial tile", ((), "row", 3, (8, 10), 2)),
-        (kept_at((2, 3, 5, 5), 1, 2, slice(3, 5), 4), "1:3,at-most", (2, 3),
-         "matrix (1, 2), column 4, rows 3 to 4, keeps 2 of 2: 1:3,at-most takes at most 1 "
-         "in a partial tile", ((1, 2), "column", 4, (3, 5), 2)),
-        (kept_at((8, 8, 3), 6, slice(4, 8), 2), "2:4,at-most", (0, 1),
-         "matrix (2,), row 6, columns 4 to 7, keeps 4 of 4: 2:4,at-most takes at most 2",
-         ((2,), "row", 6, (4, 8), 4)),
+        (
+            np.tri(4),
+            "2:4",
+            (0, 1),
+            "row 0, columns 0 to 3, keeps 1 of 4: 2:4 takes exactly 2",
+            ((), "row", 0, (0, 4), 1),
+        ),
+        (
+            [[1, 1, 0, 0]] * 4,
+            "2:4",
+            (0, 1),
+            "column 0, rows 0 to 3, keeps 4 of 4: 2:4 takes exactly 2",
+            ((), "column", 0, (0, 4), 4),
+        ),
+        (
+            [[1, 1, 0, 0]] * 4,
+            "2:4,at-most",
+            (0, 1),
+            "column 0, rows 0 to 3, keeps 4 of 4: 2:4,at-most takes at most 2",
+            ((), "column", 0, (0, 4), 4),
+        ),
+        (
+            kept_at((4, 10), 3, slice(8, 10)),
+            "1:4,plain,at-most",
+            (0, 1),
+            "row 3, columns 8 to 9, keeps 2 of 2: 1:4,plain,at-most takes at most 1 "
+            "in a partial tile",
+            ((), "row", 3, (8, 10), 2),
+        ),
+        (
+            kept_at((2, 3, 5, 5), 1, 2, slice(3, 5), 4),
+            "1:3,at-most",
+            (2, 3),
+            "matrix (1, 2), column 4, rows 3 to 4, keeps 2 of 2: 1:3,at-most takes at most 1 "
+            "in a partial tile",
+            ((1, 2), "column", 4, (3, 5), 2),
+        ),
+        (
+            kept_at((8, 8, 3), 6, slice(4, 8), 2),
+            "2:4,at-most",
+            (0, 1),
+            "matrix (2,), row 6, columns 4 to 7, keeps 4 of 4: 2:4,at-most takes at most 2",
+            ((2,), "row", 6, (4, 8), 4),
+        ),
     ],
-)  # fmt: skip
+)
 def test_names_the_line(mask, pattern, axes, message, where):
     with pytest.raises(MaskViolation) as caught:
         ms.check_mask(mask, pattern, axes=axes)

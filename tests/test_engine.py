@@ -115,9 +115,7 @@ r = ms.solve(w, "{pattern}", threads=2)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print((after - before) * 1024 - r.mask.nbytes)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert int(done.stdout) < 64e6
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
 
@@ -130,9 +128,7 @@ def test_figures_per_tile_refuse_weights_that_have_changed():
         _ = result.tiles.objective
 
 
-@pytest.mark.parametrize(
-    ("n", "m"), [(1, 2), (2, 4), (3, 5), (7, 8), (8, 16), (1, 13), (31, 64)]
-)
+@pytest.mark.parametrize(("n", "m"), [(1, 2), (2, 4), (3, 5), (7, 8), (8, 16), (1, 13), (31, 64)])
 def test_networks_select(n, m):
     network = selection_network(n, m)
     for values in np.random.default_rng(0).integers(0, 9, (200, m)).tolist():

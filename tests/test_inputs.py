@@ -124,17 +124,9 @@ def test_options(options, error, words):
 @pytest.mark.parametrize(
     ("mask", "error", "words"),
     [
-        (
-            FULL,
-            MaskViolation,
-            "row 0, columns 0 to 3, keeps 4 of 4: 2:4 takes at most 2",
-        ),
+        (FULL, MaskViolation, "row 0, columns 0 to 3, keeps 4 of 4: 2:4 takes at most 2"),
         (HALF[:, :3], InvalidInput, "mask has shape (4, 3): expected that of weights, (4, 4)"),
-        (
-            HALF[None],
-            InvalidInput,
-            "mask has shape (1, 4, 4): expected that of weights, (4, 4)",
-        ),
+        (HALF[None], InvalidInput, "mask has shape (1, 4, 4): expected that of weights, (4, 4)"),
         (HALF * 2, InvalidInput, "mask[0, 0] is 2.0: a mask holds 0 and 1 only"),
         (HALF * np.nan, InvalidInput, "mask[0, 0] is nan: a mask holds 0 and 1 only"),
         (HALF.astype(str), InvalidInput, "mask has dtype <U32: expected "),
@@ -148,18 +140,10 @@ def test_masks(mask, error, words):
 @pytest.mark.parametrize(
     ("method", "pattern", "words"),
     [
-        (
-            "simplex",
-            "2:4",
-            "unknown method 'simplex'; known are exact, ",
-        ),
+        ("simplex", "2:4", "unknown method 'simplex'; known are exact, "),
         (None, "2:4", "unknown method None; known are exact, "),
         ("enumerate", "2:5", "method 'enumerate' takes m up to 4, pattern '2:5' has m = 5"),
-        (
-            "greedy",
-            "2:4,plain",
-            "method 'greedy' solves transposable patterns only; for '2:4,p",
-        ),
+        ("greedy", "2:4,plain", "method 'greedy' solves transposable patterns only; for '2:4,p"),
     ],
 )
 def test_methods(method, pattern, words):
@@ -179,20 +163,26 @@ START = ms.solve(W, "2:4", potentials=True, threads=1)
     ("weights", "options", "words"),
     [
         (W, {"warm_start": START.mask}, "warm_start must be a MaskResult, got ndarray"),
-        (W, {"warm_start": ms.certify(W, HALF, "2:4", threads=1)},
-         "warm_start must be a MaskResult, got Certificate"),
-        (W, {"warm_start": ms.solve(W, "2:4", threads=1)},
-         "warm_start holds no potentials: solve it with potentials=True"),
-        (W, {"warm_start": START, "pattern": "1:4"},
-         "warm_start has pattern 2:4: expected 1:4"),
-        (np.ones((4, 8)), {"warm_start": START},
-         "warm_start has shape (4, 4): expected (4, 8)"),
-        (W, {"warm_start": START, "axes": (1, 0)},
-         "warm_start has axes (0, 1): expected (1, 0)"),
-        (W, {"warm_start": START, "method": "greedy"},
-         "method 'greedy' makes no use of warm_start"),
+        (
+            W,
+            {"warm_start": ms.certify(W, HALF, "2:4", threads=1)},
+            "warm_start must be a MaskResult, got Certificate",
+        ),
+        (
+            W,
+            {"warm_start": ms.solve(W, "2:4", threads=1)},
+            "warm_start holds no potentials: solve it with potentials=True",
+        ),
+        (W, {"warm_start": START, "pattern": "1:4"}, "warm_start has pattern 2:4: expected 1:4"),
+        (np.ones((4, 8)), {"warm_start": START}, "warm_start has shape (4, 4): expected (4, 8)"),
+        (W, {"warm_start": START, "axes": (1, 0)}, "warm_start has axes (0, 1): expected (1, 0)"),
+        (
+            W,
+            {"warm_start": START, "method": "greedy"},
+            "method 'greedy' makes no use of warm_start",
+        ),
     ],
-)  # fmt: skip
+)
 def test_warm_starts(weights, options, words):
     refused(InvalidInput, words, ms.solve, weights, **({"pattern": "2:4"} | options))
 

@@ -104,8 +104,9 @@ def test_partial_tiles_are_left_alone():
 
 
 def test_plain_lines_are_filled_with_the_best():
-    result = ms.repair([[1.0, 4.0, 2.0, 3.0], [4.0, 3.0, 2.0, 1.0]],
-                       [[0, 0, 1, 0], [0, 1, 1, 0]], "2:4,plain")  # fmt: skip
+    result = ms.repair(
+        [[1.0, 4.0, 2.0, 3.0], [4.0, 3.0, 2.0, 1.0]], [[0, 0, 1, 0], [0, 1, 1, 0]], "2:4,plain"
+    )
     assert result.mask.astype(int).tolist() == [[0, 1, 0, 1], [0, 1, 1, 0]]
 
 

@@ -21,9 +21,17 @@ LAYOUTS = {
     "nested lists": WEIGHTS.tolist(),
 }
 DTYPES = [
-    np.float16, np.float32, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2,
-    np.int8, np.int16, np.int32, np.int64, ml_dtypes.int4,
-]  # fmt: skip
+    np.float16,
+    np.float32,
+    ml_dtypes.bfloat16,
+    ml_dtypes.float8_e4m3fn,
+    ml_dtypes.float8_e5m2,
+    np.int8,
+    np.int16,
+    np.int32,
+    np.int64,
+    ml_dtypes.int4,
+]
 PATTERNS = ["2:4", "3:8,at-most", "2:4,plain"]
 
 
@@ -47,19 +55,12 @@ def test_dtype_does_not_matter(dtype, pattern):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint64, ml_dtypes.uint4])
 def test_unsigned_integers(dtype):
     magnitude = np.abs(WEIGHTS)
-    assert (
-        ms.solve(magnitude.astype(dtype), "2:4").objective == ms.solve(WEIGHTS, "2:4").objective
-    )
+    assert ms.solve(magnitude.astype(dtype), "2:4").objective == ms.solve(WEIGHTS, "2:4").objective
 
 
 @pytest.mark.parametrize(
     ("lowest", "magnitude"),
-    [
-        (np.int8(-128), 128.0),
-        (np.int16(-(2**15)), 2.0**15),
-        (np.uint8(255), 255.0),
-        (True, 1.0),
-    ],
+    [(np.int8(-128), 128.0), (np.int16(-(2**15)), 2.0**15), (np.uint8(255), 255.0), (True, 1.0)],
 )
 def test_extremes_of_a_dtype_have_their_magnitude(lowest, magnitude):
     weights = np.zeros((4, 4), np.asarray(lowest).dtype)
@@ -178,9 +179,14 @@ def test_masks_do_not_depend_on_threads(method):
 
 @pytest.mark.parametrize(
     ("method", "counted"),
-    [("exact", {"augmentations"}), ("min_cost_flow", {"quantisation_loss"}),
-     ("enumerate", set()), ("greedy", set()), ("two_approx", set())],
-)  # fmt: skip
+    [
+        ("exact", {"augmentations"}),
+        ("min_cost_flow", {"quantisation_loss"}),
+        ("enumerate", set()),
+        ("greedy", set()),
+        ("two_approx", set()),
+    ],
+)
 def test_stats(method, counted):
     stats = ms.solve(np.ones((8, 13)), "2:4", method=method, threads=2).stats
     assert {"seconds", "threads", "tiles", "short_tiles"} | counted <= set(stats)
@@ -193,8 +199,7 @@ def test_result_fields_and_text():
     result = ms.solve(np.eye(4), Pattern(1, 4))
     judged = ms.certify(np.eye(4), result.mask, "1:4")
     assert (
-        repr(result)
-        == "MaskResult(1:4, exact, shape=(4, 4), objective=4, upper_bound=4, OPTIMAL)"
+        repr(result) == "MaskResult(1:4, exact, shape=(4, 4), objective=4, upper_bound=4, OPTIMAL)"
     )
     assert repr(judged) == "Certificate(1:4, objective=4, upper_bound=4, OPTIMAL)"
     assert "upper_bound=None, FEASIBLE" in repr(ms.solve(np.eye(4), "1:4", method="greedy"))

@@ -84,9 +84,7 @@ def test_the_same_weights_again_need_less_work(text):
 
 def test_potentials_of_a_certified_heuristic_serve_too():
     weights = np.random.default_rng(3).normal(size=SHAPE)
-    greedy = ms.solve(
-        weights, "4:8", method="greedy", certify=True, potentials=True, score=None
-    )
+    greedy = ms.solve(weights, "4:8", method="greedy", certify=True, potentials=True, score=None)
     same_answer(weights, "4:8", greedy)
 
 

@@ -31,9 +31,7 @@ def test_all_that_is_not_zero_is_kept_in_a_mask_of_the_pattern(case):
     mask = ms.mask_of_zeros(weights, pattern, threads=1)
     assert mask.dtype == np.bool_
     assert mask[weights != 0].all()
-    assert ms.is_valid(
-        mask, ms.Pattern.parse(f"{pattern},at-most".replace("most,at-most", "most"))
-    )
+    assert ms.is_valid(mask, ms.Pattern.parse(f"{pattern},at-most".replace("most,at-most", "most")))
     if "plain" in pattern or "at-most" in pattern:
         assert ms.is_valid(mask, pattern)
     if "at-most" in pattern:
@@ -58,9 +56,7 @@ def test_a_tile_is_filled_exactly_if_some_mask_contains_it(bits):
 
 ROWS = [row for row in product([False, True], repeat=4) if sum(row) == 2]
 FULL = [
-    np.array(rows)
-    for rows in product(ROWS, repeat=4)
-    if (np.array(rows).sum(axis=0) == 2).all()
+    np.array(rows) for rows in product(ROWS, repeat=4) if (np.array(rows).sum(axis=0) == 2).all()
 ]
 
 
@@ -81,9 +77,7 @@ def test_tiny_weights_beside_huge_ones_are_kept():
     assert ms.mask_of_zeros(weights, "2:4")[weights != 0].all()
 
 
-@pytest.mark.parametrize(
-    "dtype", [np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, int]
-)
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, int])
 @pytest.mark.parametrize("axes", [(0, 1), (2, 0)])
 def test_what_solve_pruned_comes_back(dtype, axes):
     weights = np.random.default_rng(0).integers(1, 9, (8, 12, 8)).astype(dtype)

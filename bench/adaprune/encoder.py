@@ -37,9 +37,7 @@ def make(which: Which) -> nn.Module:
             initializer_range=0.4,
         )
         return BertModel(config, add_pooling_layer=False).eval()
-    model = BertModel(
-        BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False
-    )
+    model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
     weights = load_file(encoder_file())
     del weights["embeddings.position_ids"]  # a constant that the model makes itself
     model.load_state_dict({k: w for k, w in weights.items() if not k.startswith("pooler.")})

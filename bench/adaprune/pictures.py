@@ -16,9 +16,7 @@ from .tables import KINDS, kind
 
 __all__ = ["PICTURES", "fidelity", "layers", "masks"]
 
-COLOURS = {
-    ONE_SHOT: "#c2410c", ABSORBED: "#c77700", ADAPRUNE: "#0b4f9e", RENEWED: "#0b7a75",
-}  # fmt: skip
+COLOURS = {ONE_SHOT: "#c2410c", ABSORBED: "#c77700", ADAPRUNE: "#0b4f9e", RENEWED: "#0b7a75"}
 SHAPES = {ONE_SHOT: "o", ABSORBED: "s", ADAPRUNE: "D", RENEWED: "^"}
 THREE = (ONE_SHOT, ABSORBED, ADAPRUNE)
 
@@ -27,11 +25,16 @@ def fidelity(reader: Reader) -> Figure:
     """Draw cosines and rankings by pattern, transposable and plain."""
     with styled():
         figure, panels = canvas(1, 2, 11, 4.6)
-        entitle(figure, "What pruning half of the weights leaves of the embeddings",
-                "1 is the dense encoder; filled and solid: transposable, hollow and dashed: "
-                "plain; means over seeds, bars: 95 % intervals")  # fmt: skip
-        shown = (("cosine to the dense embedding", "cosine"),
-                 ("10 nearest that stay among them", "nearest"))  # fmt: skip
+        entitle(
+            figure,
+            "What pruning half of the weights leaves of the embeddings",
+            "1 is the dense encoder; filled and solid: transposable, hollow and dashed: "
+            "plain; means over seeds, bars: 95 % intervals",
+        )
+        shown = (
+            ("cosine to the dense embedding", "cosine"),
+            ("10 nearest that stay among them", "nearest"),
+        )
         for axes, (title, what) in zip(panels, shown, strict=True):
             bare(axes, title)
             for name in THREE:
@@ -53,20 +56,31 @@ def _line(axes: Axes, reader: Reader, name: str, what: str, *, plain: bool) -> N
     ]
     colour, places = COLOURS[name], np.arange(len(values)) + (0.06 if plain else -0.06)
     axes.errorbar(
-        places, [v.mean for v in values], np.nan_to_num([v.half for v in values]),
-        color=colour, marker=SHAPES[name], markersize=5.5, linewidth=1.4, elinewidth=1.2,
-        mfc="white" if plain else colour, linestyle=(0, (4, 2)) if plain else "-",
-        label=None if plain else name, zorder=3,
-    )  # fmt: skip
+        places,
+        [v.mean for v in values],
+        np.nan_to_num([v.half for v in values]),
+        color=colour,
+        marker=SHAPES[name],
+        markersize=5.5,
+        linewidth=1.4,
+        elinewidth=1.2,
+        mfc="white" if plain else colour,
+        linestyle=(0, (4, 2)) if plain else "-",
+        label=None if plain else name,
+        zorder=3,
+    )
 
 
 def masks(reader: Reader) -> Figure:
     """Draw by how much exact masks are better than greedy ones."""
     with styled():
         figure, panels = canvas(1, 2, 11, 4.0)
-        entitle(figure, "Loss that exact masks avoid, of the loss with greedy ones",
-                "transposable; for the same sentences, means over seeds; lines: 95 % "
-                "intervals; above 0 exact is better")  # fmt: skip
+        entitle(
+            figure,
+            "Loss that exact masks avoid, of the loss with greedy ones",
+            "transposable; for the same sentences, means over seeds; lines: 95 % "
+            "intervals; above 0 exact is better",
+        )
         shown = (("1 less the cosine", "cosine"), ("10 nearest that do not stay", "nearest"))
         for axes, (title, what) in zip(panels, shown, strict=True):
             bare(axes, title)
@@ -86,10 +100,14 @@ def _bars(axes: Axes, reader: Reader, what: str) -> None:
             for pattern in reader.patterns
         ]
         axes.bar(
-            np.arange(len(found)) + 0.34 * (k - 0.5), [one.mean for one in found], 0.32,
-            yerr=np.nan_to_num([one.half for one in found]), color=COLOURS[name],
-            error_kw={"ecolor": INK, "elinewidth": 1.1}, label=name,
-        )  # fmt: skip
+            np.arange(len(found)) + 0.34 * (k - 0.5),
+            [one.mean for one in found],
+            0.32,
+            yerr=np.nan_to_num([one.half for one in found]),
+            color=COLOURS[name],
+            error_kw={"ecolor": INK, "elinewidth": 1.1},
+            label=name,
+        )
 
 
 def layers(reader: Reader) -> Figure:
@@ -98,9 +116,12 @@ def layers(reader: Reader) -> Figure:
     found = reader.layers(pattern)
     with styled():
         figure, panels = canvas(1, 1, 8.5, 4.8)
-        entitle(figure, f"Error of every layer by itself, transposable {pattern}",
-                "squared error of a layer's outputs over their square, on calibration; dots: "
-                "the encoder's blocks; mean over seeds")  # fmt: skip
+        entitle(
+            figure,
+            f"Error of every layer by itself, transposable {pattern}",
+            "squared error of a layer's outputs over their square, on calibration; dots: "
+            "the encoder's blocks; mean over seeds",
+        )
         axes = panels[0]
         bare(axes, "")
         words = list(KINDS.values())
@@ -122,13 +143,22 @@ def _dots(axes: Axes, found: dict[str, list[float]], k: int, name: str) -> None:
     pairs = [(errors[k], words.index(kind(layer))) for layer, errors in found.items()]
     errors, places = zip(*pairs, strict=True)
     axes.plot(
-        errors, np.array(places) + 0.18 * (k - 1), linestyle="", color=COLOURS[name],
-        marker=SHAPES[name], markersize=4.5, alpha=0.75, markeredgecolor=FAINT, mew=0.3,
+        errors,
+        np.array(places) + 0.18 * (k - 1),
+        linestyle="",
+        color=COLOURS[name],
+        marker=SHAPES[name],
+        markersize=4.5,
+        alpha=0.75,
+        markeredgecolor=FAINT,
+        mew=0.3,
         label=name,
-    )  # fmt: skip
+    )
 
 
 PICTURES: dict[str, Callable[[Reader], Figure]] = {
-    "fidelity": fidelity, "masks": masks, "layers": layers,
-}  # fmt: skip
+    "fidelity": fidelity,
+    "masks": masks,
+    "layers": layers,
+}
 """By the end of their files' names."""

@@ -34,14 +34,18 @@ class Configuration:
 
 CONFIGURATIONS = (
     Configuration(
-        "ResNet-50, dense", "4:8", "adaprune_dense_bnt.sh",
+        "ResNet-50, dense",
+        "4:8",
+        "adaprune_dense_bnt.sh",
         "--start dense.pth --pattern 4:8,plain --dense-ends",
     ),
     Configuration(
-        "ResNet-50, unstructured sparse", "2:4", "adaprune_sparse.sh",
+        "ResNet-50, unstructured sparse",
+        "2:4",
+        "adaprune_sparse.sh",
         "--start sparse.pth --pattern 2:4,plain",
     ),
-)  # fmt: skip
+)
 """Of https://github.com/papers-submission/structured_transposable_masks, for ImageNet."""
 
 

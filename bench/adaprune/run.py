@@ -67,9 +67,14 @@ def _at_once(size: Size, arm: Arm) -> _Pruned:
     model = copy.deepcopy(_dense(size))
     start = time.process_time()
     masks = mst.sparsify(
-        model, arm.pattern, select=nn.Linear, method=arm.method, estimator="none",
-        absorb_mean=arm.recovery == ABSORBED, threads=1,
-    ).finalize()  # fmt: skip
+        model,
+        arm.pattern,
+        select=nn.Linear,
+        method=arm.method,
+        estimator="none",
+        absorb_mean=arm.recovery == ABSORBED,
+        threads=1,
+    ).finalize()
     return _Pruned(model, masks, time.process_time() - start)
 
 
@@ -77,9 +82,14 @@ def _calibrated(size: Size, arm: Arm, seed: int) -> _Pruned:
     model, calibration = copy.deepcopy(_dense(size)), _calibration(size, seed)
     start = time.process_time()
     found = mst.adaprune(
-        model, calibration, arm.pattern, select=nn.Linear, method=arm.method, threads=1,
+        model,
+        calibration,
+        arm.pattern,
+        select=nn.Linear,
+        method=arm.method,
+        threads=1,
         **arm.options,
-    )  # fmt: skip
+    )
     seconds = time.process_time() - start
     layers = {
         row.name: [_short(error) for error in (row.one_shot, row.absorbed, row.error)]

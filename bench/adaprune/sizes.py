@@ -7,9 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 __all__ = [
-    "ABSORBED", "ADAM", "ADAPRUNE", "MAIN", "ONE_SHOT", "RENEWED", "SIZES", "Arm", "Method",
+    "ABSORBED",
+    "ADAM",
+    "ADAPRUNE",
+    "MAIN",
+    "ONE_SHOT",
+    "RENEWED",
+    "SIZES",
+    "Arm",
+    "Method",
     "Size",
-]  # fmt: skip
+]
 
 ONE_SHOT, ABSORBED, ADAPRUNE, RENEWED = "one-shot", "absorbed", "AdaPrune", "masks renewed"
 ADAM = "AdaPrune, 100 steps of Adam"

@@ -10,15 +10,24 @@ from .published import CONFIGURATIONS, FIGURES
 from .sizes import ABSORBED, ADAM, ADAPRUNE, MAIN, ONE_SHOT, RENEWED, Arm
 
 __all__ = [
-    "agreement", "configurations", "cosines", "everything", "figures", "layers", "masks",
+    "agreement",
+    "configurations",
+    "cosines",
+    "everything",
+    "figures",
+    "layers",
+    "masks",
     "ways",
-]  # fmt: skip
+]
 
 KINDS = {
-    "attention.self.query": "query", "attention.self.key": "key",
-    "attention.self.value": "value", "attention.output.dense": "attention's output",
-    "intermediate.dense": "feed-forward, first", "output.dense": "feed-forward, second",
-}  # fmt: skip
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "attention's output",
+    "intermediate.dense": "feed-forward, first",
+    "output.dense": "feed-forward, second",
+}
 """By the end of their names; the first that fits."""
 
 
@@ -48,46 +57,73 @@ def words(pattern: str) -> tuple[str, str]:
 
 def cosines(reader: Reader) -> Table:
     """Lay out cosines by pattern, and what was recovered."""
-    head = ("pattern", "masks", "one-shot", "absorbed", "AdaPrune", "masks renewed",
-            "lowest 5 %: one-shot", "lowest 5 %: AdaPrune", "recovered, %: AdaPrune",
-            "recovered, %: renewed")  # fmt: skip
+    head = (
+        "pattern",
+        "masks",
+        "one-shot",
+        "absorbed",
+        "AdaPrune",
+        "masks renewed",
+        "lowest 5 %: one-shot",
+        "lowest 5 %: AdaPrune",
+        "recovered, %: AdaPrune",
+        "recovered, %: renewed",
+    )
     table = Table("Cosine to the dense embedding", head, words=2)
     for pattern in rows(reader):
         three = [Arm(name, pattern) for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
         again = Arm(RENEWED, pattern)
         done = reader.has(again)
-        table.rows.append((
-            *words(pattern), *(reader.mean(arm, "cosine").write(places=3) for arm in three),
-            reader.mean(again, "cosine").write(places=3) if done else "-",
-            *(reader.mean(arm, "lowest").write(places=2) for arm in (three[0], three[2])),
-            reader.recovered(three[2]).write(100, 1),
-            reader.recovered(again).write(100, 1) if done else "-",
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                *words(pattern),
+                *(reader.mean(arm, "cosine").write(places=3) for arm in three),
+                reader.mean(again, "cosine").write(places=3) if done else "-",
+                *(reader.mean(arm, "lowest").write(places=2) for arm in (three[0], three[2])),
+                reader.recovered(three[2]).write(100, 1),
+                reader.recovered(again).write(100, 1) if done else "-",
+            )
+        )
     return table
 
 
 def agreement(reader: Reader) -> Table:
     """Lay out how far rankings agree with the dense encoder's."""
-    head = ("pattern", "masks", *(
-        f"{measure}: {name}" for measure in ("Spearman", "10 nearest, %")
-        for name in (ONE_SHOT, ABSORBED, ADAPRUNE)
-    ))  # fmt: skip
+    head = (
+        "pattern",
+        "masks",
+        *(
+            f"{measure}: {name}"
+            for measure in ("Spearman", "10 nearest, %")
+            for name in (ONE_SHOT, ABSORBED, ADAPRUNE)
+        ),
+    )
     table = Table("Rankings of held-out sentences, against the dense encoder's", head, words=2)
     for pattern in rows(reader):
         three = [Arm(name, pattern) for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
-        table.rows.append((
-            *words(pattern),
-            *(reader.mean(arm, "spearman").write(places=3) for arm in three),
-            *(reader.mean(arm, "nearest").write(100, 1) for arm in three),
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                *words(pattern),
+                *(reader.mean(arm, "spearman").write(places=3) for arm in three),
+                *(reader.mean(arm, "nearest").write(100, 1) for arm in three),
+            )
+        )
     return table
 
 
 def masks(reader: Reader) -> Table:
     """Lay out exact masks against greedy ones; what is clearly better is bold."""
-    head = ("pattern", "recovery", "kept by greedy, %", "magnitude: exact, %",
-            "magnitude: greedy, %", "cosine: exact", "cosine: greedy",
-            "avoided, %: cosine", "avoided, %: 10 nearest")  # fmt: skip
+    head = (
+        "pattern",
+        "recovery",
+        "kept by greedy, %",
+        "magnitude: exact, %",
+        "magnitude: greedy, %",
+        "cosine: exact",
+        "cosine: greedy",
+        "avoided, %: cosine",
+        "avoided, %: 10 nearest",
+    )
     table = Table("Exact masks against greedy ones, transposable", head, words=2)
     for pattern in reader.patterns:
         for name in (ONE_SHOT, ADAPRUNE):
@@ -105,20 +141,31 @@ def masks(reader: Reader) -> Table:
 
 def ways(reader: Reader) -> Table:
     """Lay out what every way to recover gives, and what it costs."""
-    head = ("recovery", "cosine", "lowest 5 %", "Spearman", "10 nearest, %", "recovered, %",
-            "magnitude kept, %", "seconds of one core")  # fmt: skip
+    head = (
+        "recovery",
+        "cosine",
+        "lowest 5 %",
+        "Spearman",
+        "10 nearest, %",
+        "recovered, %",
+        "magnitude kept, %",
+        "seconds of one core",
+    )
     table = Table(f"Transposable {MAIN}, in every way", head)
     for name in (ONE_SHOT, ABSORBED, ADAM, ADAPRUNE, RENEWED):
         arm = Arm(name, MAIN)
-        table.rows.append((
-            name, reader.mean(arm, "cosine").write(places=3),
-            reader.mean(arm, "lowest").write(places=3),
-            reader.mean(arm, "spearman").write(places=3),
-            reader.mean(arm, "nearest").write(100, 1),
-            "-" if name == ONE_SHOT else reader.recovered(arm).write(100, 1),
-            f"{100 * reader.mean(arm, 'magnitude').mean:.2f}",
-            f"{reader.mean(arm, 'seconds').mean:.1f}",
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                name,
+                reader.mean(arm, "cosine").write(places=3),
+                reader.mean(arm, "lowest").write(places=3),
+                reader.mean(arm, "spearman").write(places=3),
+                reader.mean(arm, "nearest").write(100, 1),
+                "-" if name == ONE_SHOT else reader.recovered(arm).write(100, 1),
+                f"{100 * reader.mean(arm, 'magnitude').mean:.2f}",
+                f"{reader.mean(arm, 'seconds').mean:.1f}",
+            )
+        )
     return table
 
 
@@ -130,9 +177,7 @@ def kind(name: str) -> str:
 def layers(reader: Reader) -> Table:
     """Lay out errors of layers by what they are for: means over layers and seeds."""
     head = ("weights", "layers", "one-shot", "absorbed", "AdaPrune")
-    table = Table(
-        f"Relative error of layers' outputs on calibration, %, transposable {MAIN}", head
-    )
+    table = Table(f"Relative error of layers' outputs on calibration, %, transposable {MAIN}", head)
     found = reader.layers(MAIN)
     for word in KINDS.values():
         some = [errors for name, errors in found.items() if kind(name) == word]
@@ -146,9 +191,7 @@ def configurations() -> Table:
     head = ("network", "pattern", "the authors' script", "command")
     table = Table("The authors' configurations, for ImageNet", head, words=4)
     for one in CONFIGURATIONS:
-        table.rows.append((
-            one.start, one.pattern, f"`{one.script}`", f"`{one.command}`"
-        ))  # fmt: skip
+        table.rows.append((one.start, one.pattern, f"`{one.script}`", f"`{one.command}`"))
     return table
 
 

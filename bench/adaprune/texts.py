@@ -95,7 +95,5 @@ def _docstrings(root: Path, module: str) -> Iterator[str]:
         if TESTS & set(file.relative_to(root).parts) or not file.is_file():
             continue  # built in, or written in C
         for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(
-                node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-            ):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 yield ast.get_docstring(node) or ""

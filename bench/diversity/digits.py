@@ -55,9 +55,7 @@ class Ensemble:
         self._held_out, self._training = order[:, :HELD_OUT], order[:, HELD_OUT:]
         first = [_random(seed, "weights") for seed in seeds]
         self.weights = [
-            torch.from_numpy(
-                np.stack([r.uniform(-1, 1, (outputs, inputs)) for r in first])
-            ).float()
+            torch.from_numpy(np.stack([r.uniform(-1, 1, (outputs, inputs)) for r in first])).float()
             / inputs**0.5
             for inputs, outputs in pairwise(WIDTHS)
         ]
@@ -74,9 +72,7 @@ class Ensemble:
 
     def prune(self, mask: Mask) -> None:
         """Find the masks of the weights as they are now."""
-        self.masks = [
-            torch.from_numpy(mask(w.abs().numpy())).float() for w in self.weights[:-1]
-        ]
+        self.masks = [torch.from_numpy(mask(w.abs().numpy())).float() for w in self.weights[:-1]]
 
     def train(self, epochs: range, mask: Mask | None = None, held: int = 0) -> None:
         """Train the dense weights through the masks (the gradient goes straight through).

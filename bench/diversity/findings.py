@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Draws", "Findings", "Values", "difference", "draws", "groups", "mean_and_half",
+    "Draws",
+    "Findings",
+    "Values",
+    "difference",
+    "draws",
+    "groups",
+    "mean_and_half",
     "reversed_pairs",
-]  # fmt: skip
+]
 
 Values = NDArray[np.float64]
 Draws = dict[str, list[float]]

@@ -40,13 +40,7 @@ def draw(found: Findings, path: Path) -> None:
     """Draw and save as PNG."""
     plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 9.5, "text.color": INK})
     figure, axes = plt.subplots(
-        len(ROWS),
-        2,
-        figsize=(9, 13.2),
-        dpi=150,
-        sharex="col",
-        sharey="row",
-        layout="constrained",
+        len(ROWS), 2, figsize=(9, 13.2), dpi=150, sharex="col", sharey="row", layout="constrained"
     )
     for row, (quality, group, name) in zip(axes, ROWS, strict=True):
         for ax, by in zip(row, MEASURES, strict=True):
@@ -60,8 +54,14 @@ def draw(found: Findings, path: Path) -> None:
         ax.set_xlabel(f"bits per weight, {MEASURES[by]}", color=INK)
     handles = [_mark(SHAPES[kind], INK, KINDS[kind]) for kind in SHAPES]
     handles += [_mark("o", colour, f"density {group}") for group, colour in COLOURS.items()]
-    figure.legend(handles=handles, loc="outside upper left", ncols=6, frameon=False,
-                  handletextpad=0.1, columnspacing=1.4)  # fmt: skip
+    figure.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=6,
+        frameon=False,
+        handletextpad=0.1,
+        columnspacing=1.4,
+    )
     _save(path)
     plt.close(figure)
 
@@ -78,19 +78,41 @@ def _panel(ax: Axes, found: Findings, quality: str, group: str, by: str) -> None
         colour = COLOURS[f"{found['density'][label]:.0%}"]
         kind = label.split()[0] if label.startswith("any") else label.split()[1]
         ax.errorbar(
-            x, mean, half if relative else None, color=colour, marker=SHAPES[kind],
-            markersize=10 if kind == "any" else 6, elinewidth=1.1, zorder=3,
-        )  # fmt: skip
+            x,
+            mean,
+            half if relative else None,
+            color=colour,
+            marker=SHAPES[kind],
+            markersize=10 if kind == "any" else 6,
+            elinewidth=1.1,
+            zorder=3,
+        )
         if group == LABELLED and kind != "any":
             above = kind == "plain"
             end = mean + (half if relative else 0) * (1 if above else -1)
-            ax.annotate(label.split()[0], (x, end), (2, 7) if above else (-2, -7),
-                        textcoords="offset points", rotation=62, rotation_mode="anchor",
-                        ha="left" if above else "right", va="center_baseline", fontsize=9,
-                        color=INK, weight="bold" if label in PAIR else None)  # fmt: skip
+            ax.annotate(
+                label.split()[0],
+                (x, end),
+                (2, 7) if above else (-2, -7),
+                textcoords="offset points",
+                rotation=62,
+                rotation_mode="anchor",
+                ha="left" if above else "right",
+                va="center_baseline",
+                fontsize=9,
+                color=INK,
+                weight="bold" if label in PAIR else None,
+            )
     rho = spearman(bits, draws(found, quality, labels))
-    ax.text(0.02, 0.96, f"Spearman {rho.value:.2f}", transform=ax.transAxes, va="top",
-            weight="bold", color=INK)  # fmt: skip
+    ax.text(
+        0.02,
+        0.96,
+        f"Spearman {rho.value:.2f}",
+        transform=ax.transAxes,
+        va="top",
+        weight="bold",
+        color=INK,
+    )
     ax.margins(0.1, 0.3 if group == LABELLED else 0.16)
     ax.grid(color=GRID)
     ax.set_axisbelow(True)
@@ -100,9 +122,7 @@ def _panel(ax: Axes, found: Findings, quality: str, group: str, by: str) -> None
 
 def _mark(shape: str, colour: str, label: str) -> Line2D:
     size = 10 if shape == "*" else 6
-    return Line2D(
-        [], [], linestyle="", marker=shape, color=colour, label=label, markersize=size
-    )
+    return Line2D([], [], linestyle="", marker=shape, color=colour, label=label, markersize=size)
 
 
 def _save(path: Path) -> None:

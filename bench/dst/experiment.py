@@ -18,9 +18,7 @@ __all__ = ["experiment"]
 PACKAGES = ("masksolve", "numpy", "sklearn", "torch")
 
 
-def experiment(
-    size: Size, seeds: int, processes: int, path: Path, console: Console
-) -> Findings:
+def experiment(size: Size, seeds: int, processes: int, path: Path, console: Console) -> Findings:
     """Run what is not finished yet.
 
     Parameters

@@ -14,18 +14,29 @@ CLASSES = 10
 def lenet_300_100() -> nn.Module:
     """Make LeNet-300-100: 50,200 weights, of the paper's 266,200."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(SIDE * SIDE, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(SIDE * SIDE, 300),
+        nn.ReLU(),
+        nn.Linear(300, 100),
+        nn.ReLU(),
         nn.Linear(100, CLASSES),
-    )  # fmt: skip
+    )
 
 
 def lenet_5() -> nn.Module:
     """Make LeNet-5-Caffe with padding, without which its 5 x 5 kernels leave nothing."""
     return nn.Sequential(
-        nn.Conv2d(1, 20, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(4 * 50, 500), nn.ReLU(), nn.Linear(500, CLASSES),
-    )  # fmt: skip
+        nn.Conv2d(1, 20, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(4 * 50, 500),
+        nn.ReLU(),
+        nn.Linear(500, CLASSES),
+    )
 
 
 class LstmClassifier(nn.Module):

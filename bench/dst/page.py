@@ -80,7 +80,7 @@ def _blocks(reader: Reader, pictures: str) -> list[str]:
         "- 1200 digits are learned from: an epoch has 19 steps where MNIST's has 938. Alpha "
         "and the number of steps go together, so alphas here are not those of the paper.\n"
         "- Accuracy is that of the last epoch on 597 held-out digits; a digit is 0.17 points.",
-    ]  # fmt: skip
+    ]
 
 
 def _in_short(reader: Reader) -> list[str]:
@@ -166,10 +166,16 @@ def _done(reader: Reader) -> str:
     rows = Table("", ("network", "optimizer", "rate", "batch", "epochs", "steps"), words=2)
     for name, task in reader.tasks.items():
         steps = task["epochs"] * -(-1200 // task["batch"])
-        rows.rows.append((
-            name, task["optimizer"].upper().replace("ADAM", "Adam"), f"{task['rate']:g}",
-            str(task["batch"]), str(task["epochs"]), str(steps),
-        ))  # fmt: skip
+        rows.rows.append(
+            (
+                name,
+                task["optimizer"].upper().replace("ADAM", "Adam"),
+                f"{task['rate']:g}",
+                str(task["batch"]),
+                str(task["epochs"]),
+                str(steps),
+            )
+        )
     return (
         "LeNet-300-100 and a LeNet-5 (padded, as 5 x 5 kernels leave nothing of 8 x 8 pixels) "
         "see images; LSTM-a and LSTM-b, of 128 and 256 hidden units in each of two layers, "

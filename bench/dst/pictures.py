@@ -35,10 +35,11 @@ def sweep(reader: Reader) -> Figure:
         _legend(axes, "alpha")
     panels[0].set_ylabel("accuracy less dense's, points")
     entitle(
-        figure, "What is left, and what it costs",
+        figure,
+        "What is left, and what it costs",
         "Means of all seeds with 95 % intervals; 0 is the dense networks of the same seeds, "
         "dotted a point less.",
-    )  # fmt: skip
+    )
     settle(figure)
     return figure
 
@@ -48,10 +49,17 @@ def _point(
 ) -> None:
     left, less = reader.mean(task, arm, "remaining"), reader.less_dense(task, arm)
     axes.errorbar(
-        100 * left.mean, 100 * less.mean,
-        xerr=_bar(left.half), yerr=_bar(less.half), color=colour, marker=mark,
-        markersize=6, elinewidth=1, linestyle="", label=label,
-    )  # fmt: skip
+        100 * left.mean,
+        100 * less.mean,
+        xerr=_bar(left.half),
+        yerr=_bar(less.half),
+        color=colour,
+        marker=mark,
+        markersize=6,
+        elinewidth=1,
+        linestyle="",
+        label=label,
+    )
 
 
 def _bar(half: float) -> float | None:
@@ -66,10 +74,12 @@ def layers(reader: Reader) -> Figure:
     figure, panels = canvas(1, len(names), 3.6 * len(names) + 0.4, height)
     for axes, task in zip(panels, reader.tasks, strict=True):
         swept = reader.swept(task)
-        kept = np.array([
-            [reader.curve(task, arm, "layers", name)[-1] for arm in swept.values()]
-            for name in names[task]
-        ])  # fmt: skip
+        kept = np.array(
+            [
+                [reader.curve(task, arm, "layers", name)[-1] for arm in swept.values()]
+                for name in names[task]
+            ]
+        )
         axes.imshow(kept, vmin=0, vmax=1, aspect="auto", cmap="Blues")
         for (row, column), share in np.ndenumerate(kept):
             said = f"{100 * share:.{0 if share > 0.1 else 1}f}"
@@ -108,13 +118,17 @@ def time(reader: Reader) -> Figure:
         for axes, curve in zip(panels, curves, strict=True):
             epochs = every * np.arange(1, len(curve) + 1)
             axes.plot(epochs, curve, color=COLOURS[k], label=f"{alpha:g}")
-    for axes, title in zip(panels, ("remaining, %", *(f"thresholds of {n}" for n in names)),
-                           strict=True):  # fmt: skip
+    for axes, title in zip(
+        panels, ("remaining, %", *(f"thresholds of {n}" for n in names)), strict=True
+    ):
         bare(axes, title)
         axes.set_xlabel("epoch")
     _legend(panels[0], "alpha", "upper right")
-    entitle(figure, f"{MAIN}: thresholds over time", "Means of all seeds; thresholds of a "
-            "layer by their mean.")  # fmt: skip
+    entitle(
+        figure,
+        f"{MAIN}: thresholds over time",
+        "Means of all seeds; thresholds of a layer by their mean.",
+    )
     settle(figure)
     return figure
 
@@ -135,8 +149,15 @@ def masks(reader: Reader) -> Figure:
             there = [100 * reader.mean(MAIN, arm, name).mean for arm in trained]
             axes.plot(there, less, color=COLOURS[k], marker="o", label=f"N:{m} in training")
             there = [100 * reader.cut(MAIN, arm, str(m), name).mean for arm in cut]
-            axes.plot(there, after, color=COLOURS[k], marker="o", linestyle=":",
-                      markerfacecolor="white", label=f"N:{m} after training")  # fmt: skip
+            axes.plot(
+                there,
+                after,
+                color=COLOURS[k],
+                marker="o",
+                linestyle=":",
+                markerfacecolor="white",
+                label=f"N:{m} after training",
+            )
     swept_arms = list(reader.swept(MAIN).values())
     _line(panels[0], reader, swept_arms, "remaining", INK, "thresholds alone")
     uniform = [arm for arm in reader.arms(MAIN) if arm.startswith("uniform")]
@@ -153,19 +174,17 @@ def masks(reader: Reader) -> Figure:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     panels[0].set_ylabel("accuracy less dense's, points (logarithmic beyond 1)")
     entitle(
-        figure, f"{MAIN}: thresholds that choose N:M masks",
-        "Means of all seeds, lines along alpha. All N:M masks are transposable and proven "
-        "optimal.",
-    )  # fmt: skip
+        figure,
+        f"{MAIN}: thresholds that choose N:M masks",
+        "Means of all seeds, lines along alpha. All N:M masks are transposable and proven optimal.",
+    )
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=SMALL, loc="center right", frameon=False)
     settle(figure, 0.82)
     return figure
 
 
-def _line(
-    axes: Axes, reader: Reader, arms: list[str], name: str, colour: str, label: str
-) -> None:
+def _line(axes: Axes, reader: Reader, arms: list[str], name: str, colour: str, label: str) -> None:
     there = [100 * reader.mean(MAIN, arm, name).mean for arm in arms]
     less = [100 * reader.less_dense(MAIN, arm).mean for arm in arms]
     axes.plot(there, less, color=colour, marker="s", label=label)

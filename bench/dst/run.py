@@ -52,9 +52,7 @@ class _Log:
     def returns(self, network: nn.Module) -> None:
         """Note, after every epoch, what is kept that was not after an earlier one."""
         masks = dst.masks(network)
-        returned = sum(
-            int((m & self.gone[n]).sum()) for n, m in masks.items() if n in self.gone
-        )
+        returned = sum(int((m & self.gone[n]).sum()) for n, m in masks.items() if n in self.gone)
         self.back = returned / max(sum(int(mask.sum()) for mask in masks.values()), 1)
         for name, mask in masks.items():
             self.gone[name] = self.gone.get(name, torch.zeros_like(mask)) | ~mask

@@ -26,21 +26,30 @@ def everything(reader: Reader) -> Iterator[Table]:
 
 def sweep(reader: Reader, task: str) -> Table:
     """Lay out a network's sweep over alpha."""
-    head = ("alpha", "remaining, %", "accuracy, %", "less dense's", "came back, %", "resets",
-            "ms a step")  # fmt: skip
+    head = (
+        "alpha",
+        "remaining, %",
+        "accuracy, %",
+        "less dense's",
+        "came back, %",
+        "resets",
+        "ms a step",
+    )
     table = Table(f"{task}: the sweep", head)
     arms = {"dense": "dense"} | {f"{a:g}": label for a, label in reader.swept(task).items()}
     for name, arm in arms.items():
         dense = arm == "dense"
-        table.rows.append((
-            name,
-            "100" if dense else reader.mean(task, arm, "remaining").write(100),
-            reader.mean(task, arm, "accuracy").write(100),
-            "" if dense else reader.less_dense(task, arm).write(100, sign=True),
-            "" if dense else f"{100 * reader.mean(task, arm, 'back').mean:.1f}",
-            "" if dense else f"{reader.mean(task, arm, 'resets').mean:g}",
-            f"{reader.mean(task, arm, 'milliseconds').mean:.2f}",
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                name,
+                "100" if dense else reader.mean(task, arm, "remaining").write(100),
+                reader.mean(task, arm, "accuracy").write(100),
+                "" if dense else reader.less_dense(task, arm).write(100, sign=True),
+                "" if dense else f"{100 * reader.mean(task, arm, 'back').mean:.1f}",
+                "" if dense else f"{reader.mean(task, arm, 'resets').mean:g}",
+                f"{reader.mean(task, arm, 'milliseconds').mean:.2f}",
+            )
+        )
     return table
 
 
@@ -63,18 +72,29 @@ def variants(reader: Reader) -> Table:
         others = [arm for arm in reader.arms(task) if _is_variant(arm)]
         usual = {arm.partition(",")[0] for arm in others}
         for arm in (a for a in reader.arms(task) if a in usual or a in others):
-            table.rows.append((
-                task, arm, reader.mean(task, arm, "remaining").write(100),
-                reader.less_dense(task, arm).write(100, sign=True),
-                f"{reader.mean(task, arm, 'resets').mean:g}",
-            ))  # fmt: skip
+            table.rows.append(
+                (
+                    task,
+                    arm,
+                    reader.mean(task, arm, "remaining").write(100),
+                    reader.less_dense(task, arm).write(100, sign=True),
+                    f"{reader.mean(task, arm, 'resets').mean:g}",
+                )
+            )
     return table
 
 
 def masks(reader: Reader) -> Table:
     """Lay out N:M masks: chosen by thresholds in training or after it, and uniform ones."""
-    head = ("masks", "alpha", "room, %", "remaining, %", "accuracy less dense's",
-            "N of each layer", "ms a step")  # fmt: skip
+    head = (
+        "masks",
+        "alpha",
+        "room, %",
+        "remaining, %",
+        "accuracy less dense's",
+        "N of each layer",
+        "ms a step",
+    )
     table = Table(f"{MAIN}: N:M masks both ways", head, words=2)
     for m in PROJECTED:
         for alpha, plain in reader.swept(MAIN).items():
@@ -86,11 +106,17 @@ def masks(reader: Reader) -> Table:
     for arm in reader.arms(MAIN):
         if arm.startswith("uniform"):
             stored, kept = (reader.mean(MAIN, arm, k) for k in ("stored", "remaining"))
-            table.rows.append((
-                arm, "", f"{100 * stored.mean:.1f}", kept.write(100),
-                reader.less_dense(MAIN, arm).write(100, sign=True), "",
-                f"{reader.mean(MAIN, arm, 'milliseconds').mean:.2f}",
-            ))  # fmt: skip
+            table.rows.append(
+                (
+                    arm,
+                    "",
+                    f"{100 * stored.mean:.1f}",
+                    kept.write(100),
+                    reader.less_dense(MAIN, arm).write(100, sign=True),
+                    "",
+                    f"{reader.mean(MAIN, arm, 'milliseconds').mean:.2f}",
+                )
+            )
     return table
 
 
@@ -99,35 +125,55 @@ def _row_of_masks(reader: Reader, arm: str, m: int, alpha: float, cut: bool) -> 
         stored, kept = (reader.cut(MAIN, arm, str(m), k) for k in ("stored", "remaining"))
         less = reader.less_dense(MAIN, arm, str(m))
         return (
-            f"N:{m} after training", _short(alpha), f"{100 * stored.mean:.1f}", kept.write(100),
-            less.write(100, sign=True), "", "",
-        )  # fmt: skip
+            f"N:{m} after training",
+            _short(alpha),
+            f"{100 * stored.mean:.1f}",
+            kept.write(100),
+            less.write(100, sign=True),
+            "",
+            "",
+        )
     patterns = [
         np.array([run["patterns"][name][-1] for run in reader.runs(MAIN, arm)])
         for name in reader.runs(MAIN, arm)[0]["patterns"]
     ]
     return (
-        f"N:{m} in training", _short(alpha),
+        f"N:{m} in training",
+        _short(alpha),
         f"{100 * reader.mean(MAIN, arm, 'stored').mean:.1f}",
         reader.mean(MAIN, arm, "remaining").write(100),
         reader.less_dense(MAIN, arm).write(100, sign=True),
         ", ".join("-".join(dict.fromkeys((str(n.min()), str(n.max())))) for n in patterns),
         f"{reader.mean(MAIN, arm, 'milliseconds').mean:.2f}",
-    )  # fmt: skip
+    )
 
 
 def published() -> Table:
     """Lay out the paper's own figures, with the commands for the real data."""
-    head = ("data", "network", "alpha", "where", "command", "remaining, %", "accuracy, %",
-            "dense, %")  # fmt: skip
+    head = (
+        "data",
+        "network",
+        "alpha",
+        "where",
+        "command",
+        "remaining, %",
+        "accuracy, %",
+        "dense, %",
+    )
     table = Table("The paper's own figures (Liu et al. 2020), not ours", head, words=5)
     for row in ROWS:
-        table.rows.append((
-            row.data, row.network, "not given" if row.alpha is None else f"{row.alpha:g}",
-            row.where, f"`{row.command}`", f"{row.remaining:.2f}",
-            "-" if row.sparse is None else f"{row.sparse:.2f}",
-            "-" if row.dense is None else f"{row.dense:.2f}",
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                row.data,
+                row.network,
+                "not given" if row.alpha is None else f"{row.alpha:g}",
+                row.where,
+                f"`{row.command}`",
+                f"{row.remaining:.2f}",
+                "-" if row.sparse is None else f"{row.sparse:.2f}",
+                "-" if row.dense is None else f"{row.dense:.2f}",
+            )
+        )
     return table
 
 

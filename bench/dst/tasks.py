@@ -81,7 +81,12 @@ def _sweep(*alphas: float) -> tuple[Arm, ...]:
 
 TASKS = (
     Task(
-        MAIN, "sgd", 0.01, 64, 200, 10,
+        MAIN,
+        "sgd",
+        0.01,
+        64,
+        200,
+        10,
         (
             *_sweep(1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 3e-3),
             Arm(1e-3, m=8),
@@ -94,9 +99,14 @@ TASKS = (
     ),
     Task("LeNet-5", "sgd", 0.01, 64, 50, 5, _sweep(2e-4, 5e-4, 1e-3, 2e-3)),
     Task(
-        "LSTM-a", "adam", 1e-3, 100, 50, 5,
+        "LSTM-a",
+        "adam",
+        1e-3,
+        100,
+        50,
+        5,
         (*_sweep(1e-4, 3e-4, 1e-3, 3e-3), Arm(3e-3, reset="everywhere")),
     ),
     Task("LSTM-b", "adam", 1e-3, 100, 30, 3, _sweep(1e-4, 3e-4, 1e-3)),
-)  # fmt: skip
+)
 """The settings are the paper's, with more epochs, as there are fewer digits than in MNIST."""

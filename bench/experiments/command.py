@@ -23,9 +23,7 @@ __all__ = ["carry_out", "parser"]
 FOLDER = Path("bench-output")
 
 
-def parser(
-    name: str, description: str, sizes: Sequence[str], out: str
-) -> argparse.ArgumentParser:
+def parser(name: str, description: str, sizes: Sequence[str], out: str) -> argparse.ArgumentParser:
     """Make the parser of ``python -m masksolve.bench.NAME``; `out` names its file."""
     made = argparse.ArgumentParser(
         prog=f"python -m masksolve.bench.{name}", description=description

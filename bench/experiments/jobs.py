@@ -11,13 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import torch
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .kept import Kept
 
@@ -30,8 +24,12 @@ RunAll: TypeAlias = Callable[[Callable[..., Any], Iterable[Job]], Iterator[Any]]
 
 def bars(console: Console) -> Progress:
     """Make progress bars that count."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, speed_estimate_period=300)
 
 

@@ -16,10 +16,7 @@ Pictures: TypeAlias = "Mapping[str, Callable[[], Figure]]"
 
 
 def write(
-    path: Path,
-    folder: Path | None,
-    pictures: Pictures,
-    blocks: Callable[[str], Iterable[str]],
+    path: Path, folder: Path | None, pictures: Pictures, blocks: Callable[[str], Iterable[str]]
 ) -> list[Path]:
     """Write a page and its pictures.
 

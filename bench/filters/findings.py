@@ -93,11 +93,13 @@ class Reader:
 
     def promise(self, bound: str, measured: str, samplers: Iterable[str] = SAMPLERS) -> Promise:
         """Hold measured errors against a bound, wherever there is one."""
-        pairs = np.array([
-            (layer[measured], layer[bound])  # type: ignore[literal-required]
-            for layer in self.layers(samplers)
-            if layer[bound]  # type: ignore[literal-required]
-        ])  # fmt: skip
+        pairs = np.array(
+            [
+                (layer[measured], layer[bound])  # type: ignore[literal-required]
+                for layer in self.layers(samplers)
+                if layer[bound]  # type: ignore[literal-required]
+            ]
+        )
         if not len(pairs):
             return Promise(0, 0, nan, nan)
         ratios = pairs[:, 0] / pairs[:, 1]

@@ -85,8 +85,7 @@ def _in_short(reader: Reader) -> Iterator[str]:
         parts = [f"{name} {verdict}" for name, verdict in (*better, *worse)]
         yield f"{words}, against magnitude: {listing(parts)}."
         sizes = [
-            f"{sampler} {100 * reader.crossing(sampler, what, CLOSE):g} %"
-            for sampler in SAMPLERS
+            f"{sampler} {100 * reader.crossing(sampler, what, CLOSE):g} %" for sampler in SAMPLERS
         ]
         yield (
             f"{words}, the smallest budget down to which the error stays within "
@@ -150,8 +149,7 @@ def _limits(reader: Reader) -> Iterator[str]:
         "settle layers' sizes by sensitivity. Both differ at once: what is kept, and where."
     )
     yield (
-        "- Pruned once. The authors prune and train in turns, many times, to reach their "
-        "figures."
+        "- Pruned once. The authors prune and train in turns, many times, to reach their figures."
     )
     yield (
         "- Layers' errors are those of each layer by itself. No bound is given for the whole "

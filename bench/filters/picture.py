@@ -16,9 +16,12 @@ from .sizes import SAMPLERS
 __all__ = ["PICTURES", "bounds", "errors", "kept"]
 
 COLOURS = {
-    "deterministic": "#0b4f9e", "hybrid": "#2a9d5c", "random": "#1690a7",
-    "uniform": "#6b7785", "magnitude": "#c2410c",
-}  # fmt: skip
+    "deterministic": "#0b4f9e",
+    "hybrid": "#2a9d5c",
+    "random": "#1690a7",
+    "uniform": "#6b7785",
+    "magnitude": "#c2410c",
+}
 BOUNDS = {"published": "#c77700", "proven": "#7b6cc4", "certified": "#0b7a75"}
 SHOWN = 0.5
 """The budget nearest to this is shown layer by layer."""
@@ -28,9 +31,12 @@ def errors(reader: Reader) -> Figure:
     """Draw held-out error over the share of parameters."""
     with styled():
         figure, panels = canvas(1, 2, 11, 4.6)
-        entitle(figure, "Held-out error against size",
-                "means over networks and draws; bands: 95 % intervals over networks; "
-                "dashed: the whole network")  # fmt: skip
+        entitle(
+            figure,
+            "Held-out error against size",
+            "means over networks and draws; bands: 95 % intervals over networks; "
+            "dashed: the whole network",
+        )
         parts = (("as pruned", "wrong", "dense"), ("trained on", "tuned", "trained_on"))
         for axes, (title, what, dense) in zip(panels, parts, strict=True):
             bare(axes, title)
@@ -71,9 +77,12 @@ def bounds(reader: Reader) -> Figure:
     samplers = ("deterministic", "hybrid", "random")
     with styled():
         figure, panels = canvas(1, len(samplers), 11, 5.2)
-        entitle(figure, f"Every layer's relative error, and its bounds, at {100 * budget:g} %",
-                "dots: networks and draws; lines: their largest bound; a layer that lost no "
-                "inputs has neither")  # fmt: skip
+        entitle(
+            figure,
+            f"Every layer's relative error, and its bounds, at {100 * budget:g} %",
+            "dots: networks and draws; lines: their largest bound; a layer that lost no "
+            "inputs has neither",
+        )
         for axes, sampler in zip(panels, samplers, strict=True):
             bare(axes, sampler)
             _layers(axes, reader, sampler, budget)
@@ -116,10 +125,10 @@ def kept(reader: Reader) -> Figure:
         hint = "share of a group's filters that stay, by one error for all; mean over networks"
         entitle(figure, "Which filters go first", hint)
         axes, runs = panels[0], reader.runs("deterministic")
-        shares = np.mean([
-            [np.divide(point["kept"], run["filters"]) for point in run["points"]]
-            for run in runs
-        ], axis=0)  # fmt: skip
+        shares = np.mean(
+            [[np.divide(point["kept"], run["filters"]) for point in run["points"]] for run in runs],
+            axis=0,
+        )
         image = axes.imshow(shares.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         for (column, row), value in np.ndenumerate(shares):
             colour = "white" if value > 0.6 else INK
@@ -130,15 +139,11 @@ def kept(reader: Reader) -> Figure:
         axes.set_xlabel("budget: share of parameters")
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
-        bar = figure.colorbar(
-            image, ax=axes, format=FuncFormatter(lambda v, _: f"{100 * v:g} %")
-        )
+        bar = figure.colorbar(image, ax=axes, format=FuncFormatter(lambda v, _: f"{100 * v:g} %"))
         bar.outline.set_visible(False)
         settle(figure)
     return figure
 
 
-PICTURES: dict[str, Callable[[Reader], Figure]] = {
-    "errors": errors, "bounds": bounds, "kept": kept,
-}  # fmt: skip
+PICTURES: dict[str, Callable[[Reader], Figure]] = {"errors": errors, "bounds": bounds, "kept": kept}
 """By the end of their files' names."""

@@ -59,9 +59,7 @@ def prune(folder: Path, size: Size, sampler: str, seed: int) -> Run:
         "filters": [group.filters for group in first.groups],
         "makers": [group.makers for group in first.groups],
         "sensitivities": [_short(group.sensitivity) for group in first.groups],
-        "points": [
-            _point(pruner, digits, size, sampler, seed, budget) for budget in size.budgets
-        ],
+        "points": [_point(pruner, digits, size, sampler, seed, budget) for budget in size.budgets],
     }
 
 

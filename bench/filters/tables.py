@@ -42,8 +42,9 @@ def errors(reader: Reader, what: str) -> Table:
 def sizes(reader: Reader) -> Table:
     """Lay out the share of parameters that stayed, and the output's error."""
     head = tuple(f"{sampler}: {what}" for sampler in SAMPLERS for what in ("%", "output"))
-    table = Table("share of parameters that stayed, and error of the output's norm",
-                  ("budget, %", *head))  # fmt: skip
+    table = Table(
+        "share of parameters that stayed, and error of the output's norm", ("budget, %", *head)
+    )
     for budget in reader.budgets:
         cells = []
         for sampler in SAMPLERS:
@@ -64,8 +65,14 @@ BOUNDS = (
 
 def promises(reader: Reader) -> Table:
     """Lay out how often layers kept within their bounds."""
-    head = ("sampler", "bound; data", "layers x trials", "within, %", "error / bound, median",
-            "largest")  # fmt: skip
+    head = (
+        "sampler",
+        "bound; data",
+        "layers x trials",
+        "within, %",
+        "error / bound, median",
+        "largest",
+    )
     table = Table("promises kept", head, words=2)
     for sampler in SAMPLERS:
         for bound, measured, name in BOUNDS:
@@ -83,9 +90,10 @@ def _promise(kept: Promise) -> tuple[str, ...]:
 def groups(reader: Reader) -> Table:
     """Lay out which filters go first: what the common error leaves in each group."""
     run = reader.runs("deterministic")[0]
-    table = Table("filters kept by the deterministic sampler, of the first network",
-                  ("filters of", "of", "sensitivity",
-                   *(f"{100 * b:g} %" for b in reader.budgets)))  # fmt: skip
+    table = Table(
+        "filters kept by the deterministic sampler, of the first network",
+        ("filters of", "of", "sensitivity", *(f"{100 * b:g} %" for b in reader.budgets)),
+    )
     for g, makers in enumerate(run["makers"]):
         kept = (str(point["kept"][g]) for point in run["points"])
         total = f"{run['sensitivities'][g]:.1f}"
@@ -95,12 +103,26 @@ def groups(reader: Reader) -> Table:
 
 def published() -> Table:
     """Lay out the authors' own figures."""
-    head = ("data", "network", "command", "dense, %", "change, points", "parameters gone, %",
-            "operations gone, %")  # fmt: skip
+    head = (
+        "data",
+        "network",
+        "command",
+        "dense, %",
+        "change, points",
+        "parameters gone, %",
+        "operations gone, %",
+    )
     table = Table("published by the authors; not measured here", head, words=3)
     for row in ROWS:
-        table.rows.append((
-            row.data, row.network, f"`{row.command}`", f"{row.dense:.2f}",
-            f"{row.change:+.2f}", f"{row.parameters:.2f}", f"{row.operations:.2f}",
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                row.data,
+                row.network,
+                f"`{row.command}`",
+                f"{row.dense:.2f}",
+                f"{row.change:+.2f}",
+                f"{row.parameters:.2f}",
+                f"{row.operations:.2f}",
+            )
+        )
     return table

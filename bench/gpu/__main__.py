@@ -60,9 +60,11 @@ def measure(
         "failures": {},
     }
     parts: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
-        "exact": exact.cold, "rivals": rivals.compare, "warm": exact.warm,
+        "exact": exact.cold,
+        "rivals": rivals.compare,
+        "warm": exact.warm,
         "graphs": exact.graphs,
-    }  # fmt: skip
+    }
     for name in (name for name in parts if name in wanted):
         with console.status(name) as status:
             for row in parts[name](sizes, device):
@@ -131,8 +133,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--sides", type=int, nargs="+", help="of square matrices")
     parser.add_argument("--patterns", nargs="+", help="such as 2:4 8:16,at-most")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART",
-                        help=f"of {', '.join(PARTS)}; default: all")  # fmt: skip
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        metavar="PART",
+        help=f"of {', '.join(PARTS)}; default: all",
+    )
     parser.add_argument("--rounds", type=int, help="timings of each call")
     parser.add_argument("--out", type=Path, default=OUT, help="default: %(default)s")
     parser.add_argument("--read", type=Path, help="lay out the figures of an earlier run")

@@ -35,19 +35,40 @@ MEMORY = 3.35e12
 """Bytes a second."""
 HALF_RATE = frozenset(
     {
-        "FMNMX", "FSEL", "FSETP", "IADD3", "ISETP", "LEA", "LOP3", "P2R", "PLOP3", "PRMT",
-        "R2P", "SEL", "SHF", "VIADD", "VIADDMNMX",
+        "FMNMX",
+        "FSEL",
+        "FSETP",
+        "IADD3",
+        "ISETP",
+        "LEA",
+        "LOP3",
+        "P2R",
+        "PLOP3",
+        "PRMT",
+        "R2P",
+        "SEL",
+        "SHF",
+        "VIADD",
+        "VIADDMNMX",
     }
-)  # fmt: skip
+)
 """On the pipe for comparisons and integers: a warp takes two cycles."""
 SHUFFLES = "SHFL"
 """Four partitions share the unit: a warp takes four cycles of it."""
 
 
 COLUMNS = (
-    "pattern", "registers", "spilled", "instructions / round", "min, max", "shuffles",
-    "cycles / round", "rounds", "ms at least", "memory, ms",
-)  # fmt: skip
+    "pattern",
+    "registers",
+    "spilled",
+    "instructions / round",
+    "min, max",
+    "shuffles",
+    "cycles / round",
+    "rounds",
+    "ms at least",
+    "memory, ms",
+)
 
 
 class Loop(NamedTuple):
@@ -72,13 +93,20 @@ def compile_rounds(n: int, m: int) -> tuple[bytes, Any]:
 
     from masksolve.torch.gpu import rounds
 
-    constants = rounds.constants(
-        n, m, magnitude=True, at_most=False, warm=False, double=False
-    ) | {"stride_c": 1, "mask_c": 1}
+    constants = rounds.constants(n, m, magnitude=True, at_most=False, warm=False, double=False) | {
+        "stride_c": 1,
+        "mask_c": 1,
+    }
     pointers = {
-        "W": "*fp32", "mask": "*i1", "row_out": "*fp64", "column_out": "*fp64",
-        "start": "*fp64", "left": "*i32", "number_left": "*i32", "flags": "*i32",
-    }  # fmt: skip
+        "W": "*fp32",
+        "mask": "*i1",
+        "row_out": "*fp64",
+        "column_out": "*fp64",
+        "start": "*fp64",
+        "left": "*i32",
+        "number_left": "*i32",
+        "flags": "*i32",
+    }
     kernel = rounds.kernel
     signature = {
         name: "constexpr" if name in constants else pointers.get(name, "i32")
@@ -86,9 +114,10 @@ def compile_rounds(n: int, m: int) -> tuple[bytes, Any]:
     }
     source = ASTSource(fn=kernel, signature=signature, constexprs=constants)
     found = triton.compile(
-        source, target=GPUTarget("cuda", 90, 32),
+        source,
+        target=GPUTarget("cuda", 90, 32),
         options={"num_warps": 1, "enable_fp_fusion": False},
-    )  # fmt: skip
+    )
     return found.asm["cubin"], found.metadata
 
 
@@ -166,10 +195,17 @@ def main() -> int:
         loop = inner_loop(compile_rounds(n, m)[0])
         rounds, memory = least_milliseconds(loop, n, m)
         table.add_row(
-            f"{n}:{m}", str(loop.registers), str(loop.spilled), str(loop.counts.total()),
-            str(loop.counts["FMNMX"]), str(loop.counts[SHUFFLES]), str(loop.cycles),
-            f"{expected_rounds(n, m):.1f}", f"{rounds:.2f}", f"{memory:.2f}",
-        )  # fmt: skip
+            f"{n}:{m}",
+            str(loop.registers),
+            str(loop.spilled),
+            str(loop.counts.total()),
+            str(loop.counts["FMNMX"]),
+            str(loop.counts[SHUFFLES]),
+            str(loop.cycles),
+            f"{expected_rounds(n, m):.1f}",
+            f"{rounds:.2f}",
+            f"{memory:.2f}",
+        )
     console.print(table)
     return 0
 

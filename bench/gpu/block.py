@@ -121,9 +121,7 @@ def train_in_turns(
     }
 
 
-def _arm(
-    name: str, pattern: str | None, products: Any, width: int, heads: int, x: Tensor
-) -> _Arm:
+def _arm(name: str, pattern: str | None, products: Any, width: int, heads: int, x: Tensor) -> _Arm:
     torch.manual_seed(0)
     block = Block(width, heads).to(x.device)
     fused = x.device.type == "cuda"

@@ -48,10 +48,7 @@ class Clock:
 
 
 def medians(
-    calls: Mapping[str, Callable[[], object]],
-    device: torch.device,
-    rounds: int,
-    warm_up: int = 3,
+    calls: Mapping[str, Callable[[], object]], device: torch.device, rounds: int, warm_up: int = 3
 ) -> dict[str, float]:
     """Time several calls in turn; return the median seconds of each.
 

@@ -41,27 +41,16 @@ class Sizes:
 
 FULL = Sizes(
     tokens=(128, 1024, 4096, 16384),
-    layers=(
-        (1024, 1024),
-        (1024, 4096),
-        (4096, 4096),
-        (4096, 16384),
-        (16384, 4096),
-        (8192, 8192),
-    ),
+    layers=((1024, 1024), (1024, 4096), (4096, 4096), (4096, 16384), (16384, 4096), (8192, 8192)),
     block=(4096, 32, 4, 2048),
     rounds=20,
     steps=20,
 )
-TINY = Sizes(
-    tokens=(8, 32), layers=((64, 64), (64, 128)), block=(64, 2, 2, 8), rounds=2, steps=2
-)
+TINY = Sizes(tokens=(8, 32), layers=((64, 64), (64, 128)), block=(64, 2, 2, 8), rounds=2, steps=2)
 """For tests, and wherever there is no GPU: no figure of it says anything about one."""
 
 
-def measure(
-    device: torch.device, console: Console, sizes: Sizes | None = None
-) -> dict[str, Any]:
+def measure(device: torch.device, console: Console, sizes: Sizes | None = None) -> dict[str, Any]:
     """Time linear layers with dense and sparse products, and a block's training.
 
     Parameters
@@ -134,13 +123,7 @@ def _block_table(block: dict[str, Any]) -> Table:
         "tokens, masks renewed at every step"
     )
     table.add_column("")
-    for heading in (
-        "step, ms",
-        "overhead",
-        "renewal, ms",
-        "of the step",
-        "overhead without it",
-    ):
+    for heading in ("step, ms", "overhead", "renewal, ms", "of the step", "overhead without it"):
         table.add_column(heading, justify="right")
     for arm in block["arms"]:
         masked = arm["renewal"] is not None

@@ -14,8 +14,7 @@ from ..report.style import FAINT, INK, bare, canvas, entitle, settle, styled
 
 __all__ = ["draw_copies", "draw_methods"]
 
-COLOURS = {"exact": "#0b4f9e", "greedy": "#0b7a75", "two_approx": "#7b6cc4",
-           "entropic": "#c2410c"}  # fmt: skip
+COLOURS = {"exact": "#0b4f9e", "greedy": "#0b7a75", "two_approx": "#7b6cc4", "entropic": "#c2410c"}
 KINDS = {"float32": "o", "bf16 grid": "s", "int8 grid": "D"}
 
 Rows = Sequence[Mapping[str, Any]]
@@ -47,16 +46,26 @@ def _methods(axes: Axes, pattern: str, rows: Rows) -> None:
     axes.set_xlabel("ms (log)")
     axes.set_ylabel("% below the optimum")
     curve = [row for row in rows if row["method"].startswith("entropic")]
-    axes.plot([1e3 * row["seconds"] for row in curve], [100 * row["loss"] for row in curve],
-              color=COLOURS["entropic"], linewidth=1)  # fmt: skip
+    axes.plot(
+        [1e3 * row["seconds"] for row in curve],
+        [100 * row["loss"] for row in curve],
+        color=COLOURS["entropic"],
+        linewidth=1,
+    )
     for row in rows:
         family, _, detail = row["method"].partition(", ")
         x, y = 1e3 * row["seconds"], max(0.0, 100 * row["loss"])
         axes.plot([x], [y], "o", color=COLOURS[family], ms=4 if detail else 7)
         if not detail:
             beside = (6, -13 if family == "exact" else 6)
-            axes.annotate(family, (x, y), xytext=beside, textcoords="offset points",
-                          color=COLOURS[family], weight="bold")  # fmt: skip
+            axes.annotate(
+                family,
+                (x, y),
+                xytext=beside,
+                textcoords="offset points",
+                color=COLOURS[family],
+                weight="bold",
+            )
     axes.margins(0.2)
 
 
@@ -67,17 +76,24 @@ def draw_copies(found: Mapping[str, Any]) -> Figure:
     patterns = list(dict.fromkeys(row["pattern"] for row in rows))
     with styled():
         figure, (axes,) = canvas(1, 1, 7.6, 4.2)
-        entitle(figure, f"Exact masks on {found['device']['name']}, {side} x {side}",
-                "milliseconds; the line: a copy of float32 weights in the same run"
-                + _warning(found))  # fmt: skip
+        entitle(
+            figure,
+            f"Exact masks on {found['device']['name']}, {side} x {side}",
+            "milliseconds; the line: a copy of float32 weights in the same run" + _warning(found),
+        )
         bare(axes, "")
         axes.set_yscale("log")
         _mark(axes.yaxis)
         for kind, marker in KINDS.items():
             mine = [row for row in rows if row["weights"] == kind]
-            axes.plot([patterns.index(row["pattern"]) for row in mine],
-                      [1e3 * row["seconds"] for row in mine], marker, label=kind, color=INK,
-                      mfc=INK if kind == "float32" else "white")  # fmt: skip
+            axes.plot(
+                [patterns.index(row["pattern"]) for row in mine],
+                [1e3 * row["seconds"] for row in mine],
+                marker,
+                label=kind,
+                color=INK,
+                mfc=INK if kind == "float32" else "white",
+            )
         copies = [1e3 * row["copy_seconds"] for row in rows if row["weights"] == "float32"]
         if copies:
             axes.axhline(sum(copies) / len(copies), color=FAINT, linewidth=1)

@@ -30,8 +30,12 @@ def compare(sizes: Sizes, device: torch.device) -> Iterator[Row]:
             rows = []
             calls = {}
             for name, call in _calls(weights, pattern, sizes).items():
-                row: Row = {"pattern": pattern, "weights": kind, "side": sizes.sides[-1],
-                            "method": name}  # fmt: skip
+                row: Row = {
+                    "pattern": pattern,
+                    "weights": kind,
+                    "side": sizes.sides[-1],
+                    "method": name,
+                }
                 with failing(row):
                     row["first_seconds"] = seconds_of_first(call, device)
                     calls[name] = call
@@ -76,7 +80,4 @@ def _quality(weights: Tensor, mask: Tensor, pattern: str, best: float) -> dict[s
     p = ms.Pattern.parse(pattern)
     tiles = mask[0].unflatten(1, (-1, p.m)).unflatten(0, (-1, p.m))
     full = [(tiles.sum(axis) == p.n).double().mean() for axis in (1, 3)]
-    return {
-        "loss": 1 - _kept(weights, mask) / best,
-        "short_lines": 1 - float(sum(full)) / 2,
-    }
+    return {"loss": 1 - _kept(weights, mask) / best, "short_lines": 1 - float(sum(full)) / 2}

@@ -41,10 +41,24 @@ def _fill(table: Table, rows: Rows, keys: Sequence[str], *cells: Any) -> Table:
 
 def _exact(kind: str, rows: Rows) -> Table:
     title = f"exact masks, {kind} weights: device time, beside a copy of the weights"
-    head = ("pattern", "side", "ms", "copy, ms", "copies", "first result, s", "of it compiled",
-            "peak, MB", "tiles proven", "gap", "off the CPU's by", "CPU, ms")  # fmt: skip
+    head = (
+        "pattern",
+        "side",
+        "ms",
+        "copy, ms",
+        "copies",
+        "first result, s",
+        "of it compiled",
+        "peak, MB",
+        "tiles proven",
+        "gap",
+        "off the CPU's by",
+        "CPU, ms",
+    )
     return _fill(
-        Table(title, head), rows, ("pattern", "side"),
+        Table(title, head),
+        rows,
+        ("pattern", "side"),
         lambda row: _ms(row["seconds"]),
         lambda row: _ms(row["copy_seconds"]),
         lambda row: f"{row['copies']:.1f}",
@@ -55,42 +69,55 @@ def _exact(kind: str, rows: Rows) -> Table:
         lambda row: f"{row['gap']:.1g}",
         lambda row: f"{row['engine_difference']:.1g}",
         lambda row: _ms(row["engine_seconds"]),
-    )  # fmt: skip
+    )
 
 
 def _rivals(kind: str, rows: Rows) -> Table:
     title = f"methods on the same device in the same run, {kind} weights"
     head = ("pattern", "method", "side", "ms", "below the optimum", "lines short")
     return _fill(
-        Table(title, head, words=2), rows, ("pattern", "method", "side"),
+        Table(title, head, words=2),
+        rows,
+        ("pattern", "method", "side"),
         lambda row: _ms(row["seconds"]),
         lambda row: f"{max(0.0, row['loss']):.4%}",
         lambda row: f"{row['short_lines']:.2%}",
-    )  # fmt: skip
+    )
 
 
 def _warm(rows: Rows) -> Table:
     title = "warm starts from earlier potentials, float32 weights"
-    head = ("pattern", "side", "relative change", "cold, ms", "warm, ms", "times as fast",
-            "tiles proven")  # fmt: skip
+    head = (
+        "pattern",
+        "side",
+        "relative change",
+        "cold, ms",
+        "warm, ms",
+        "times as fast",
+        "tiles proven",
+    )
     return _fill(
-        Table(title, head), rows, ("pattern", "side", "change"),
+        Table(title, head),
+        rows,
+        ("pattern", "side", "change"),
         lambda row: _ms(row["cold"]),
         lambda row: _ms(row["warm"]),
         lambda row: f"{row['cold'] / row['warm']:.2f}",
         lambda row: "all" if row["proven"] == 1 else f"{row['proven']:.6%}",
-    )  # fmt: skip
+    )
 
 
 def _graphs(rows: Rows) -> Table:
     title = "replayed from a CUDA graph, float32 weights"
     head = ("pattern", "side", "launched, ms", "replayed, ms", "same mask")
     return _fill(
-        Table(title, head), rows, ("pattern", "side"),
+        Table(title, head),
+        rows,
+        ("pattern", "side"),
         lambda row: _ms(row["launched"]),
         lambda row: _ms(row["replayed"]),
         lambda row: "yes" if row["same"] else "NO",
-    )  # fmt: skip
+    )
 
 
 def _layers(rows: Rows) -> Table:

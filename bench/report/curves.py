@@ -38,17 +38,26 @@ class Lines:
 def draw_sizes(facts: Facts) -> Figure | None:
     """Draw the time of a matrix against its size, a panel for each pattern."""
     return _draw(
-        facts, _by_size(facts, lambda record: record["median"]),
-        "Time for a whole matrix, by its size", "rows x columns", "time (log)", duration,
-    )  # fmt: skip
+        facts,
+        _by_size(facts, lambda record: record["median"]),
+        "Time for a whole matrix, by its size",
+        "rows x columns",
+        "time (log)",
+        duration,
+    )
 
 
 def draw_memory(facts: Facts) -> Figure | None:
     """Draw the peak memory of a call against the size."""
     return _draw(
-        facts, _by_size(facts, lambda record: record["peak_bytes"], facts.headline),
-        "Peak memory of a call, input aside", "rows x columns", "bytes (log)", bytes_, 16,
-    )  # fmt: skip
+        facts,
+        _by_size(facts, lambda record: record["peak_bytes"], facts.headline),
+        "Peak memory of a call, input aside",
+        "rows x columns",
+        "bytes (log)",
+        bytes_,
+        16,
+    )
 
 
 def _by_size(
@@ -79,8 +88,9 @@ def draw_patterns(facts: Facts) -> Figure | None:
         m, n = key_of(record["pattern"])
         if record["case"] == facts.case and m == 2 * n:
             panel.add(record["contestant"], m, per_tile(record), record["pattern"])
-    return _draw(facts, [panel], "Time for one tile, by M", "pattern", "time a tile (log)",
-                 duration)  # fmt: skip
+    return _draw(
+        facts, [panel], "Time for one tile, by M", "pattern", "time a tile (log)", duration
+    )
 
 
 def draw_cores(facts: Facts) -> Figure | None:
@@ -90,22 +100,37 @@ def draw_cores(facts: Facts) -> Figure | None:
         panel = panels.setdefault(record["pattern"], Lines(record["pattern"]))
         cores = record["cores"]
         panel.add(record["contestant"], cores, per_tile(record), f"{cores}")
-    return _draw(facts, list(panels.values()), "Time for one tile, by cores", "cores",
-                 "time a tile (log)", duration)  # fmt: skip
+    return _draw(
+        facts,
+        list(panels.values()),
+        "Time for one tile, by cores",
+        "cores",
+        "time a tile (log)",
+        duration,
+    )
 
 
 def _draw(
-    facts: Facts, found: Sequence[Lines], title: str, xlabel: str, ylabel: str,
-    write: Callable[[float], str], base: int = 10,
-) -> Figure | None:  # fmt: skip
+    facts: Facts,
+    found: Sequence[Lines],
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    write: Callable[[float], str],
+    base: int = 10,
+) -> Figure | None:
     panels = [panel for panel in found if panel.points]
     if not panels:
         return None
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     figure, grid = canvas(rows, columns, 5.2 * columns + 2.6 * (columns == 1), 4.0 * rows + 0.7)
-    entitle(figure, title, "filled and bold: masksolve; hollow, dashed: others; lines end at "
-            "the largest that was measured")  # fmt: skip
+    entitle(
+        figure,
+        title,
+        "filled and bold: masksolve; hollow, dashed: others; lines end at "
+        "the largest that was measured",
+    )
     look = looks(facts)
     every = [y for panel in panels for line in panel.points.values() for _, y in line]
     for axes, panel in zip(grid, panels, strict=False):
@@ -135,10 +160,16 @@ def _lines(axes: Axes, points: Mapping[str, Points], look: Mapping[str, Look]) -
     for name, line in points.items():
         one = look[name]
         axes.plot(
-            *zip(*line, strict=True), marker=one.marker, color=one.colour, mfc=one.face,
-            ms=one.size - 2, mew=1.1, linewidth=2.4 if one.first else 1.2,
-            linestyle="-" if one.ours else (0, (4, 2)), zorder=4 if one.first else 3,
-        )  # fmt: skip
+            *zip(*line, strict=True),
+            marker=one.marker,
+            color=one.colour,
+            mfc=one.face,
+            ms=one.size - 2,
+            mew=1.1,
+            linewidth=2.4 if one.first else 1.2,
+            linestyle="-" if one.ours else (0, (4, 2)),
+            zorder=4 if one.first else 3,
+        )
 
 
 NAMES = 1.5  # inches, at the right of every panel

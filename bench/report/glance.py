@@ -29,9 +29,7 @@ def add_glance(page: Page, facts: Facts) -> None:
     page.bullets(_front(facts, pattern) for pattern in facts.main)
     _summary(page, facts)
     page.heading(3, "Where we lose")
-    if not any(
-        record["contestant"] == REFERENCE for record in (*facts.timings, *facts.quality)
-    ):
+    if not any(record["contestant"] == REFERENCE for record in (*facts.timings, *facts.quality)):
         page.say(f"These results hold no `{REFERENCE}`, so nothing can be set against it.")
         return
     page.say(f"Every measurement in which something beats `{REFERENCE}`, by contestant:")
@@ -77,8 +75,15 @@ def _summary(page: Page, facts: Facts) -> None:
             show(quality, lambda record: _share(record["short_lines"])),
         ]
 
-    head = ["contestant", "exact", "a tile", f"times `{REFERENCE}`", "mean loss, %",
-            "worst tile, %", "short lines, %"]  # fmt: skip
+    head = [
+        "contestant",
+        "exact",
+        "a tile",
+        f"times `{REFERENCE}`",
+        "mean loss, %",
+        "worst tile, %",
+        "short lines, %",
+    ]
     page.table(head, map(row, sorted(facts.names, key=order)), left=2)
 
 

@@ -11,14 +11,26 @@ from .style import FONT, Look
 
 __all__ = ["name_lines", "name_points"]
 
-NEAR = [(7, 0, "left", "center"), (-7, 0, "right", "center"),
-        (0, 6, "center", "bottom"), (0, -6, "center", "top")]  # fmt: skip
+NEAR = [
+    (7, 0, "left", "center"),
+    (-7, 0, "right", "center"),
+    (0, 6, "center", "bottom"),
+    (0, -6, "center", "top"),
+]
 FAR = [
     (dx, dy, "left" if dx > 0 else "right", "bottom" if dy > 0 else "top")
     for reach in range(9, 100, 6)
-    for dx, dy in ((7, reach), (7, -reach), (-7, reach), (-7, -reach),
-                   (reach, 8), (reach, -8), (-reach, 8), (-reach, -8))
-]  # fmt: skip
+    for dx, dy in (
+        (7, reach),
+        (7, -reach),
+        (-7, reach),
+        (-7, -reach),
+        (reach, 8),
+        (reach, -8),
+        (-reach, 8),
+        (-reach, -8),
+    )
+]
 
 
 def name_points(axes: Axes, points: Sequence[tuple[Look, float, float]]) -> None:
@@ -36,13 +48,22 @@ def name_points(axes: Axes, points: Sequence[tuple[Look, float, float]]) -> None
         best = None
         for dx, dy, across, along in (*NEAR, *FAR):
             text = axes.annotate(
-                look.text, (x, y), (dx, dy), textcoords="offset points", size=FONT,
-                ha=across, va=along, color=look.colour, weight=look.weight, zorder=5,
+                look.text,
+                (x, y),
+                (dx, dy),
+                textcoords="offset points",
+                size=FONT,
+                ha=across,
+                va=along,
+                color=look.colour,
+                weight=look.weight,
+                zorder=5,
                 annotation_clip=False,
-            )  # fmt: skip
+            )
             box = text.get_window_extent().padded(2)
-            outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 \
-                or box.y1 > frame.y1  # fmt: skip
+            outside = (
+                box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+            )
             hit = sum(box.overlaps(other) for other in taken)
             if not outside and not hit:
                 best = box
@@ -53,9 +74,13 @@ def name_points(axes: Axes, points: Sequence[tuple[Look, float, float]]) -> None
         taken.append(best)
         if (dx, dy, across, along) not in NEAR:
             axes.annotate(
-                "", (x, y), (dx, dy), textcoords="offset points", zorder=1,
+                "",
+                (x, y),
+                (dx, dy),
+                textcoords="offset points",
+                zorder=1,
                 arrowprops={"arrowstyle": "-", "color": look.colour, "lw": 0.6, "alpha": 0.6},
-            )  # fmt: skip
+            )
 
 
 def name_lines(axes: Axes, ends: Sequence[tuple[Look, float, float]]) -> None:
@@ -70,10 +95,26 @@ def name_lines(axes: Axes, ends: Sequence[tuple[Look, float, float]]) -> None:
     heights = _spread(wanted, gap, edge.y0, edge.y1)
     for (look, x, y), height in zip(order, heights, strict=True):
         right, level = axes.transData.inverted().transform((edge.x1 + 14, height))
-        axes.plot([x, right], [y, level], color=look.colour, linewidth=0.6, alpha=0.5,
-                  clip_on=False, zorder=1, linestyle=(0, (2, 2)))  # fmt: skip
-        axes.text(right, level, f" {look.text}", size=FONT, va="center", ha="left",
-                  color=look.colour, weight=look.weight)  # fmt: skip
+        axes.plot(
+            [x, right],
+            [y, level],
+            color=look.colour,
+            linewidth=0.6,
+            alpha=0.5,
+            clip_on=False,
+            zorder=1,
+            linestyle=(0, (2, 2)),
+        )
+        axes.text(
+            right,
+            level,
+            f" {look.text}",
+            size=FONT,
+            va="center",
+            ha="left",
+            color=look.colour,
+            weight=look.weight,
+        )
 
 
 def _spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
@@ -90,6 +131,4 @@ def _spread(wanted: Sequence[float], gap: float, low: float, high: float) -> lis
             middle = (before * labels + middle * count) / (labels + count)
             count += labels
         blocks.append((middle, count))
-    return [
-        middle + gap * (k - (count - 1) / 2) for middle, count in blocks for k in range(count)
-    ]
+    return [middle + gap * (k - (count - 1) / 2) for middle, count in blocks for k in range(count)]

@@ -34,9 +34,12 @@ def draw_losses(facts: Facts) -> Figure | None:
     look = looks(facts)
     height = 0.27 * len(names) + 1.5
     figure, grid = canvas(1, len(shown), 2.3 + 2.2 * max(2, len(shown)), height)
-    entitle(figure, f"What single tiles lose, on {facts.case}",
-            "thin: 5 to 95 % of the tiles; thick: the middle half; dot: the mean; "
-            "cross: the worst tile")  # fmt: skip
+    entitle(
+        figure,
+        f"What single tiles lose, on {facts.case}",
+        "thin: 5 to 95 % of the tiles; thick: the middle half; dot: the mean; "
+        "cross: the worst tile",
+    )
     for k, (axes, (pattern, records)) in enumerate(zip(grid, shown.items(), strict=True)):
         bare(axes, pattern)
         quantiles = [
@@ -48,9 +51,7 @@ def draw_losses(facts: Facts) -> Figure | None:
         lanes = Lanes(quantiles, width=0.9)
         lanes.horizontal(axes)
         axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.set_yticks(
-            range(len(names)), [look[name].text if k == 0 else "" for name in names]
-        )
+        axes.set_yticks(range(len(names)), [look[name].text if k == 0 else "" for name in names])
         for text, name in zip(axes.get_yticklabels(), names, strict=True):
             text.set(color=look[name].colour, weight=look[name].weight, size=FONT)
         for row, name in enumerate(names):
@@ -71,14 +72,27 @@ def _row(axes: Axes, row: int, record: Quality | None, look: Look, lanes: Lanes)
     quantiles = record["loss_quantiles"] if record else None
     if record is None or quantiles is None or record["status"] != "ok":
         word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
-        axes.text(lanes.bottom + 0.1, row, word, size=7.5, color=FAINT, va="center",
-                  style="italic")  # fmt: skip
+        axes.text(lanes.bottom + 0.1, row, word, size=7.5, color=FAINT, va="center", style="italic")
         return
     at = dict(zip(QUANTILES, (lanes(loss) for loss in quantiles), strict=True))
     for low, high, width in ((0.05, 0.95, 1.2), (0.25, 0.75, 4.5)):
-        axes.plot([at[low], at[high]], [row, row], color=look.colour, linewidth=width,
-                  solid_capstyle="butt", alpha=0.85)  # fmt: skip
+        axes.plot(
+            [at[low], at[high]],
+            [row, row],
+            color=look.colour,
+            linewidth=width,
+            solid_capstyle="butt",
+            alpha=0.85,
+        )
     axes.plot([at[1.0]], [row], "x", color=look.colour, ms=4.5, mew=1.2)
     if record["loss_mean"] is not None:
-        axes.plot([lanes(record["loss_mean"])], [row], "o", color=look.colour, mfc=look.face,
-                  ms=5.5, mew=1.2, zorder=4)  # fmt: skip
+        axes.plot(
+            [lanes(record["loss_mean"])],
+            [row],
+            "o",
+            color=look.colour,
+            mfc=look.face,
+            ms=5.5,
+            mew=1.2,
+            zorder=4,
+        )

@@ -34,11 +34,12 @@ def draw_overheads(
     look = looks(facts)
     figure, grid = canvas(1, len(intervals), 3 + 2 * max(2, len(intervals)), 0.27 * bars + 1.5)
     step = facts.dense(pattern)
-    dense = (
-        f"a dense step takes {duration(step['median'])}; " if step and step["median"] else ""
+    dense = f"a dense step takes {duration(step['median'])}; " if step and step["median"] else ""
+    entitle(
+        figure,
+        f"What renewing {pattern} masks adds to a training step",
+        f"{dense}hatched: as papers print it, on their machines and networks",
     )
-    entitle(figure, f"What renewing {pattern} masks adds to a training step",
-            f"{dense}hatched: as papers print it, on their machines and networks")  # fmt: skip
     low, high = min(0.0, *shares), max(*shares, *(p.value / 100 for p in theirs), 0.1)
     for k, (axes, every) in enumerate(zip(grid, intervals, strict=True)):
         bare(axes, f"every {every} steps" if every > 1 else "every step")
@@ -81,5 +82,12 @@ def _bar(
 
 
 def _value(axes: Axes, row: int, x: float, text: str, colour: str) -> None:
-    axes.annotate(text, (x, row), (4, 0), textcoords="offset points", size=FONT - 0.5,
-                  va="center", color=colour)  # fmt: skip
+    axes.annotate(
+        text,
+        (x, row),
+        (4, 0),
+        textcoords="offset points",
+        size=FONT - 0.5,
+        va="center",
+        color=colour,
+    )

@@ -50,17 +50,27 @@ def draw_pareto(facts: Facts) -> Figure | None:
     lanes = Lanes((loss for points in panels.values() for _, _, loss in points), width=1.2)
     look = looks(facts)
     times = [seconds for points in panels.values() for _, seconds, _ in points]
-    entitle(figure, "What a mask costs, and what it loses",
-            "lower left is better; filled and bold: masksolve, hollow: others; "
-            "pale line: Pareto front")  # fmt: skip
+    entitle(
+        figure,
+        "What a mask costs, and what it loses",
+        "lower left is better; filled and bold: masksolve, hollow: others; pale line: Pareto front",
+    )
     for axes, (pattern, points) in zip(grid, panels.items(), strict=False):
         _panel(axes, pattern, lanes, (min(times) / 2, max(times) * 3))
         _front(axes, lanes, front(points))
         named: list[tuple[Look, float, float]] = []
         for name, seconds, loss in points:
             one = look[name]
-            axes.plot([seconds], [lanes(loss)], one.marker, color=one.colour, ms=one.size,
-                      mfc=one.face, mew=1.3, zorder=4)  # fmt: skip
+            axes.plot(
+                [seconds],
+                [lanes(loss)],
+                one.marker,
+                color=one.colour,
+                ms=one.size,
+                mfc=one.face,
+                mew=1.3,
+                zorder=4,
+            )
             named.append((one, seconds, lanes(loss)))
         axes.set_ylabel("mean loss of score, %")
     for axes in grid[len(panels) :]:

@@ -74,9 +74,7 @@ def _cases(page: Page, facts: Facts) -> None:
         record = listed.get(case)
         status = STATUS[record["status"]] if record else STATUS["ok"]
         why = f": {plain(record['reason'])}" if record and record["reason"] else ""
-        rows.append(
-            [plain(case), plain(record["description"]) if record else "-", status + why]
-        )
+        rows.append([plain(case), plain(record["description"]) if record else "-", status + why])
     page.table(["case", "scores", "status"], rows, left=3)
 
 

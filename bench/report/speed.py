@@ -111,8 +111,9 @@ def _memory(page: Page, facts: Facts) -> None:
         )
         _table(page, facts, those, "pattern", patterns, _per_weight, number)
     sized = [record for record in facts.timed("size") if record["pattern"] == facts.headline]
-    largest = max(sized, key=lambda r: r["rows"] * r["columns"] * (_peak(r) is not None),
-                  default=None)  # fmt: skip
+    largest = max(
+        sized, key=lambda r: r["rows"] * r["columns"] * (_peak(r) is not None), default=None
+    )
     if largest is not None and _peak(largest) is not None:
         peers = [r for r in sized if shape(r) == shape(largest) and _peak(r) is not None]
         ranked = sorted(peers, key=lambda r: _peak(r) or 0)

@@ -28,16 +28,7 @@ FONT = 8.5
 # After Okabe and Ito, darkened so that thin lines and small letters stay legible: ours cold,
 # the others warm. Shapes tell apart what colours do not.
 OURS = ("#0b7a75", "#3b8ed0", "#4b5fb0", "#2a9d5c", "#5b6c7d", "#7b6cc4", "#1690a7", "#3f6b2f")
-OTHERS = (
-    "#c2410c",
-    "#b0208a",
-    "#a16207",
-    "#d6336c",
-    "#7a4b2a",
-    "#c77700",
-    "#8a1c1c",
-    "#a04fc0",
-)
+OTHERS = ("#c2410c", "#b0208a", "#a16207", "#d6336c", "#7a4b2a", "#c77700", "#8a1c1c", "#a04fc0")
 FIRST = "#0b4f9e"
 SHAPES = ("s", "D", "^", "v", "P", "X", "<", ">", "h", "p", "d")
 
@@ -141,8 +132,6 @@ def save(figure: Figure, path: Path, *, bands: bool = False) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, metadata={"Software": None})
     picture = Image.open(buffer).convert("RGB")
-    colours, by = (
-        (256, Image.Quantize.MEDIANCUT) if bands else (128, Image.Quantize.MAXCOVERAGE)
-    )
+    colours, by = (256, Image.Quantize.MEDIANCUT) if bands else (128, Image.Quantize.MAXCOVERAGE)
     few = picture.quantize(colours, by, dither=Image.Dither.NONE)
     few.save(path, optimize=True)

@@ -41,8 +41,11 @@ def _pattern(page: Page, facts: Facts, pattern: str, theirs: Sequence[Published]
     records = [record for record in facts.training if record["pattern"] == pattern]
     intervals = sorted({record["every"] for record in records if record["every"] is not None})
     name = f"overhead-{pattern.replace(':', '-')}"
-    page.picture(name, f"What renewing {pattern} masks adds to a training step",
-                 draw_overheads(facts, pattern, intervals, theirs))  # fmt: skip
+    page.picture(
+        name,
+        f"What renewing {pattern} masks adds to a training step",
+        draw_overheads(facts, pattern, intervals, theirs),
+    )
     page.say(
         f"A step of training with {pattern} masks. Beside each time: what renewing adds to the "
         "same loop that never renews, give or take the spread of the measurement."
@@ -51,9 +54,7 @@ def _pattern(page: Page, facts: Facts, pattern: str, theirs: Sequence[Published]
     dense = facts.dense(pattern)
     if dense is not None:
         step = show(dense, lambda r: duration(r["median"]) if r["median"] else None)
-        rows.append(
-            [f"*{plain(dense['contestant'])}*, no masks", step, *["-"] * len(intervals)]
-        )
+        rows.append([f"*{plain(dense['contestant'])}*, no masks", step, *["-"] * len(intervals)])
     took_part = [name for name in facts.names if any(r["contestant"] == name for r in records)]
     for name in took_part:
         cells = []
@@ -64,10 +65,12 @@ def _pattern(page: Page, facts: Facts, pattern: str, theirs: Sequence[Published]
         rows.append([label(facts, name), *cells])
     head = ["contestant", "never renewed", *(f"every {every}" for every in intervals)]
     page.table(head, rows)
-    page.bullets([
-        *_cheapest(facts, records, intervals),
-        *gaps(facts, records, lambda record: record["pattern"]),
-    ])  # fmt: skip
+    page.bullets(
+        [
+            *_cheapest(facts, records, intervals),
+            *gaps(facts, records, lambda record: record["pattern"]),
+        ]
+    )
 
 
 def _told(record: Training, every: int | None) -> bool:
@@ -97,9 +100,7 @@ def _cheapest(facts: Facts, records: Sequence[Training], intervals: Sequence[int
             continue
         least, most = ran[0], ran[-1]
         often = "step" if every == 1 else f"{every} steps"
-        text = (
-            f"Every {often}: {label(facts, least['contestant'])} adds least, {_share(least)} %"
-        )
+        text = f"Every {often}: {label(facts, least['contestant'])} adds least, {_share(least)} %"
         if most is not least:
             text += f"; {label(facts, most['contestant'])} most, {_share(most)} %"
         mine = next((r for r in ran if r["contestant"] == REFERENCE), None)
@@ -133,10 +134,16 @@ def add_published(page: Page, published: Sequence[Published]) -> None:
     )
     rows = [
         [
-            plain(f.paper), plain(f.method), f.quantity, plain(f.size) + _every(f),
-            f.pattern or "-", f"{f.value:g} {plain(f.unit)}", plain(f.hardware), plain(f.where),
+            plain(f.paper),
+            plain(f.method),
+            f.quantity,
+            plain(f.size) + _every(f),
+            f.pattern or "-",
+            f"{f.value:g} {plain(f.unit)}",
+            plain(f.hardware),
+            plain(f.where),
         ]
         for f in published
-    ]  # fmt: skip
+    ]
     head = ["paper", "method", "quantity", "of", "pattern", "value", "hardware", "where"]
     page.table(head, rows, left=len(head))

@@ -8,9 +8,18 @@ from collections.abc import Iterable
 from ..results import Status
 
 __all__ = [
-    "ABSENT", "STATUS", "TOLERANCE", "bytes_", "duration", "factor", "listing", "number",
-    "percent", "plain", "short_name",
-]  # fmt: skip
+    "ABSENT",
+    "STATUS",
+    "TOLERANCE",
+    "bytes_",
+    "duration",
+    "factor",
+    "listing",
+    "number",
+    "percent",
+    "plain",
+    "short_name",
+]
 
 TOLERANCE = 1e-6
 """Losses smaller than this count as none, as they do in the result file."""

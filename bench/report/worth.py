@@ -42,9 +42,9 @@ def add_quality(page: Page, facts: Facts) -> None:
 
 def _proofs(records: Sequence[Quality]) -> str:
     ran = [record for record in records if record["status"] == "ok"]
-    bare = list(dict.fromkeys(
-        f"{r['pattern']} on {plain(r['case'])}" for r in ran if not r["proven"]
-    ))  # fmt: skip
+    bare = list(
+        dict.fromkeys(f"{r['pattern']} on {plain(r['case'])}" for r in ran if not r["proven"])
+    )
     if not ran:
         return ""
     if not bare:
@@ -61,9 +61,7 @@ def _losses(page: Page, facts: Facts, pattern: str) -> None:
         for n in facts.names
     ]
     page.table(["contestant", *map(plain, cases)], rows)
-    page.bullets(
-        [*_extremes(facts, records), *gaps(facts, records, lambda r: plain(r["case"]))]
-    )
+    page.bullets([*_extremes(facts, records), *gaps(facts, records, lambda r: plain(r["case"]))])
 
 
 def _loss(record: Quality) -> str | None:
@@ -84,18 +82,14 @@ def _extremes(facts: Facts, records: Sequence[Quality]) -> list[str]:
     never = [n for n in facts.names if n in means and max(map(abs, means[n])) <= TOLERANCE]
     said = [f"No loss on any case: {labels(facts, never) or 'nobody'}."]
     most = max(map(len, means.values()))
-    average = {
-        n: sum(v) / len(v) for n, v in means.items() if n not in never and len(v) == most
-    }
+    average = {n: sum(v) / len(v) for n, v in means.items() if n not in never and len(v) == most}
     above = [name for name in facts.names if average.get(name, 0) < 0]
     if above:
         said.append(f"On average above the best mask of exactly n: {labels(facts, above)}.")
     lossy = {name: loss for name, loss in average.items() if name not in above}
     if lossy:
         best, worst = min(lossy, key=lossy.__getitem__), max(lossy, key=lossy.__getitem__)
-        more = (
-            f"; {label(facts, worst)} most, {percent(lossy[worst])} %" if best != worst else ""
-        )
+        more = f"; {label(facts, worst)} most, {percent(lossy[worst])} %" if best != worst else ""
         said.append(
             f"Of those that lose, on average over {most} cases: {label(facts, best)} loses "
             f"least, {percent(lossy[best])} %{more}."
@@ -174,20 +168,34 @@ def _bounds(page: Page, facts: Facts) -> None:
     for name in facts.names:
         low = _worst(facts, name, lambda r: r["kept_ratio_worst"], least=True)
         high = _worst(facts, name, lambda r: r["pruned_ratio_worst"], least=False)
-        rows.append([label(facts, name), *low[1:], *high[1:],
-                     plain(facts.contestants[name]["guarantee"]) or "none stated"])  # fmt: skip
+        rows.append(
+            [
+                label(facts, name),
+                *low[1:],
+                *high[1:],
+                plain(facts.contestants[name]["guarantee"]) or "none stated",
+            ]
+        )
         if low[0] is not None and low[0] < KEPT_BOUND - TOLERANCE:
             kept.append(name)
         if high[0] is not None and high[0] > PRUNED_BOUND + TOLERANCE:
             pruned.append(name)
-    head = ["contestant", "smallest kept / optimum", "where", "largest pruned / optimum's",
-            "where", "guarantee"]  # fmt: skip
+    head = [
+        "contestant",
+        "smallest kept / optimum",
+        "where",
+        "largest pruned / optimum's",
+        "where",
+        "guarantee",
+    ]
     page.table(head, rows)
-    page.bullets([
-        f"Some tile keeps less than half of the optimum: {labels(facts, kept) or 'nobody'}.",
-        "Some tile prunes more than twice what the optimum prunes: "
-        f"{labels(facts, pruned) or 'nobody'}.",
-    ])  # fmt: skip
+    page.bullets(
+        [
+            f"Some tile keeps less than half of the optimum: {labels(facts, kept) or 'nobody'}.",
+            "Some tile prunes more than twice what the optimum prunes: "
+            f"{labels(facts, pruned) or 'nobody'}.",
+        ]
+    )
 
 
 def _worst(

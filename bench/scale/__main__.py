@@ -113,9 +113,11 @@ def killed(
         seconds = 0.0
         while len(moments) < kills:
             ran = solve(
-                source, target, *options,
+                source,
+                target,
+                *options,
                 kill_after=rng.uniform(0.1, 0.6 if moments else 0.9) * row["seconds"],
-            )  # fmt: skip
+            )
             seconds += ran.seconds
             if ran.code == 0:  # faster than the run before: take it back
                 rmtree(target)
@@ -151,9 +153,17 @@ def crews(
         victims: list[int] = []
         middle = found[-1]["seconds"] / 2 if found else 0.0
         ran = solve(
-            source, target, "--memory", memory, "--workers", str(workers), "--threads", "1",
-            pattern=pattern, watch=partial(_kill_one, victims, middle) if kill else None,
-        )  # fmt: skip
+            source,
+            target,
+            "--memory",
+            memory,
+            "--workers",
+            str(workers),
+            "--threads",
+            "1",
+            pattern=pattern,
+            watch=partial(_kill_one, victims, middle) if kill else None,
+        )
         rate = nbytes / ran.report["total"]["seconds"]
         found.append(
             {
@@ -228,20 +238,36 @@ def main() -> None:
         )
         for row in found["runs"]:
             row |= {"MB/s": row["rate"] / 1e6, "peak_MB": row["peak_memory"] / 1e6}
-        show(f"{PATTERN}, one process", found["runs"], {
-            "what": "{}", "seconds": "{:.1f}", "MB/s": "{:.0f}", "share": "{:.0%}",
-            "share_with_start": "{:.0%}", "share_of_both": "{:.0%}",
-            "peak_MB": "{:.0f}", "status": "{}",
-        })  # fmt: skip
+        show(
+            f"{PATTERN}, one process",
+            found["runs"],
+            {
+                "what": "{}",
+                "seconds": "{:.1f}",
+                "MB/s": "{:.0f}",
+                "share": "{:.0%}",
+                "share_with_start": "{:.0%}",
+                "share_of_both": "{:.0%}",
+                "peak_MB": "{:.0f}",
+                "status": "{}",
+            },
+        )
         found["kills"] = killed(
             source, folder, found["runs"], options.kills, options.memory, options.seed
         )
         for row in found["kills"]:
             row["moments"] = ", ".join(f"{moment:.1f} s" for moment in row["killed_after"])
-        show("killed and resumed", found["kills"], {
-            "what": "{}", "moments": "{}", "last_seconds": "{:.1f}",
-            "seconds_in_all": "{:.1f}", "identical": "{}",
-        })  # fmt: skip
+        show(
+            "killed and resumed",
+            found["kills"],
+            {
+                "what": "{}",
+                "moments": "{}",
+                "last_seconds": "{:.1f}",
+                "seconds_in_all": "{:.1f}",
+                "identical": "{}",
+            },
+        )
         if not options.no_workers:
             found["workers"] = [
                 row
@@ -250,10 +276,20 @@ def main() -> None:
             ]
             for row in found["workers"]:
                 row |= {"MB/s": row["rate"] / 1e6, "peak_MB": row["peak_memory"] / 1e6}
-            show("Dask workers of one thread each, masks", found["workers"], {
-                "what": "{}", "pattern": "{}", "seconds": "{:.1f}", "MB/s": "{:.0f}",
-                "times": "{:.2f}", "peak_MB": "{:.0f}", "killed": "{}", "identical": "{}",
-            })  # fmt: skip
+            show(
+                "Dask workers of one thread each, masks",
+                found["workers"],
+                {
+                    "what": "{}",
+                    "pattern": "{}",
+                    "seconds": "{:.1f}",
+                    "MB/s": "{:.0f}",
+                    "times": "{:.2f}",
+                    "peak_MB": "{:.0f}",
+                    "killed": "{}",
+                    "identical": "{}",
+                },
+            )
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / "scale.json"
     path.write_text(json.dumps(found, indent=1) + "\n")

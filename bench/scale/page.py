@@ -60,17 +60,27 @@ def _runs(figures: dict[str, Any]) -> str:
     killed = {row["what"]: row for row in figures["kills"]}
     rows = [
         (
-            row["what"], f"{row['seconds']:.1f}", _rate(row["rate"]),
+            row["what"],
+            f"{row['seconds']:.1f}",
+            _rate(row["rate"]),
             _share(row["share"], row["shares"]),
             _share(row["share_of_both"], row["shares_of_both"]),
-            _size(row["peak_memory"]), str(len(killed[row["what"]]["killed_after"])),
+            _size(row["peak_memory"]),
+            str(len(killed[row["what"]]["killed_after"])),
             "identical" if killed[row["what"]]["identical"] else "different",
         )
         for row in figures["runs"]
-    ]  # fmt: skip
-    header = ["output", "seconds, start included", "rate", "share of the lower rate",
-              "share of both at once", "memory at its peak", "killed and resumed",
-              "files then"]  # fmt: skip
+    ]
+    header = [
+        "output",
+        "seconds, start included",
+        "rate",
+        "share of the lower rate",
+        "share of both at once",
+        "memory at its peak",
+        "killed and resumed",
+        "files then",
+    ]
     return _table(header, rows) + (
         "\n\nShares are of what the same minute allowed: the median of the runs, and from the "
         "lowest to the highest. The lower rate is the engine's or the disk's, at reading "
@@ -84,12 +94,15 @@ def _workers(figures: dict[str, Any]) -> Iterable[str]:
         return
     rows = [
         (
-            row["what"], row["pattern"], f"{row['seconds']:.1f}", _rate(row["rate"]),
+            row["what"],
+            row["pattern"],
+            f"{row['seconds']:.1f}",
+            _rate(row["rate"]),
             f"{row['times']:.2f}",
             "identical" if row["identical"] else "different",
         )
         for row in figures["workers"]
-    ]  # fmt: skip
+    ]
     header = ["`--workers`", "pattern", "seconds, start included", "rate", "times one", "files"]
     yield (
         "The same by Dask, masks alone, workers of one thread each; where one was killed, that "
@@ -107,13 +120,24 @@ def _arithmetic(figures: dict[str, Any], m: int) -> str:
         masks, masked = (nbytes / rates[what] for what in ("masks", "masked weights"))
         rows.append(
             (
-                f"{weights / 1e9:.0f} billion", _size(nbytes), f"{weights / m**2 / 1e9:.3g} "
-                "billion", _size(weights / 8), _time(masks), _time(masked),
+                f"{weights / 1e9:.0f} billion",
+                _size(nbytes),
+                f"{weights / m**2 / 1e9:.3g} billion",
+                _size(weights / 8),
+                _time(masks),
+                _time(masked),
                 _time(masks / CLUSTER),
             )
-        )  # fmt: skip
-    header = ["weights", "in bfloat16", f"tiles of {m} x {m}", "masks", "time for masks",
-              "for masked weights", f"for masks, {CLUSTER} such machines"]  # fmt: skip
+        )
+    header = [
+        "weights",
+        "in bfloat16",
+        f"tiles of {m} x {m}",
+        "masks",
+        "time for masks",
+        "for masked weights",
+        f"for masks, {CLUSTER} such machines",
+    ]
     return (
         "At these rates, for models of other sizes, as if every weight were in a matrix; the "
         "last column divides, and holds where the disk they share is as fast for all:\n\n"

@@ -9,9 +9,21 @@ from typing import Literal
 from .records import WINDOW
 
 __all__ = [
-    "ARMS", "DECAY", "DECAYS", "DENSE", "ESTIMATORS", "EVERY", "FEW", "GRID", "METHODS",
-    "PATTERNS", "PLAIN", "RATES", "Arm", "grid",
-]  # fmt: skip
+    "ARMS",
+    "DECAY",
+    "DECAYS",
+    "DENSE",
+    "ESTIMATORS",
+    "EVERY",
+    "FEW",
+    "GRID",
+    "METHODS",
+    "PATTERNS",
+    "PLAIN",
+    "RATES",
+    "Arm",
+    "grid",
+]
 
 Estimator = Literal["ste", "sr_ste"]
 
@@ -75,11 +87,7 @@ def grid(pattern: str, methods: tuple[str, ...] = METHODS) -> list[Arm]:
     return [Arm(pattern, *ways) for ways in product(methods, ESTIMATORS, EVERY)]
 
 
-GRID = (
-    DENSE,
-    *grid(PLAIN, ("exact",)),
-    *(arm for pattern in PATTERNS for arm in grid(pattern)),
-)
+GRID = (DENSE, *grid(PLAIN, ("exact",)), *(arm for pattern in PATTERNS for arm in grid(pattern)))
 """What is compared throughout."""
 ARMS = (
     *GRID,
@@ -87,10 +95,7 @@ ARMS = (
     *(
         arm
         for rate in RATES
-        for arm in (
-            Arm(None, rate=rate),
-            *(Arm("4:8", every=every, rate=rate) for every in EVERY),
-        )
+        for arm in (Arm(None, rate=rate), *(Arm("4:8", every=every, rate=rate) for every in EVERY))
     ),
 )
 """All that is run."""

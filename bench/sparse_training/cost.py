@@ -37,12 +37,17 @@ def loops(found: Cost) -> Table:
     table = Table(title, head)
     for row in found["loops"]:
         renewed = row["renewal"] is not None
-        table.rows.append((
-            row["loop"], f"{1e3 * row['step']:.1f}", f"{row['ratio']:.3f}",
-            f"{row['low']:.3f} to {row['high']:.3f}", f"{row['mean_ratio']:.3f}",
-            f"{1e3 * row['renewal']:.1f}" if renewed else "",
-            f"{100 * row['share']:.2f}" if renewed else "",
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                row["loop"],
+                f"{1e3 * row['step']:.1f}",
+                f"{row['ratio']:.3f}",
+                f"{row['low']:.3f} to {row['high']:.3f}",
+                f"{row['mean_ratio']:.3f}",
+                f"{1e3 * row['renewal']:.1f}" if renewed else "",
+                f"{100 * row['share']:.2f}" if renewed else "",
+            )
+        )
     return table
 
 
@@ -55,10 +60,15 @@ def rivals(found: Cost) -> Table:
         if "missing" in row:
             table.rows.append((row["name"], f"needs {', '.join(row['missing'])}", "", "", ""))
             continue
-        table.rows.append((
-            row["name"], f"{row['renewal']:.2f}", f"{100 * row['kept']:.3f}",
-            f"{100 * row['share_every_step']:,.0f}", f"{100 * row['share_seldom']:,.1f}",
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                row["name"],
+                f"{row['renewal']:.2f}",
+                f"{100 * row['kept']:.3f}",
+                f"{100 * row['share_every_step']:,.0f}",
+                f"{100 * row['share_seldom']:,.1f}",
+            )
+        )
     return table
 
 

@@ -144,9 +144,7 @@ def _what_it_costs(step: Cost) -> Iterator[str]:
     )
     yield table.markdown()
     yield where_it_goes(step)
-    yield (
-        "The same masks by the 2-approximation as published and by OR-Tools, in the same run:"
-    )
+    yield ("The same masks by the 2-approximation as published and by OR-Tools, in the same run:")
     yield rivals(step).markdown()
     machine = step["machine"]
     yield (f"On {machine['cores']} cores of {plain(machine['cpu'])}: `make bench-step`.")
@@ -168,14 +166,16 @@ def _limits(reader: Reader) -> Iterator[str]:
     few, *_, many = sorted(task["steps"] for task in tasks)
     fewest, *_, most = sorted(task["seeds"] for task in tasks)
     yield "## Limits"
-    yield "\n".join((
-        "- Networks of some ten thousand weights, small data, one schedule: others may differ.",
-        f"- {few} to {many} steps. Every {WINDOW} steps is {few // WINDOW} to {many // WINDOW} "
-        "renewals in all, while weights move fast. In trainings of 100,000 steps they move far "
-        "less between two renewals.",
-        "- One rate of learning for all arms; the table on slower and faster learning tells "
-        "how much of the result hangs on it.",
-        f"- {fewest} to {most} seeds: what is not told apart here may still differ by as much "
-        "as the interval is wide. With so many comparisons some stand out by chance.",
-        "- The text differs a little between versions of Python, and so do its figures.",
-    ))  # fmt: skip
+    yield "\n".join(
+        (
+            "- Networks of some ten thousand weights, small data, one schedule: others may differ.",
+            f"- {few} to {many} steps. Every {WINDOW} steps is {few // WINDOW} to {many // WINDOW} "
+            "renewals in all, while weights move fast. In trainings of 100,000 steps they move far "
+            "less between two renewals.",
+            "- One rate of learning for all arms; the table on slower and faster learning tells "
+            "how much of the result hangs on it.",
+            f"- {fewest} to {most} seeds: what is not told apart here may still differ by as much "
+            "as the interval is wide. With so many comparisons some stand out by chance.",
+            "- The text differs a little between versions of Python, and so do its figures.",
+        )
+    )

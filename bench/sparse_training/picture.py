@@ -41,17 +41,25 @@ def curves(reader: Reader) -> Figure:
     rows: list[tuple[str, Sequence[Line], Callable[[Line], str | None]]] = [
         ("held-out loss", [Line(DENSE, INK, "dense"), *_by_pattern()], lambda line: None),
         ("less dense", _by_pattern(), lambda line: DENSE.label),
-        ("4:8, every step,\nless exact", _by_method("4:8", OFTEN)[1:],
-         lambda line: Arm("4:8").label),
-        ("4:8, every 40,\nless exact", _by_method("4:8", SELDOM)[1:],
-         lambda line: Arm("4:8", every=SELDOM).label),
-    ]  # fmt: skip
+        (
+            "4:8, every step,\nless exact",
+            _by_method("4:8", OFTEN)[1:],
+            lambda line: Arm("4:8").label,
+        ),
+        (
+            "4:8, every 40,\nless exact",
+            _by_method("4:8", SELDOM)[1:],
+            lambda line: Arm("4:8", every=SELDOM).label,
+        ),
+    ]
     with styled():
         figure, grid = _canvas(
-            reader, len(rows), "Learning curves",
+            reader,
+            len(rows),
+            "Learning curves",
             "masks by STE; rows 1 and 2: exact, renewed at every step; bands: 95 % intervals "
             "over seeds, paired in rows 2 to 4",
-        )  # fmt: skip
+        )
         for (name, lines, base), panels in zip(rows, _rows(grid, reader), strict=True):
             for axes, task in zip(panels, reader.tasks, strict=True):
                 for line in lines:
@@ -69,9 +77,7 @@ def curves(reader: Reader) -> Figure:
 def flips(reader: Reader) -> Figure:
     """Draw how many entries flip in a renewal, and how far masks move in 40 steps."""
     at_every_step = _by_method("4:8", OFTEN)
-    refined = Line(
-        Arm("4:8", estimator="sr_ste"), METHOD_COLOURS["exact"], "exact, SR-STE", ":"
-    )
+    refined = Line(Arm("4:8", estimator="sr_ste"), METHOD_COLOURS["exact"], "exact, SR-STE", ":")
     seldom = Line(Arm("4:8", every=SELDOM), METHOD_COLOURS["exact"], "exact, every 40", "--")
     rows = [
         ("flips in a renewal,\nevery step", "flips", _by_pattern()),
@@ -80,10 +86,12 @@ def flips(reader: Reader) -> Figure:
     ]
     with styled():
         figure, grid = _canvas(
-            reader, len(rows), "How the masks move",
+            reader,
+            len(rows),
+            "How the masks move",
             "share of the masks' entries; STE, but where it says SR-STE; moved: entries that "
             "differ from 40 steps before; bands: 95 % intervals over seeds",
-        )  # fmt: skip
+        )
         for (name, what, lines), panels in zip(rows, _rows(grid, reader), strict=True):
             for axes, task in zip(panels, reader.tasks, strict=True):
                 for line in lines:
@@ -102,28 +110,42 @@ def differences(reader: Reader) -> Figure:
     arms = list(_ladder())
     with styled():
         figure, grid = canvas(1, len(reader.tasks), 11, 8.6)
-        entitle(figure, "Every arm: held-out loss less that of dense networks",
-                "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE")  # fmt: skip
+        entitle(
+            figure,
+            "Every arm: held-out loss less that of dense networks",
+            "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE",
+        )
         for axes, task in zip(grid, reader.tasks, strict=True):
             bare(axes, task)
-            values = [reader.difference(task, [(arm.label, DENSE.label)], "loss")
-                      for _, arm in arms]  # fmt: skip
+            values = [
+                reader.difference(task, [(arm.label, DENSE.label)], "loss") for _, arm in arms
+            ]
             for (y, arm), value in zip(arms, values, strict=True):
                 colour = METHOD_COLOURS[arm.method]
                 axes.errorbar(
-                    value.mean, y, xerr=None if np.isnan(value.half) else value.half,
-                    color=colour, marker="o" if arm.every == OFTEN else "s", markersize=5,
+                    value.mean,
+                    y,
+                    xerr=None if np.isnan(value.half) else value.half,
+                    color=colour,
+                    marker="o" if arm.every == OFTEN else "s",
+                    markersize=5,
                     markerfacecolor=colour if arm.estimator == "ste" else "white",
-                    elinewidth=1, zorder=3,
-                )  # fmt: skip
+                    elinewidth=1,
+                    zorder=3,
+                )
             axes.axvline(0, color=FAINT, linewidth=1)
             axes.set_ylim(len(RUNGS) - 0.5, -0.5)
             axes.set_yticks([])
         for y, (pattern, method) in enumerate(RUNGS):
             grid[0].text(
-                -0.02, y, f"{written(pattern)}, {method}", ha="right", va="center", color=INK,
+                -0.02,
+                y,
+                f"{written(pattern)}, {method}",
+                ha="right",
+                va="center",
+                color=INK,
                 transform=grid[0].get_yaxis_transform(),
-            )  # fmt: skip
+            )
         marks = [Line2D([], [], color=METHOD_COLOURS[m], lw=3, label=m) for m in METHODS]
         marks += [_mark("o", INK, "every step"), _mark("s", INK, "every 40")]
         figure.legend(handles=marks, loc="lower center", ncols=len(marks), frameon=False)
@@ -168,9 +190,7 @@ def _rows(grid: list[Axes], reader: Reader) -> Iterator[list[Axes]]:
     return (grid[k : k + columns] for k in range(0, len(grid), columns))
 
 
-def _curve(
-    axes: Axes, reader: Reader, task: str, line: Line, what: str, base: str | None
-) -> None:
+def _curve(axes: Axes, reader: Reader, task: str, line: Line, what: str, base: str | None) -> None:
     """Draw a mean over seeds with its band; less a base, if there is one."""
     values = reader.curve(task, line.arm.label, what)
     if base is not None and values.size:
@@ -212,8 +232,9 @@ def _zoom(axes: Axes) -> None:
 
 
 def _legend(axes: Axes, lines: Sequence[Line]) -> None:
-    handles = [Line2D([], [], color=line.colour, linestyle=line.dashes, label=line.text)
-               for line in lines]  # fmt: skip
+    handles = [
+        Line2D([], [], color=line.colour, linestyle=line.dashes, label=line.text) for line in lines
+    ]
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
@@ -226,6 +247,8 @@ def _mark(shape: str, colour: str, label: str) -> Line2D:
 
 
 PICTURES: dict[str, Callable[[Reader], Figure]] = {
-    "curves": curves, "differences": differences, "flips": flips,
-}  # fmt: skip
+    "curves": curves,
+    "differences": differences,
+    "flips": flips,
+}
 """By the end of their files' names."""

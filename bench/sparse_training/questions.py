@@ -17,7 +17,7 @@ from .arms import (
     RATES,
     Arm,
     grid,
-)  # fmt: skip
+)
 
 __all__ = ["QUESTIONS", "Contrast", "Question", "written"]
 
@@ -66,16 +66,19 @@ def _together(patterns: Sequence[str], method: str) -> list[Arm]:
 GROUPS = (*((pattern, (pattern,)) for pattern in PATTERNS), (ALL, PATTERNS))
 
 MASKS = Question(
-    "masks", "What masks cost: exact masks less dense", ("pattern", "estimator", "every"),
+    "masks",
+    "What masks cost: exact masks less dense",
+    ("pattern", "estimator", "every"),
     tuple(
         Contrast((written(p), e, str(k)), [(Arm(p, "exact", e, k).label, DENSE.label)])
         for p in (PLAIN, *PATTERNS)
         for e in ESTIMATORS
         for k in EVERY
     ),
-)  # fmt: skip
+)
 BOTH_WAYS = Question(
-    "transposable", "What both directions cost: transposable less plain 2:4, exact",
+    "transposable",
+    "What both directions cost: transposable less plain 2:4, exact",
     ("pattern", "every"),
     tuple(
         Contrast(
@@ -85,9 +88,11 @@ BOTH_WAYS = Question(
         for name, patterns in GROUPS
         for k in EVERY
     ),
-)  # fmt: skip
+)
 EXACTNESS = Question(
-    "exactness", "What exactness buys: exact less another method", ("pattern", "less", "every"),
+    "exactness",
+    "What exactness buys: exact less another method",
+    ("pattern", "less", "every"),
     tuple(
         Contrast(
             (name, method, str(k)),
@@ -97,9 +102,10 @@ EXACTNESS = Question(
         for method in METHODS[1:]
         for k in EVERY
     ),
-)  # fmt: skip
+)
 FREQUENCY = Question(
-    "frequency", "What frequency buys: masks renewed at every step less every 40",
+    "frequency",
+    "What frequency buys: masks renewed at every step less every 40",
     ("pattern", "method", "estimator"),
     tuple(
         Contrast(
@@ -113,25 +119,29 @@ FREQUENCY = Question(
         for method in methods
         for estimator in ESTIMATORS
     ),
-)  # fmt: skip
+)
 RATHER = Question(
-    "rather", "If only one: approximate at every step less exact every 40",
+    "rather",
+    "If only one: approximate at every step less exact every 40",
     ("pattern", "method", "estimator"),
     tuple(
         Contrast(
             (name, method, estimator),
             _pairs(
                 [Arm(p, method, estimator, EVERY[0]) for p in patterns],
-                method="exact", every=EVERY[1],
+                method="exact",
+                every=EVERY[1],
             ),
         )
         for name, patterns in GROUPS
         for method in METHODS[1:]
         for estimator in ESTIMATORS
     ),
-)  # fmt: skip
+)
 ESTIMATOR = Question(
-    "estimator", "What the estimator does: SR-STE less STE, exact", ("pattern", "every"),
+    "estimator",
+    "What the estimator does: SR-STE less STE, exact",
+    ("pattern", "every"),
     tuple(
         Contrast(
             (name, str(k)),
@@ -140,19 +150,21 @@ ESTIMATOR = Question(
         for name, patterns in ((written(PLAIN), (PLAIN,)), *GROUPS)
         for k in EVERY
     ),
-)  # fmt: skip
+)
 SWEEP = Question(
-    "decay", "How much decay: SR-STE less STE, exact 4:8 renewed at every step", ("decay",),
+    "decay",
+    "How much decay: SR-STE less STE, exact 4:8 renewed at every step",
+    ("decay",),
     tuple(
         Contrast(
-            (f"{decay:g}",),
-            [(Arm("4:8", estimator="sr_ste", decay=decay).label, Arm("4:8").label)],
+            (f"{decay:g}",), [(Arm("4:8", estimator="sr_ste", decay=decay).label, Arm("4:8").label)]
         )
         for decay in (DECAY, *DECAYS)
     ),
-)  # fmt: skip
+)
 RATE = Question(
-    "rate", "Slower and faster learning: exact 4:8 by STE less dense at the same rate",
+    "rate",
+    "Slower and faster learning: exact 4:8 by STE less dense at the same rate",
     ("rate of learning", "every"),
     tuple(
         Contrast(
@@ -162,7 +174,7 @@ RATE = Question(
         for rate in sorted((1.0, *RATES))
         for k in EVERY
     ),
-)  # fmt: skip
+)
 
 QUESTIONS = {
     question.name: question

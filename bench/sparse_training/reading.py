@@ -40,8 +40,7 @@ def _headlines() -> dict[str, Headline]:
 
     def compare(one: tuple[str, int], other: tuple[str, int]) -> Pairs:
         return [
-            (Arm(p, one[0], e, one[1]).label, Arm(p, other[0], e, other[1]).label)
-            for p, e in ways
+            (Arm(p, one[0], e, one[1]).label, Arm(p, other[0], e, other[1]).label) for p, e in ways
         ]
 
     found = {}
@@ -62,8 +61,9 @@ def _headlines() -> dict[str, Headline]:
         pairs = compare((method, OFTEN), ("exact", SELDOM))
         found[f"rather {method}"] = Headline("If only one", words, pairs)
     for k in EVERY:
-        pairs = [(Arm(p, "exact", "sr_ste", k).label, Arm(p, "exact", "ste", k).label)
-                 for p in PATTERNS]  # fmt: skip
+        pairs = [
+            (Arm(p, "exact", "sr_ste", k).label, Arm(p, "exact", "ste", k).label) for p in PATTERNS
+        ]
         words = f"SR-STE rather than STE, exact masks renewed {WHEN[k]}"
         found[f"estimator {k}"] = Headline("Estimator", words, pairs)
     for p in PATTERNS:
@@ -198,8 +198,9 @@ def _kept(reader: Reader) -> str:
     said = []
     for method in METHODS:
         arms = [Arm(p, method, e, k).label for p, e, k in product(PATTERNS, ESTIMATORS, EVERY)]
-        runs = [run for task in reader.tasks for arm in arms
-                for run in reader.runs(task, arm).values()]  # fmt: skip
+        runs = [
+            run for task in reader.tasks for arm in arms for run in reader.runs(task, arm).values()
+        ]
         if runs:
             kept, density = (100 * fmean(map(MEASURES[m], runs)) for m in ("kept", "density"))
             said.append(f"{WHOSE[method]} {density:.1f} % with {kept:.1f} % of the sum of |w|")
@@ -237,9 +238,7 @@ def _moved(reader: Reader) -> str:
 def tally(reader: Reader, name: str) -> str:
     """Count how often the rows of a question are clearly on one side."""
     rows = [row for row in QUESTIONS[name].rows if not row.pooled]
-    found = [
-        reader.difference(task, row.pairs, "loss") for row in rows for task in reader.tasks
-    ]
+    found = [reader.difference(task, row.pairs, "loss") for row in rows for task in reader.tasks]
     known = [loss for loss in found if not isnan(loss.half)]
     if not known:
         return ""

@@ -103,9 +103,15 @@ def _sparsified(network: nn.Module, arm: Arm) -> Any:
     if arm.pattern is None:
         return None
     return mst.sparsify(
-        network, arm.pattern, select=in_body, estimator=arm.estimator, decay=arm.decay,
-        method=arm.method, refresh_every=arm.every, threads=1,
-    )  # fmt: skip
+        network,
+        arm.pattern,
+        select=in_body,
+        estimator=arm.estimator,
+        decay=arm.decay,
+        method=arm.method,
+        refresh_every=arm.every,
+        threads=1,
+    )
 
 
 def _loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -42,24 +42,42 @@ def headlines(reader: Reader) -> Table:
 
 def every_arm(reader: Reader, task: str) -> Table:
     """Lay out all arms of a task."""
-    head = ("pattern", "method", "estimator", "every", "loss", "less dense's", "accuracy, %",
-            "less dense's", "kept, %", "density, %", "flips, %", "moved, %")  # fmt: skip
+    head = (
+        "pattern",
+        "method",
+        "estimator",
+        "every",
+        "loss",
+        "less dense's",
+        "accuracy, %",
+        "less dense's",
+        "kept, %",
+        "density, %",
+        "flips, %",
+        "moved, %",
+    )
     table = Table(f"{task}: every arm", head, words=4)
     for arm in reader.arms:
-        measured = {name: reader.mean(task, arm, name) for name in
-                    ("loss", "accuracy", "kept", "density", "flips", "moved")}  # fmt: skip
+        measured = {
+            name: reader.mean(task, arm, name)
+            for name in ("loss", "accuracy", "kept", "density", "flips", "moved")
+        }
         pair = [(arm, DENSE.label)]
         loss, accuracy = (reader.difference(task, pair, m) for m in ("loss", "accuracy"))
         dense = arm == DENSE.label
-        table.rows.append((
-            *_words(arm),
-            measured["loss"].write(places=3),
-            "" if dense else loss.write(places=3, sign=True),
-            measured["accuracy"].write(100),
-            "" if dense else accuracy.write(100, sign=True),
-            *(f"{100 * measured[name].mean:.{places}f}" for name, places in
-              (("kept", 1), ("density", 1), ("flips", 2), ("moved", 1))),
-        ))  # fmt: skip
+        table.rows.append(
+            (
+                *_words(arm),
+                measured["loss"].write(places=3),
+                "" if dense else loss.write(places=3, sign=True),
+                measured["accuracy"].write(100),
+                "" if dense else accuracy.write(100, sign=True),
+                *(
+                    f"{100 * measured[name].mean:.{places}f}"
+                    for name, places in (("kept", 1), ("density", 1), ("flips", 2), ("moved", 1))
+                ),
+            )
+        )
     return table
 
 

@@ -127,10 +127,11 @@ def kinds() -> dict[str, NDArray[np.float64]]:
 def compute() -> dict[str, dict[str, list[float]]]:
     """Everything that is drawn or quoted."""
     by_pattern = {
-        pattern: proven_by_round(normal(int(pattern.split(":")[1])), int(pattern.split(":")[0]),
-                                 constant(omega))
+        pattern: proven_by_round(
+            normal(int(pattern.split(":")[1])), int(pattern.split(":")[0]), constant(omega)
+        )
         for pattern, omega in PATTERNS.items()
-    }  # fmt: skip
+    }
     by_kind = {name: proven_by_round(t, 8, constant(1.4)) for name, t in kinds().items()}
     ways = {name: proven_by_round(normal(16), 8, w) for name, w in variants(1.4).items()}
     return {"patterns": by_pattern, "8:16 kinds": by_kind, "8:16 variants": ways}
@@ -160,37 +161,68 @@ def draw(found: dict[str, dict[str, list[float]]]) -> None:
         stop = ENGINE_ROUNDS[pattern]
         rounds = range(1, ROUNDS + 1)
         left.plot(rounds, shares, color=colour, linewidth=2.4, label=pattern)
-        left.plot(stop, shares[stop - 1], "o", color=colour, markersize=9,
-                  markeredgecolor="white", markeredgewidth=1.6, zorder=4)  # fmt: skip
+        left.plot(
+            stop,
+            shares[stop - 1],
+            "o",
+            color=colour,
+            markersize=9,
+            markeredgecolor="white",
+            markeredgewidth=1.6,
+            zorder=4,
+        )
     left.plot([], [], "o", color=FAINT, label="stage 1 of the engine\nstops here")
     legend(left, (0.99, 0.04))
     panel(right, "8:16, kinds of scores")
     kinds_ = found["8:16 kinds"]
-    colours = dict(zip(kinds_, ("#0d9488", "#65a30d", "#7c3aed", BLUES[2], "#db2777", "#ea580c",
-                                "#b91c1c"), strict=False))  # fmt: skip
+    colours = dict(
+        zip(
+            kinds_,
+            ("#0d9488", "#65a30d", "#7c3aed", BLUES[2], "#db2777", "#ea580c", "#b91c1c"),
+            strict=False,
+        )
+    )
     for name in sorted(kinds_, key=lambda n: -sum(kinds_[n])):
         style = "--" if name.endswith("grid") else "-"
-        right.plot(range(1, ROUNDS + 1), kinds_[name], style, color=colours[name],
-                   linewidth=2.0, label=name)  # fmt: skip
+        right.plot(
+            range(1, ROUNDS + 1),
+            kinds_[name],
+            style,
+            color=colours[name],
+            linewidth=2.0,
+            label=name,
+        )
     for name in ("bf16 grid", "int8 grid"):
-        right.text(ROUNDS + 0.2, kinds_[name][-1] - 0.035, f"{kinds_[name][-1]:.1%}",
-                   color=colours[name], ha="right", va="center", size=10)  # fmt: skip
+        right.text(
+            ROUNDS + 0.2,
+            kinds_[name][-1] - 0.035,
+            f"{kinds_[name][-1]:.1%}",
+            color=colours[name],
+            ha="right",
+            va="center",
+            size=10,
+        )
     legend(right, (0.98, 0.43))
     left.set_ylabel("tiles proven optimal", color=INK)
     figure.tight_layout(w_pad=2.5)
     buffer = io.BytesIO()
     figure.savefig(buffer, facecolor="white")
     picture = Image.open(buffer).convert("RGB")
-    picture.quantize(128, dither=Image.Dither.NONE).save(
-        HERE / "convergence.png", optimize=True
-    )
+    picture.quantize(128, dither=Image.Dither.NONE).save(HERE / "convergence.png", optimize=True)
 
 
 def legend(axes: Axes, corner: tuple[float, float]) -> None:
     """Put the names where there is room."""
-    axes.legend(loc="lower right", bbox_to_anchor=corner, labelcolor=INK,
-                facecolor="white", edgecolor="white", framealpha=1, fancybox=False,
-                labelspacing=0.4)  # fmt: skip
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=corner,
+        labelcolor=INK,
+        facecolor="white",
+        edgecolor="white",
+        framealpha=1,
+        fancybox=False,
+        labelspacing=0.4,
+    )
 
 
 def panel(axes: Axes, title: str) -> None:

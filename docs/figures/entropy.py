@@ -18,9 +18,7 @@ from masksolve import Pattern, diversity
 
 HERE = Path(__file__).resolve().parent
 INK, FAINT, GRID = "#1d2733", "#8793a0", "#e3e8ed"
-COLOURS = {
-    2: "#b91c1c", 4: "#ea580c", 8: "#ca8a04", 16: "#15803d", 32: "#1f6cae", 64: "#5b21b6",
-}  # fmt: skip
+COLOURS = {2: "#b91c1c", 4: "#ea580c", 8: "#ca8a04", 16: "#15803d", 32: "#1f6cae", 64: "#5b21b6"}
 
 
 def entropy(density: float) -> float:
@@ -38,17 +36,34 @@ def main() -> None:
         for m, colour in COLOURS.items():
             patterns = [Pattern(n, m, transposable=not plain) for n in range(1, m)]
             bits = [diversity.bits(pattern) for pattern in patterns]
-            axes.plot([p.density for p in patterns], bits, color=colour, linewidth=1.5,
-                      marker="o", markersize=3 if m > 8 else 4.5)  # fmt: skip
+            axes.plot(
+                [p.density for p in patterns],
+                bits,
+                color=colour,
+                linewidth=1.5,
+                marker="o",
+                markersize=3 if m > 8 else 4.5,
+            )
             if not plain or m < 16:  # at half, where the lines are furthest apart
                 axes.annotate(
-                    f"m = {m}", (0.5, bits[m // 2 - 1]), (0, -11 if m > 2 else -14),
-                    textcoords="offset points", ha="center", color=colour, size=9.5,
-                )  # fmt: skip
-        axes.annotate("unstructured", (0.5, 1.0), (0, 5), textcoords="offset points",
-                      ha="center", size=9.5)  # fmt: skip
-        axes.set_title("plain n:m" if plain else "transposable n:m", loc="left", size=12,
-                       weight="bold", color=INK)  # fmt: skip
+                    f"m = {m}",
+                    (0.5, bits[m // 2 - 1]),
+                    (0, -11 if m > 2 else -14),
+                    textcoords="offset points",
+                    ha="center",
+                    color=colour,
+                    size=9.5,
+                )
+        axes.annotate(
+            "unstructured", (0.5, 1.0), (0, 5), textcoords="offset points", ha="center", size=9.5
+        )
+        axes.set_title(
+            "plain n:m" if plain else "transposable n:m",
+            loc="left",
+            size=12,
+            weight="bold",
+            color=INK,
+        )
         axes.set_xlabel("density, n / m", color=INK)
         axes.set_ylim(0, 1.12)
         axes.grid(color=GRID, linewidth=0.9)

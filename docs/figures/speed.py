@@ -33,8 +33,14 @@ def main() -> None:
         axes.bar(places, passes, WIDTH, color=colour, label=scores)
         for x, y in zip(places, passes, strict=True):
             axes.text(x, 1.03 * y, f"{y:.1f}", ha="center", va="bottom", color=colour, size=10)
-    axes.set_title("Time to solve and prove 4096 x 4096 scores", loc="left", weight="bold",
-                   size=13, color=INK, pad=12)  # fmt: skip
+    axes.set_title(
+        "Time to solve and prove 4096 x 4096 scores",
+        loc="left",
+        weight="bold",
+        size=13,
+        color=INK,
+        pad=12,
+    )
     axes.set_yscale("log")
     axes.set_ylim(1, 200)
     axes.set_yticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])
@@ -46,8 +52,15 @@ def main() -> None:
     axes.tick_params(length=0, labelcolor=FAINT)
     axes.tick_params(axis="x", labelcolor=INK)
     axes.spines[:].set_visible(False)
-    axes.legend(loc="upper left", labelcolor=INK, facecolor="white", edgecolor="white",
-                framealpha=1, fancybox=False, bbox_to_anchor=(0, 0.99))  # fmt: skip
+    axes.legend(
+        loc="upper left",
+        labelcolor=INK,
+        facecolor="white",
+        edgecolor="white",
+        framealpha=1,
+        fancybox=False,
+        bbox_to_anchor=(0, 0.99),
+    )
     figure.tight_layout()
     buffer = io.BytesIO()
     figure.savefig(buffer, facecolor="white")

@@ -46,9 +46,7 @@ def save(figure: plt.Figure, path: Path) -> None:
     picture.quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def draw_tile(
-    axes: Axes, scores: NDArray[np.int64], result: ms.MaskResult, best: float
-) -> None:
+def draw_tile(axes: Axes, scores: NDArray[np.int64], result: ms.MaskResult, best: float) -> None:
     """Draw the scores, kept ones filled, and how many each line keeps."""
     blank(axes)
     for (i, j), score in np.ndenumerate(scores):

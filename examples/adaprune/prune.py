@@ -53,19 +53,24 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the data")
     parser.add_argument("--start", type=Path, required=True, help="checkpoint of the network")
     parser.add_argument(
-        "--pattern", required=True,
+        "--pattern",
+        required=True,
         help="of all layers, as 4:8 or 4:8,plain; or :M for what each layer's zeros allow",
-    )  # fmt: skip
+    )
     parser.add_argument("--dense-ends", action="store_true", help="first and last layer dense")
     parser.add_argument("--images", type=int, default=1, help="of each class, to calibrate")
     parser.add_argument(
-        "--optimizer", choices=("least_squares", "adam", "none"), default="least_squares",
+        "--optimizer",
+        choices=("least_squares", "adam", "none"),
+        default="least_squares",
         help="adam, as published, keeps the masks by magnitude",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--mode", choices=("sequential", "parallel"), default="sequential",
+        "--mode",
+        choices=("sequential", "parallel"),
+        default="sequential",
         help="parallel, as published, fits every layer to the dense network's inputs",
-    )  # fmt: skip
+    )
     parser.add_argument("--iterations", type=int, default=1000, help="of adam")
     parser.add_argument("--method", default="exact", help="the solver of masks")
     parser.add_argument("--batch", type=int, default=200)
@@ -91,15 +96,24 @@ def _run(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     images = gather(training, options.images, CLASSES[settings.data]).to(options.device)
     pruned = mst.adaprune(
-        network, list(images.split(options.batch)), _pattern(options.pattern),
-        mode=options.mode, optimizer=options.optimizer, iterations=options.iterations,
-        method=options.method, dense_ends=options.dense_ends, seed=options.seed,
-        checkpoint=None if options.out is None else options.out / "layers", progress=True,
-    )  # fmt: skip
+        network,
+        list(images.split(options.batch)),
+        _pattern(options.pattern),
+        mode=options.mode,
+        optimizer=options.optimizer,
+        iterations=options.iterations,
+        method=options.method,
+        dense_ends=options.dense_ends,
+        seed=options.seed,
+        checkpoint=None if options.out is None else options.out / "layers",
+        progress=True,
+    )
     print(pruned)
     after = accuracy(network, test, options.device)
-    print(f"accuracy pruned, {len(images)} images: {100 * after:.2f} %: "
-          f"{100 * (after - dense):+.2f} points")  # fmt: skip
+    print(
+        f"accuracy pruned, {len(images)} images: {100 * after:.2f} %: "
+        f"{100 * (after - dense):+.2f} points"
+    )
     if options.out is not None:
         torch.save({"network": network.state_dict()}, options.out / "pruned.pt")
 

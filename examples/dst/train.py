@@ -42,9 +42,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--alpha", type=float, help="default: the paper's")
     parser.add_argument("--epochs", type=int, help="default: the paper's")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--thresholds", choices=("vector", "scalar", "matrix"), default="vector"
-    )
+    parser.add_argument("--thresholds", choices=("vector", "scalar", "matrix"), default="vector")
     parser.add_argument(
         "--reset", default="published", help="share at which thresholds go back to 0, or never"
     )
@@ -75,13 +73,22 @@ def _run(options: argparse.Namespace) -> None:
         _start(network, options.start)
     if not options.dense:
         dst.convert(
-            network, select=settings.masked, thresholds=options.thresholds,
+            network,
+            select=settings.masked,
+            thresholds=options.thresholds,
             reset_below=_reset(options.reset),
-        )  # fmt: skip
+        )
     run = Run(
-        settings, network, training, test, None if options.dense else alpha, epochs,
-        _pattern(options.pattern), options.device, options.out,
-    )  # fmt: skip
+        settings,
+        network,
+        training,
+        test,
+        None if options.dense else alpha,
+        epochs,
+        _pattern(options.pattern),
+        options.device,
+        options.out,
+    )
     best: dict[str, Any] = {}
     for record in train(run):
         print(_line(record), flush=True)
@@ -105,9 +112,7 @@ def _reset(text: str) -> Any:
     try:
         return float(text)
     except ValueError:
-        raise InvalidInput(
-            f"--reset must be published, never or a share, got {text!r}"
-        ) from None
+        raise InvalidInput(f"--reset must be published, never or a share, got {text!r}") from None
 
 
 def _pattern(text: str | None) -> Any:

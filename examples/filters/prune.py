@@ -70,8 +70,10 @@ def _run(options: argparse.Namespace) -> None:
     def learn(network: nn.Module, name: str) -> None:
         path = options.out / f"{name}.pt"
         for epoch, loss, right in train(settings, network, data, epochs, path, options.device):
-            print(f"{name}  epoch {epoch:3}  loss {loss:.4f}  accuracy {100 * right:.2f} %",
-                  flush=True)  # fmt: skip
+            print(
+                f"{name}  epoch {epoch:3}  loss {loss:.4f}  accuracy {100 * right:.2f} %",
+                flush=True,
+            )
 
     learn(network, "dense")
     training, test = data
@@ -87,8 +89,10 @@ def _run(options: argparse.Namespace) -> None:
     learn(pruned.model, f"{options.sampler}-{options.budget:g}")
     after = accuracy(pruned.model, test, options.device)
     change = 100 * (after - dense)
-    print(f"accuracy: dense {100 * dense:.2f} %, pruned {100 * at_once:.2f} %, "
-          f"trained again {100 * after:.2f} %: {change:+.2f} points")  # fmt: skip
+    print(
+        f"accuracy: dense {100 * dense:.2f} %, pruned {100 * at_once:.2f} %, "
+        f"trained again {100 * after:.2f} %: {change:+.2f} points"
+    )
 
 
 if __name__ == "__main__":

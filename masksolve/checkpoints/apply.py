@@ -93,9 +93,7 @@ def apply_masks(
             done += count
             report(done, name)
 
-        shards = [
-            _Masked(file.path, stored, force, advance) for file in checkpoint.shards.values()
-        ]
+        shards = [_Masked(file.path, stored, force, advance) for file in checkpoint.shards.values()]
         if checkpoint.path.is_dir():
             _write_folder(path, checkpoint, stored, shards, force)
         else:
@@ -125,9 +123,7 @@ def _compare(checkpoint: Checkpoint, stored: MaskFiles, force: bool) -> None:
         if force:
             continue
         if record.weights is None:
-            raise InvalidInput(
-                f"{where}: mask {name!r} does not say which weights it belongs to"
-            )
+            raise InvalidInput(f"{where}: mask {name!r} does not say which weights it belongs to")
         if record.dtype != spec.dtype:
             raise InvalidInput(
                 f"{path}: tensor {name!r} is {spec.dtype}: its mask in {where} belongs to "
@@ -204,9 +200,7 @@ class _Masked(TensorFile):
             name: MaskRecord.longest(r.shape, r.pattern, r.layout, r.method)
             for name, r in records.items()
         }
-        with write_tensors(
-            path, list(self.tensors.values()), self._metadata(longest)
-        ) as writer:
+        with write_tensors(path, list(self.tensors.values()), self._metadata(longest)) as writer:
             for name in self.tensors:
                 writer.copy(self, name)
             writer.finish(self._metadata(records))
@@ -217,11 +211,7 @@ class _Masked(TensorFile):
 
 
 def _write_folder(
-    path: Path,
-    checkpoint: Checkpoint,
-    stored: MaskFiles,
-    shards: Sequence[_Masked],
-    force: bool,
+    path: Path, checkpoint: Checkpoint, stored: MaskFiles, shards: Sequence[_Masked], force: bool
 ) -> None:
     place = Target(path, checkpoint.path)
     if place.finished:  # by these weights, or others that look the same: who knows

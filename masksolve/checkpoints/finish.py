@@ -18,18 +18,10 @@ from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.records import MaskRecord, read_records
 from masksolve.storage.tensors import TensorFile
 
-__all__ = [
-    "make_settings",
-    "read_all_records",
-    "refuse_changed",
-    "times_modified",
-    "write_rest",
-]
+__all__ = ["make_settings", "read_all_records", "refuse_changed", "times_modified", "write_rest"]
 
 
-def make_settings(
-    checkpoint: Checkpoint, shards: Sequence[Shard], how: Method
-) -> dict[str, Any]:
+def make_settings(checkpoint: Checkpoint, shards: Sequence[Shard], how: Method) -> dict[str, Any]:
     """Say what the output depends on."""
     return {
         "kind": shards[0].kind,
@@ -48,9 +40,7 @@ def make_settings(
 def times_modified(checkpoint: Checkpoint) -> dict[str, Any]:
     """Say when the files were changed: no manifest should depend on that."""
     return {
-        "modified": {
-            name: file.path.stat().st_mtime_ns for name, file in checkpoint.shards.items()
-        }
+        "modified": {name: file.path.stat().st_mtime_ns for name, file in checkpoint.shards.items()}
     }
 
 

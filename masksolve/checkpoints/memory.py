@@ -9,9 +9,16 @@ from masksolve.errors import InvalidInput
 __all__ = ["parse_bytes", "slice_bytes"]
 
 UNITS = {
-    "": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12,
-    "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40,
-}  # fmt: skip
+    "": 1,
+    "K": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "KI": 2**10,
+    "MI": 2**20,
+    "GI": 2**30,
+    "TI": 2**40,
+}
 SYNTAX = re.compile(r"([0-9]+(?:\.[0-9]*)?) *((?:[KMGT]I?)?)B?", re.IGNORECASE)
 
 BASE = 350_000_000

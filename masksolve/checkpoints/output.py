@@ -216,14 +216,17 @@ class ShardOutput:
         bounds = [line["upper_bound"] for line in lines]
         methods, found = ([line[key] for line in lines] for key in ("method", "status"))
         self._records[name] = MaskRecord(
-            tensor.source.shape, first.pattern, Layout(first.axes),
+            tensor.source.shape,
+            first.pattern,
+            Layout(first.axes),
             "repair" if "repair" in methods else methods[0],
             fsum(line["objective"] for line in lines),
             None if None in bounds else fsum(bounds),
             min((Status(status) for status in found), key=WORST.index),
-            tensor.source.dtype, lines[-1]["weights"],
+            tensor.source.dtype,
+            lines[-1]["weights"],
             state.written.text if self.shard.kind == "masks" else None,
-        )  # fmt: skip
+        )
 
     def finish(self) -> str:
         """Write the header, make the file last, and return the header's hash."""

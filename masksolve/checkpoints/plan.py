@@ -150,9 +150,7 @@ def _header(
     return make_header([tensor.output for tensor in tensors], others | ours)
 
 
-def _layout(
-    file: TensorFile, spec: TensorSpec, axes: tuple[int, int], pattern: Pattern
-) -> Layout:
+def _layout(file: TensorFile, spec: TensorSpec, axes: tuple[int, int], pattern: Pattern) -> Layout:
     refuse_dtype(spec.dtype, file.path, spec.name)
     try:
         layout = Layout(as_axes(axes, len(spec.shape), "weights"))
@@ -169,10 +167,21 @@ def _slices(
 
     size = np.dtype(DTYPES[spec.dtype]).itemsize
     whole = Slice(
-        str(file.path.absolute()), file.offset(spec.name), spec.name, spec.dtype,
-        (0,) * len(spec.shape), spec.shape, True, spec.nbytes, method.pattern, axes,
-        method.name, dict(method.options), method.repair, method.threads,
-    )  # fmt: skip
+        str(file.path.absolute()),
+        file.offset(spec.name),
+        spec.name,
+        spec.dtype,
+        (0,) * len(spec.shape),
+        spec.shape,
+        True,
+        spec.nbytes,
+        method.pattern,
+        axes,
+        method.name,
+        dict(method.options),
+        method.repair,
+        method.threads,
+    )
     if spec.nbytes <= most:
         yield whole
         return
@@ -181,9 +190,13 @@ def _slices(
         for index, side in zip(start, spec.shape, strict=True):
             first = first * side + index
         yield replace(
-            whole, offset=whole.offset + first * size, start=start, shape=shape,
-            whole=shape == spec.shape, nbytes=prod(shape) * size,
-        )  # fmt: skip
+            whole,
+            offset=whole.offset + first * size,
+            start=start,
+            shape=shape,
+            whole=shape == spec.shape,
+            nbytes=prod(shape) * size,
+        )
 
 
 def fingerprint(shards: list[Shard]) -> str:

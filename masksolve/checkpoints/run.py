@@ -200,8 +200,6 @@ def _work(
         return done - before, writer.files
 
 
-def _generate(
-    runner: Runner, pieces: Iterable[Slice], ahead: int
-) -> Generator[Solved, None, None]:
+def _generate(runner: Runner, pieces: Iterable[Slice], ahead: int) -> Generator[Solved, None, None]:
     """Give what the runner gives, in a form that can be closed."""
     yield from runner.run(pieces, ahead)

@@ -65,8 +65,10 @@ class LocalRunner:
                         if waiting[0][1].done() or len(waiting) == MOST_WAITING:
                             yield waiting.popleft()[1].result()
                         else:
-                            wait([future for _, future in waiting if not future.done()],
-                                 return_when=FIRST_COMPLETED)  # fmt: skip
+                            wait(
+                                [future for _, future in waiting if not future.done()],
+                                return_when=FIRST_COMPLETED,
+                            )
                     read = reader.submit(fetch, piece)
                     solved = solvers.submit(_solve, _shared(piece, number), [read])
                     waiting.append((piece, solved))

@@ -68,9 +68,7 @@ class Checkpoint:
     @property
     def tensors(self) -> dict[str, TensorSpec]:
         """Every tensor by its name, shard after shard."""
-        return {
-            name: spec for file in self.shards.values() for name, spec in file.tensors.items()
-        }
+        return {name: spec for file in self.shards.values() for name, spec in file.tensors.items()}
 
     def file(self, tensor: str) -> TensorFile:
         """Return the shard that holds a tensor."""
@@ -150,6 +148,4 @@ def _compare(
         for name in file.tensors:
             if names.get(name) != shard:
                 said = f"says it lies in {names[name]}" if name in names else "does not name it"
-                raise FileFormatError(
-                    f"{folder / shard} holds a tensor {name!r}: {index} {said}"
-                )
+                raise FileFormatError(f"{folder / shard} holds a tensor {name!r}: {index} {said}")

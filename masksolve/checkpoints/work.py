@@ -141,13 +141,13 @@ def read_slice(piece: Slice) -> NDArray[Any]:
                     f"{piece.path} was cut short while tensor {piece.tensor!r} was read"
                 )
             if hasattr(os, "posix_fadvise"):  # all of it is wanted, and soon
-                os.posix_fadvise(
-                    file.fileno(), piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED
-                )
+                os.posix_fadvise(file.fileno(), piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED)
             mapped = mmap.mmap(
-                file.fileno(), skip + piece.nbytes, access=mmap.ACCESS_READ,
+                file.fileno(),
+                skip + piece.nbytes,
+                access=mmap.ACCESS_READ,
                 offset=piece.offset - skip,
-            )  # fmt: skip
+            )
     except OSError as error:
         raise FileFormatError(f"cannot read {piece.path}: {error.strerror or error}") from None
     content = memoryview(mapped)[skip:]
@@ -193,17 +193,21 @@ def solve_weights(piece: Slice, weights: Weights) -> Solved:
         result = solve_problem(problem, method=piece.method, options=piece.options)
         if piece.repair and result.status is Status.UNDERFILLED:
             result = repair(
-                weights.array, result.mask, piece.pattern, axes=piece.axes,
-                threads=piece.threads,
-            )  # fmt: skip
+                weights.array, result.mask, piece.pattern, axes=piece.axes, threads=piece.threads
+            )
     except InvalidInput as error:
         if isinstance(error, InvalidScore):
             error = error.within("weights", piece.start)
         raise InvalidInput(f"{piece.path}: tensor {piece.tensor!r}: {error}") from None
     return Solved(
-        pack(result.mask), result.method, result.objective, result.upper_bound, result.status,
-        weights.hash, weights.cached,
-    )  # fmt: skip
+        pack(result.mask),
+        result.method,
+        result.objective,
+        result.upper_bound,
+        result.status,
+        weights.hash,
+        weights.cached,
+    )
 
 
 _ROOM = threading.local()

@@ -123,11 +123,7 @@ class Writer:
     def _finish(self) -> None:
         output = self._output
         assert output is not None
-        entry = {
-            "bytes": output.shard.nbytes,
-            "header": output.finish(),
-            "tensors": output.hashes,
-        }
+        entry = {"bytes": output.shard.nbytes, "header": output.finish(), "tensors": output.hashes}
         self.files[output.shard.name] = entry
         self._journal.append({"shard": output.shard.name, "entry": entry}, durable=True)
         self._output = None

@@ -25,25 +25,35 @@ RESULTS = "results.json"
 def add_commands(commands: Any) -> None:
     """Add ``bench`` and what belongs to it."""
     parser = commands.add_parser(
-        "bench", help="compare every method and rival, or a solver of your own",
+        "bench",
+        help="compare every method and rival, or a solver of your own",
         description="Compare every method and rival, and solvers of your own, on the same "
         "data: time, memory, loss against the proven optimum. Writes the results and a "
         "report with pictures.",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--size", choices=("smoke", "quick", "full"), default="quick",
+        "--size",
+        choices=("smoke", "quick", "full"),
+        default="quick",
         help="how much to measure: half a minute to see that a solver runs, some minutes, "
         "or hours; default: quick",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--solver", action="append", type=Path, default=[], metavar="FILE.py",
+        "--solver",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE.py",
         help="a Python file with a @contestant function (may be given again)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME",
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
         help="this contestant, beside exact and the solvers of your files (may be given "
         "again; names of yours leave out your others); default: all",
-    )  # fmt: skip
+    )
     _out(parser, "where results and report go", FOLDER)
     parser.set_defaults(run=_run)
     parts = parser.add_subparsers(metavar="report | compare")
@@ -65,8 +75,9 @@ def add_commands(commands: Any) -> None:
 
 def _out(parser: argparse.ArgumentParser, text: str, default: Any = argparse.SUPPRESS) -> None:
     """Add --out; a part of the command has no default, so as to keep what stands before it."""
-    parser.add_argument("--out", type=Path, default=default, metavar="FOLDER",
-                        help=f"{text}; default: {FOLDER}")  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, default=default, metavar="FOLDER", help=f"{text}; default: {FOLDER}"
+    )
 
 
 @contextmanager
@@ -132,12 +143,14 @@ def _compare(options: argparse.Namespace) -> int:
         ("figure", "before", "after", "ratio"),
         [
             (
-                f"{c.section}: {c.what}", f"{c.before:.3g} {c.unit}", f"{c.after:.3g} {c.unit}",
+                f"{c.section}: {c.what}",
+                f"{c.before:.3g} {c.unit}",
+                f"{c.after:.3g} {c.unit}",
                 f"{c.after / c.before:.2f}" if c.before else "-",
             )
             for c in shown
         ],
-    )  # fmt: skip
+    )
     return 0
 
 

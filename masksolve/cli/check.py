@@ -49,9 +49,10 @@ def add_commands(commands: Any) -> None:
         "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
     )
     parser.add_argument(
-        "--checksums", action="store_true",
+        "--checksums",
+        action="store_true",
         help="compare every byte of a folder with its manifest, masksolve.json, too",
-    )  # fmt: skip
+    )
     tensor_options(parser)
     parser.set_defaults(run=_check)
 
@@ -99,9 +100,7 @@ class _Masks:
         tensors = self.source.tensors
         for name in found:
             if name not in tensors:
-                raise InvalidInput(
-                    f"{self.source.path} holds no tensor {name!r} of its records"
-                )
+                raise InvalidInput(f"{self.source.path} holds no tensor {name!r} of its records")
         if not found:
             wanted = " ".join(self.options.tensors or ["*"])
             raise InvalidInput(f"{self.source.path} holds no mask of {wanted}")
@@ -118,8 +117,7 @@ class _Masks:
         """Return the pattern that was asked for, else the one on record."""
         if self.given is None and name not in self.records:
             raise InvalidInput(
-                f"{self.source.path} names no pattern for tensor {name!r}: say which by "
-                "--pattern"
+                f"{self.source.path} names no pattern for tensor {name!r}: say which by --pattern"
             )
         return self.given or self.records[name].pattern
 
@@ -222,9 +220,7 @@ def _certify(options: argparse.Namespace) -> int:
     else:
         lines = [_line(row, row["name"], row["status"]) for row in rows]
         if len(rows) > 1:
-            lines.append(
-                _line(total, f"all {len(rows)}", "optimal" if optimal else "not optimal")
-            )
+            lines.append(_line(total, f"all {len(rows)}", "optimal" if optimal else "not optimal"))
         columns = ["tensor", "kept score", "proven gap", "of it", "status"]
         print_table(f"{options.masks} for {options.weights}", columns, lines)
     return 0 if optimal else 1

@@ -24,12 +24,21 @@ def solve_folder(options: argparse.Namespace) -> int:
     try:
         with runner_for(options) as runner:
             found = solve_checkpoint(
-                options.input, options.output, options.pattern,
-                method=options.method, options=dict(options.option),
-                tensors=options.tensors, exclude=options.exclude, axes=options.axes,
-                apply=options.apply, repair=options.repair, memory=options.memory or "1GB",
-                threads=options.threads, runner=runner, progress=True,
-            )  # fmt: skip
+                options.input,
+                options.output,
+                options.pattern,
+                method=options.method,
+                options=dict(options.option),
+                tensors=options.tensors,
+                exclude=options.exclude,
+                axes=options.axes,
+                apply=options.apply,
+                repair=options.repair,
+                memory=options.memory or "1GB",
+                threads=options.threads,
+                runner=runner,
+                progress=True,
+            )
     except KeyboardInterrupt:
         print(
             f"masksolve: interrupted, the same command goes on with {options.output}",

@@ -19,14 +19,17 @@ def cluster_options(parser: argparse.ArgumentParser) -> None:
     """Add --workers and --scheduler."""
     either = parser.add_mutually_exclusive_group()
     either.add_argument(
-        "--workers", type=positive, metavar="N",
+        "--workers",
+        type=positive,
+        metavar="N",
         help="for a folder: solve in N processes on this machine, by Dask",
-    )  # fmt: skip
+    )
     either.add_argument(
-        "--scheduler", metavar="ADDRESS",
+        "--scheduler",
+        metavar="ADDRESS",
         help="for a folder: solve on the workers of a Dask scheduler, such as "
         "tcp://10.0.0.1:8786, who must see the folder under the same path",
-    )  # fmt: skip
+    )
 
 
 @contextmanager

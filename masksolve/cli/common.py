@@ -39,21 +39,21 @@ __all__ = [
 def tensor_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which tensors, and how they lie."""
     parser.add_argument(
-        "--tensors", nargs="+", metavar="NAME",
-        help="names or patterns like 'encoder.*.weight'; default: every 2-D float tensor",
-    )  # fmt: skip
-    parser.add_argument(
-        "--exclude",
+        "--tensors",
         nargs="+",
         metavar="NAME",
-        default=[],
-        help="names or patterns to leave out",
+        help="names or patterns like 'encoder.*.weight'; default: every 2-D float tensor",
     )
     parser.add_argument(
-        "--axes", type=_axes, metavar="OUT,IN",
+        "--exclude", nargs="+", metavar="NAME", default=[], help="names or patterns to leave out"
+    )
+    parser.add_argument(
+        "--axes",
+        type=_axes,
+        metavar="OUT,IN",
         help="the two axes of the matrix, for tensors with more than two dimensions "
         "(a PyTorch convolution: 0,1; from the end: --axes=-2,-1)",
-    )  # fmt: skip
+    )
     parser.add_argument("--threads", type=positive, metavar="N", help="default: every core")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -75,9 +75,7 @@ def _axes(text: str) -> tuple[int, int]:
 
 def matches(name: str, options: argparse.Namespace) -> bool:
     """Tell whether --tensors and --exclude choose the name."""
-    return matches_any(name, options.tensors or ["*"]) and not matches_any(
-        name, options.exclude
-    )
+    return matches_any(name, options.tensors or ["*"]) and not matches_any(name, options.exclude)
 
 
 def check_names(source: Tensors, names: Iterable[str], options: argparse.Namespace) -> None:
@@ -89,9 +87,7 @@ def choose(
     source: Tensors, options: argparse.Namespace, *, integers: bool = False
 ) -> dict[str, tuple[int, int]]:
     """Choose the tensors to work on as the options say: see `choose_tensors`."""
-    return choose_tensors(
-        source, options.tensors, options.exclude, options.axes, integers=integers
-    )
+    return choose_tensors(source, options.tensors, options.exclude, options.axes, integers=integers)
 
 
 @contextmanager

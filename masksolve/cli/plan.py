@@ -29,13 +29,18 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("file", metavar="FILE", type=Path)
     parser.add_argument(
-        "--patterns", nargs="+", default=PATTERNS, metavar="N:M[,plain][,at-most]",
+        "--patterns",
+        nargs="+",
+        default=PATTERNS,
+        metavar="N:M[,plain][,at-most]",
         help=f"default: {' '.join(PATTERNS)}",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--sample", type=int, metavar="TILES",
+        "--sample",
+        type=int,
+        metavar="TILES",
         help="solve at most that many tiles of each tensor, and estimate; default: all",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="which tiles are drawn; default: 0"
     )
@@ -43,9 +48,11 @@ def add_commands(commands: Any) -> None:
         "--layers", action="store_true", help="show too what is kept of each tensor"
     )
     parser.add_argument(
-        "--plot", type=Path, metavar="OUT.png",
+        "--plot",
+        type=Path,
+        metavar="OUT.png",
         help="draw kept score against density and against diversity (png, svg or pdf)",
-    )  # fmt: skip
+    )
     tensor_options(parser)
     parser.set_defaults(run=_run)
 
@@ -56,9 +63,14 @@ def _run(options: argparse.Namespace) -> int:
         check_drawing(options.plot)
     file = TensorFile(options.file)
     found = survey(
-        file_layers(file, choose(file, options)), patterns, score=np.abs, sample=sample,
-        seed=options.seed, threads=options.threads, progress=True,
-    )  # fmt: skip
+        file_layers(file, choose(file, options)),
+        patterns,
+        score=np.abs,
+        sample=sample,
+        seed=options.seed,
+        threads=options.threads,
+        progress=True,
+    )
     if options.plot:
         found.draw(options.plot)
     if options.json:

@@ -49,28 +49,35 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("input", metavar="IN", type=Path)
     parser.add_argument("output", metavar="OUT", type=Path, help="a folder if IN is one")
     parser.add_argument("--pattern", required=True, metavar="N:M[,plain][,at-most]")
+    parser.add_argument("--method", default="exact", help=f"{', '.join(METHODS)}; default: exact")
     parser.add_argument(
-        "--method", default="exact", help=f"{', '.join(METHODS)}; default: exact"
+        "--option",
+        action="append",
+        type=_option,
+        metavar="NAME=VALUE",
+        default=[],
+        help="a parameter of the method, see 'masksolve methods'; may be repeated",
     )
     parser.add_argument(
-        "--option", action="append", type=_option, metavar="NAME=VALUE", default=[],
-        help="a parameter of the method, see 'masksolve methods'; may be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--apply", action="store_true",
+        "--apply",
+        action="store_true",
         help="write the whole file, or folder, with the masked weights set to zero instead",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--repair", action="store_true", help="fill lines that the method leaves short"
     )
     parser.add_argument(
-        "--compare", nargs="+", metavar="METHOD", default=[],
+        "--compare",
+        nargs="+",
+        metavar="METHOD",
+        default=[],
         help="solve by these as well and show what they would have lost",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--memory", metavar="BYTES",
+        "--memory",
+        metavar="BYTES",
         help="what a process may take for a folder, such as 2GB; default: 1GB",
-    )  # fmt: skip
+    )
     cluster_options(parser)
     tensor_options(parser)
     parser.set_defaults(run=_run)
@@ -99,9 +106,7 @@ def _run(options: argparse.Namespace) -> int:
     chosen = choose(file, options)
     rows: list[dict[str, Any]] = []
     records: dict[str, MaskRecord] = {}
-    longest = {
-        name: _longest(file, name, axes, pattern, options) for name, axes in chosen.items()
-    }
+    longest = {name: _longest(file, name, axes, pattern, options) for name, axes in chosen.items()}
     kind = "weights" if options.apply else "masks"
     other = file.metadata if options.apply else {}
     specs = [
@@ -172,9 +177,13 @@ def _solve(
     started = time.perf_counter()
     common: dict[str, Any] = {"axes": axes, "threads": options.threads}
     result = solve(
-        weights, pattern, method=options.method, options=dict(options.option),
-        progress=report, **common,
-    )  # fmt: skip
+        weights,
+        pattern,
+        method=options.method,
+        options=dict(options.option),
+        progress=report,
+        **common,
+    )
     if options.repair and result.status is Status.UNDERFILLED:
         result = repair(weights, result.mask, pattern, **common)
     row = {

@@ -95,10 +95,18 @@ def solve(
         {axis: aligned(weights.chunks[axis], side) for axis, side in sides}, method="tasks"
     )
     blocks = da.map_blocks(
-        _solve_block, scores, str(pattern), magnitude=score is np.abs, label=name,
-        axes=pair, method=method, options=given, certify=certify, threads=threads,
+        _solve_block,
+        scores,
+        str(pattern),
+        magnitude=score is np.abs,
+        label=name,
+        axes=pair,
+        method=method,
+        options=given,
+        certify=certify,
+        threads=threads,
         meta=np.empty((0,) * weights.ndim, dtype=object),
-    )  # fmt: skip
+    )
     mask = da.map_blocks(
         Block.mask_of, blocks, meta=np.empty((0,) * weights.ndim, dtype=np.bool_)
     ).rechunk(weights.chunks, method="tasks")

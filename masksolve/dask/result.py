@@ -155,9 +155,14 @@ class DaskResult:
     ) -> DaskResult:
         """Make it from solved blocks, whose figures a tree of tasks adds up."""
         figures = da.reduction(
-            blocks, Figures.of_block, Figures.together, concatenate=False, dtype=object,
-            meta=np.empty((), dtype=object), name="masksolve-figures",
-        )  # fmt: skip
+            blocks,
+            Figures.of_block,
+            Figures.together,
+            concatenate=False,
+            dtype=object,
+            meta=np.empty((), dtype=object),
+            name="masksolve-figures",
+        )
         return cls(mask, pattern, axes, method, figures, bounded)
 
     def __repr__(self) -> str:
@@ -207,9 +212,16 @@ class DaskResult:
         gap = figures.gap if self._bounded else None
         bound = None if gap is None else figures.objective + gap
         return ComputedMask(
-            mask, figures.objective, bound, gap, figures.status, self.pattern, self.axes,
-            self.method, figures.stats,
-        )  # fmt: skip
+            mask,
+            figures.objective,
+            bound,
+            gap,
+            figures.status,
+            self.pattern,
+            self.axes,
+            self.method,
+            figures.stats,
+        )
 
     def persist(self, **options: Any) -> DaskResult:
         """Solve, and leave the blocks where they were solved, in the cluster's memory.

@@ -10,13 +10,7 @@ from math import comb, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.diversity.tables import (
-    Lines,
-    below_of,
-    count_lines,
-    primes_for,
-    residues,
-)
+from masksolve.diversity.tables import Lines, below_of, count_lines, primes_for, residues
 from masksolve.pieces import as_threads
 
 __all__ = ["Ranking", "ranking_of"]
@@ -76,9 +70,15 @@ class Ranking:
 
     def _tables(self) -> tuple[object, ...]:
         return (
-            self._radices, self.lines.row_sum, self._lows, self._sizes, self._first,
-            self._digits, self._below, self._binomials,
-        )  # fmt: skip
+            self._radices,
+            self.lines.row_sum,
+            self._lows,
+            self._sizes,
+            self._first,
+            self._digits,
+            self._below,
+            self._binomials,
+        )
 
 
 @cache

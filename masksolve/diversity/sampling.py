@@ -78,9 +78,7 @@ def sample(
     return _join(found, sizes)
 
 
-def _deal(
-    pattern: Pattern, tiles: int, rng: np.random.Generator, trades: int
-) -> NDArray[np.bool_]:
+def _deal(pattern: Pattern, tiles: int, rng: np.random.Generator, trades: int) -> NDArray[np.bool_]:
     """Run the chain of trades from a circulant mask."""
     from masksolve.kernels.chain import trade_rows
 
@@ -176,8 +174,7 @@ def _whole_tiles(pattern: Pattern, shape: Sequence[int], what: str) -> tuple[int
         raise InvalidInput(f"no method to {what} masks of at most n, as '{pattern}' has them")
     if rows % height or columns % width:
         raise InvalidInput(
-            f"no method to {what} masks of shape {sizes}: expected full tiles of "
-            f"{height} x {width}"
+            f"no method to {what} masks of shape {sizes}: expected full tiles of {height} x {width}"
         )
     return sizes
 

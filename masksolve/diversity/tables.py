@@ -68,8 +68,9 @@ class Lines:
     def bits(self) -> int:
         """Bound the bits of the count: by the rows alone, and by the columns alone."""
         sides = (
-            (self.rows, self.columns, self.row_sum), (self.columns, self.rows, self.column_sum)
-        )  # fmt: skip
+            (self.rows, self.columns, self.row_sum),
+            (self.columns, self.rows, self.column_sum),
+        )
         return int(min(k * log2(_lines(size, n, self.at_most)) for k, size, n in sides)) + 2
 
 

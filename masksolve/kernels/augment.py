@@ -173,7 +173,18 @@ def augment_tiles(scores, n, at_most, mask, u, v):
     for t in range(scores.shape[0]):
         select_rows(scores[t], n, at_most, v[t], u[t], mask[t], top, where)
         paths += augment_tile(
-            scores[t], n, at_most, mask[t], u[t], v[t],
-            row_count, col_count, row_dist, col_dist, row_from, col_from, done,
-        )  # fmt: skip
+            scores[t],
+            n,
+            at_most,
+            mask[t],
+            u[t],
+            v[t],
+            row_count,
+            col_count,
+            row_dist,
+            col_dist,
+            row_from,
+            col_from,
+            done,
+        )
     return paths

@@ -106,21 +106,59 @@ def signature(double: bool) -> tuple[Any, ...]:
         return types.Array(dtype, dimensions, "A" if dimensions > 1 else "C", readonly)
 
     return (
-        types.intp, types.intp, types.intp, types.float32, types.boolean,
-        types.intp, types.intp, types.intp, types.intp, types.intp, types.intp,
-        array(entry, 2, readonly=True), types.intp, types.boolean, types.boolean,
-        array(types.float64, 2, readonly=True), array(types.int8, 2, readonly=True),
+        types.intp,
+        types.intp,
+        types.intp,
+        types.float32,
+        types.boolean,
+        types.intp,
+        types.intp,
+        types.intp,
+        types.intp,
+        types.intp,
+        types.intp,
+        array(entry, 2, readonly=True),
+        types.intp,
+        types.boolean,
+        types.boolean,
+        array(types.float64, 2, readonly=True),
+        array(types.int8, 2, readonly=True),
         array(types.float32, 1, readonly=True),
-        typeof(workspace(4, 1, double)), array(types.int8, 2), types.intp,
-        array(types.float64, 2), array(types.float64, 2), array(types.int64, 1),
-    )  # fmt: skip
+        typeof(workspace(4, 1, double)),
+        array(types.int8, 2),
+        types.intp,
+        array(types.float64, 2),
+        array(types.float64, 2),
+        array(types.int64, 1),
+    )
 
 
 def solve_box(
-    n, m, times, omega, by_rows, relax, certify, load_rows, store_rows, load_prices, prove,
-    W, stride, take_magnitude, at_most, start, old, noise,
-    w, mask, mask_stride, row_out, col_out, counts,
-):  # fmt: skip
+    n,
+    m,
+    times,
+    omega,
+    by_rows,
+    relax,
+    certify,
+    load_rows,
+    store_rows,
+    load_prices,
+    prove,
+    W,
+    stride,
+    take_magnitude,
+    at_most,
+    start,
+    old,
+    noise,
+    w,
+    mask,
+    mask_stride,
+    row_out,
+    col_out,
+    counts,
+):
     """Solve all tiles of a matrix; return the kept score, NaN if a score is not finite.
 
     counts get the tiles proven in each stage, the augmenting paths, the tiles that
@@ -176,9 +214,24 @@ def solve_box(
                     raise_rows(S, X, V, U, m)
                     proven &= ask(
                         prove,
-                        (E, X, row_counts, col_counts, U, UU, VV, kept, gaps,
-                         1, 0.0, TOLERANCE, slack_lines, n, m),
-                    )  # fmt: skip
+                        (
+                            E,
+                            X,
+                            row_counts,
+                            col_counts,
+                            U,
+                            UU,
+                            VV,
+                            kept,
+                            gaps,
+                            1,
+                            0.0,
+                            TOLERANCE,
+                            slack_lines,
+                            n,
+                            m,
+                        ),
+                    )
                     counts[0] += count_bits(proven)
                     for t in range(size):
                         if proven >> t & 1:
@@ -254,9 +307,24 @@ def solve_box(
             if proven:
                 proven &= ask(
                     prove,
-                    (E, X, row_counts, col_counts, U, UU, VV, kept, gaps,
-                     SWEEPS, MARGIN, TOLERANCE, slack_lines, n, m),
-                )  # fmt: skip
+                    (
+                        E,
+                        X,
+                        row_counts,
+                        col_counts,
+                        U,
+                        UU,
+                        VV,
+                        kept,
+                        gaps,
+                        SWEEPS,
+                        MARGIN,
+                        TOLERANCE,
+                        slack_lines,
+                        n,
+                        m,
+                    ),
+                )
             counts[2] += count_bits(proven)
             for t in range(size):
                 if not unproven >> t & 1:
@@ -298,10 +366,18 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
     # Without whole rows the functions are never called, but must be of their type.
     some = m if by_rows else 2
     return partial(
-        _compiled(double=double), n, m, *schedule(n, m), by_rows,
-        relaxer(n, m), certifier(n, m, double), loader(some, double), storer(some),
-        price_loader(some), prover(double),
-    )  # fmt: skip
+        _compiled(double=double),
+        n,
+        m,
+        *schedule(n, m),
+        by_rows,
+        relaxer(n, m),
+        certifier(n, m, double),
+        loader(some, double),
+        storer(some),
+        price_loader(some),
+        prover(double),
+    )
 
 
 @cache

@@ -20,17 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from masksolve.kernels.jit import kernel
-from masksolve.kernels.simd import (
-    LANES,
-    bits,
-    fill,
-    larger,
-    load,
-    magnitude,
-    pick,
-    smaller,
-    store,
-)
+from masksolve.kernels.simd import LANES, bits, fill, larger, load, magnitude, pick, smaller, store
 
 __all__ = ["project_tiles", "round_plans"]
 

@@ -78,9 +78,7 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
                 gap[first + c] += price * (n - filled)
                 lines[0] += filled > n
                 lines[1] += filled < n
-            add_row(
-                W[row], mask[row], take_magnitude, prices, values, excess, held, most, counts
-            )
+            add_row(W[row], mask[row], take_magnitude, prices, values, excess, held, most, counts)
             if not take_magnitude:
                 for k in range(width):
                     sizes[k] += abs(W[row, k]) if mask[row, k] else 0.0

@@ -235,9 +235,22 @@ def raise_rows(S, X, V, U, m):
 
 @kernel
 def prove(
-    E, X, row_counts, column_counts, U, UU, VV, kept_out, gap_out, sweeps, margin, tolerance,
-    at_most, n, m,
-):  # fmt: skip
+    E,
+    X,
+    row_counts,
+    column_counts,
+    U,
+    UU,
+    VV,
+    kept_out,
+    gap_out,
+    sweeps,
+    margin,
+    tolerance,
+    at_most,
+    n,
+    m,
+):
     """Find potentials that prove masks optimal, if they are; return which are proven.
 
     Starting from rows' potentials U, sweep over the difference constraints (Bellman and

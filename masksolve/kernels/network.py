@@ -75,10 +75,7 @@ def _pruned(n: int, m: int, size: int, above: int) -> Network:
     kept: list[Step] = []
     for x, y, larger, smaller in reversed(steps):
         step = Step(
-            x,
-            y,
-            larger if larger in needed else None,
-            smaller if smaller in needed else None,
+            x, y, larger if larger in needed else None, smaller if smaller in needed else None
         )
         if step.larger is not None or step.smaller is not None:
             needed |= {x, y}

@@ -95,9 +95,7 @@ def read(context, builder, array_type, array, position, lanes):
 
 
 def write(context, builder, array_type, array, position, value):
-    done = builder.store(
-        value, pointer(context, builder, array_type, array, position, value.type)
-    )
+    done = builder.store(value, pointer(context, builder, array_type, array, position, value.type))
     done.align = array_type.dtype.bitwidth // 8
 
 

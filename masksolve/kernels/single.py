@@ -44,9 +44,20 @@ def augment_from(w, n, at_most):
     select_rows(s, n, at_most, v, u, x, w.floats[0], w.integers[0])
     row_count, col_count = w.integers[1], w.integers[2]
     paths = augment_tile(
-        s, n, at_most, x, u, v, row_count, col_count,
-        w.floats[1], w.floats[2], w.integers[3], w.integers[4], w.done,
-    )  # fmt: skip
+        s,
+        n,
+        at_most,
+        x,
+        u,
+        v,
+        row_count,
+        col_count,
+        w.floats[1],
+        w.floats[2],
+        w.integers[3],
+        w.integers[4],
+        w.done,
+    )
     kept = 0.0
     size = 0.0
     most = 0.0

@@ -180,9 +180,22 @@ def prover(double: bool) -> int:
         E, X, rows, columns, U, UU, VV, kept, gaps, sweeps, margin, tolerance, at_most, n, m
     ):
         return prove(
-            E, X, rows, columns, U, UU, VV, kept, gaps, sweeps, margin, tolerance,
-            at_most != 0, n, m,
-        )  # fmt: skip
+            E,
+            X,
+            rows,
+            columns,
+            U,
+            UU,
+            VV,
+            kept,
+            gaps,
+            sweeps,
+            margin,
+            tolerance,
+            at_most != 0,
+            n,
+            m,
+        )
 
     return prove_mask
 

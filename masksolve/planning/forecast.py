@@ -90,9 +90,14 @@ def plan(
     4:8 keeps 73.6%, plain 76.2%
     """
     return survey(
-        as_layers(weights, axes), as_patterns(patterns), score=score, sample=as_sample(sample),
-        seed=seed, threads=threads, progress=progress,
-    )  # fmt: skip
+        as_layers(weights, axes),
+        as_patterns(patterns),
+        score=score,
+        sample=as_sample(sample),
+        seed=seed,
+        threads=threads,
+        progress=progress,
+    )
 
 
 def as_patterns(patterns: Iterable[Pattern | str]) -> list[Pattern]:

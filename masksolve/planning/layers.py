@@ -76,9 +76,7 @@ def as_layers(weights: Any, axes: tuple[int, int]) -> list[Layer]:
         kind = f"the module {type(weights).__name__} holds no 2-D float parameter"
     elif isinstance(weights, str | PathLike):
         file = TensorFile(Path(weights))
-        names = [
-            n for n, spec in file.tensors.items() if spec.floating and len(spec.shape) == 2
-        ]
+        names = [n for n, spec in file.tensors.items() if spec.floating and len(spec.shape) == 2]
         return file_layers(file, dict.fromkeys(names, axes))
     else:
         found = [_array_layer("weights", weights, axes, label="")]

@@ -133,10 +133,7 @@ def _plain_sums(scores: NDArray[Any], pattern: Pattern) -> NDArray[np.float64]:
 
 
 def sampled(
-    scores: NDArray[Any],
-    pattern: Pattern,
-    chosen: NDArray[np.intp],
-    threads: int | None,
+    scores: NDArray[Any], pattern: Pattern, chosen: NDArray[np.intp], threads: int | None
 ) -> Kept:
     """Solve some of a layer's m x m tiles and estimate what all of them keep.
 
@@ -157,8 +154,9 @@ def sampled(
     if pattern.transposable:
         best, proven = _best(tiles, partial, pattern, threads)
     kept, variance = ratio_estimate(best, size, count, whole_score)
-    return Kept(kept, ratio_estimate(plain, size, count, whole_score)[0], variance, proven,
-                len(chosen))  # fmt: skip
+    return Kept(
+        kept, ratio_estimate(plain, size, count, whole_score)[0], variance, proven, len(chosen)
+    )
 
 
 def _cut(

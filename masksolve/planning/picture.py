@@ -75,8 +75,9 @@ def draw(plan: Plan, path: Path) -> None:
     _by_entropy(right, points)
     left.set_ylabel("kept share of the total score, %", color=INK)
     handles, labels = right.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False,
-                  labelcolor=INK)  # fmt: skip
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=4, frameon=False, labelcolor=INK
+    )
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=110, facecolor="white")
     content = buffer.getvalue()
@@ -87,8 +88,14 @@ def draw(plan: Plan, path: Path) -> None:
 def _points(rows: Sequence[PlanRow]) -> list[_Point]:
     found: dict[tuple[_Kind, str], _Point] = {}
 
-    def add(kind: _Kind, label: str, density: float, entropy: float | None, share: float,
-            error: float = 0.0) -> None:  # fmt: skip
+    def add(
+        kind: _Kind,
+        label: str,
+        density: float,
+        entropy: float | None,
+        share: float,
+        error: float = 0.0,
+    ) -> None:
         found[kind, label] = _Point(kind, label, density, entropy, 100 * share, 100 * error)
 
     for row in rows:
@@ -96,13 +103,24 @@ def _points(rows: Sequence[PlanRow]) -> list[_Point]:
         density = round(row.density, 2)  # ragged edges make small differences
         if row.pattern.transposable:
             low, high = row.interval or (0.0, 0.0)
-            add(AT_MOST if at_most else TRANSPOSABLE, name, density, row.mask_entropy,
-                row.kept_share, (high - low) / 2)  # fmt: skip
+            add(
+                AT_MOST if at_most else TRANSPOSABLE,
+                name,
+                density,
+                row.mask_entropy,
+                row.kept_share,
+                (high - low) / 2,
+            )
         # With at most n plain masks keep what they do with n: one point is enough.
         if not (at_most and (PLAIN, name) in found):
             add(PLAIN, name, density, row.plain_entropy, row.plain_share)
-        add(UNSTRUCTURED, f"{100 * density:.3g} %", density, row.unstructured_entropy,
-            row.unstructured_share)  # fmt: skip
+        add(
+            UNSTRUCTURED,
+            f"{100 * density:.3g} %",
+            density,
+            row.unstructured_entropy,
+            row.unstructured_share,
+        )
     return list(found.values())
 
 
@@ -151,16 +169,39 @@ def _by_entropy(axes: Axes, points: Sequence[_Point]) -> None:
 def _mark(axes: Axes, kind: _Kind, x: Sequence[float], points: Sequence[_Point]) -> None:
     y, errors = [p.kept for p in points], [p.error for p in points]
     face = kind.colour if kind.filled else "white"
-    axes.plot(x, y, kind.marker, color=kind.colour, markerfacecolor=face, markersize=7,
-              label=kind.name, zorder=3)  # fmt: skip
+    axes.plot(
+        x,
+        y,
+        kind.marker,
+        color=kind.colour,
+        markerfacecolor=face,
+        markersize=7,
+        label=kind.name,
+        zorder=3,
+    )
     if any(errors):
         axes.errorbar(x, y, yerr=errors, fmt="none", color=kind.colour, capsize=3)
 
 
-def _label(axes: Axes, point: _Point, place: tuple[float, float], offset: tuple[int, int],
-           side: str, height: str) -> None:  # fmt: skip
-    axes.annotate(point.label, place, offset, textcoords="offset points", ha=side, va=height,
-                  fontsize=9, color=point.kind.colour, zorder=4)  # fmt: skip
+def _label(
+    axes: Axes,
+    point: _Point,
+    place: tuple[float, float],
+    offset: tuple[int, int],
+    side: str,
+    height: str,
+) -> None:
+    axes.annotate(
+        point.label,
+        place,
+        offset,
+        textcoords="offset points",
+        ha=side,
+        va=height,
+        fontsize=9,
+        color=point.kind.colour,
+        zorder=4,
+    )
 
 
 def _apart(values: Sequence[float], axes: Axes) -> list[float]:

@@ -182,11 +182,21 @@ class PlanRow:
         """Give everything as JSON takes it."""
         totals = {field.name: getattr(self, field.name) for field in fields(self)}
         shares = (
-            "density", "kept_share", "interval", "plain_share", "unstructured_share",
-            "loss_to_plain", "loss_to_unstructured", "mask_entropy", "plain_entropy",
-            "unstructured_entropy", "storage", "saved_forward", "saved_backward",
+            "density",
+            "kept_share",
+            "interval",
+            "plain_share",
+            "unstructured_share",
+            "loss_to_plain",
+            "loss_to_unstructured",
+            "mask_entropy",
+            "plain_entropy",
+            "unstructured_entropy",
+            "storage",
+            "saved_forward",
+            "saved_backward",
             "saved_training",
-        )  # fmt: skip
+        )
         return (
             totals
             | {name: getattr(self, name) for name in shares}

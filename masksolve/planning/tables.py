@@ -24,17 +24,34 @@ def plan_tables(plan: Plan) -> list[Table]:
     return [
         Table(
             f"Kept score and mask diversity: {_extent(plan)}",
-            ["pattern", "density", "keeps", "loses to plain", "to unstructured",
-             "masks", "bits a weight"],
+            [
+                "pattern",
+                "density",
+                "keeps",
+                "loses to plain",
+                "to unstructured",
+                "masks",
+                "bits a weight",
+            ],
             [_kept(row) for row in plan.rows],
         ),
         Table(
             "Storage in bits a weight, multiply-adds that a sparse product can skip, hardware",
-            ["pattern", "values", "+ bitmap", "or N:M index", "or NVIDIA's", "or at least",
-             "forward", "backward", "of training", "runs on"],
+            [
+                "pattern",
+                "values",
+                "+ bitmap",
+                "or N:M index",
+                "or NVIDIA's",
+                "or at least",
+                "forward",
+                "backward",
+                "of training",
+                "runs on",
+            ],
             [_cost(row) for row in plan.rows],
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _extent(plan: Plan) -> str:

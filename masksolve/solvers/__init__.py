@@ -63,8 +63,7 @@ def find_method(name: str, pattern: Pattern) -> Method:
         raise UnknownMethod(f"unknown method {name!r}; known are {', '.join(METHODS)}")
     if pattern.m > method.max_m:
         raise UnknownMethod(
-            f"method {name!r} takes m up to {method.max_m}, "
-            f"pattern '{pattern}' has m = {pattern.m}"
+            f"method {name!r} takes m up to {method.max_m}, pattern '{pattern}' has m = {pattern.m}"
         )
     if not (pattern.transposable or method.plain):
         able = ", ".join(m.name for m in METHODS.values() if m.plain)

@@ -13,10 +13,7 @@ __all__ = ["METHOD", "solve_tiles"]
 
 
 def solve_tiles(
-    scores: NDArray[np.float64],
-    n: int,
-    at_most: bool,
-    start: NDArray[Any] | None = None,
+    scores: NDArray[np.float64], n: int, at_most: bool, start: NDArray[Any] | None = None
 ) -> TileSolution:
     """Keep the n heaviest of each row, and of these the n heaviest of each column.
 

@@ -60,17 +60,17 @@ METHOD = Method(
     solve_tiles=solve_tiles,
     options={
         "sharpness": Option(
-            160.0, "inverse temperature at the end, relative to a tile's largest magnitude",
-            1.0, 300.0,
+            160.0,
+            "inverse temperature at the end, relative to a tile's largest magnitude",
+            1.0,
+            300.0,
         ),
         "doublings": Option(
-            3, "times that the sharpness is doubled on the way; 0: fixed, as in the paper",
-            0, 16,
+            3, "times that the sharpness is doubled on the way; 0: fixed, as in the paper", 0, 16
         ),
         "rounds": Option(200, "most rounds of projections in all", 0, 1_000_000),
         "tolerance": Option(
-            0.001, "stop when no row or column is further than this share from its sum",
-            0.0, 1.0,
+            0.001, "stop when no row or column is further than this share from its sum", 0.0, 1.0
         ),
     },
-)  # fmt: skip
+)

@@ -44,10 +44,7 @@ def valid_tiles(n: int, m: int, at_most: bool) -> NDArray[np.bool_]:
 
 
 def solve_tiles(
-    scores: NDArray[np.float64],
-    n: int,
-    at_most: bool,
-    start: NDArray[np.float64] | None = None,
+    scores: NDArray[np.float64], n: int, at_most: bool, start: NDArray[np.float64] | None = None
 ) -> TileSolution:
     """Take the best of all valid masks, the first of the list among equals."""
     tiles, m, _ = scores.shape

@@ -47,11 +47,20 @@ def solve_matrix(
     counts = np.zeros(len(STAGES) + 3, dtype=np.int64)
     space = workspace(m, tiles, double)
     objective = box_solver(n, m, double)(
-        matrix, matrix.strides[0] // matrix.itemsize, magnitude, at_most,
+        matrix,
+        matrix.strides[0] // matrix.itemsize,
+        magnitude,
+        at_most,
         np.empty((0, m)) if start is None else start,
-        np.empty((0, m), dtype=np.int8) if old is None else old.view(np.int8), tie_noise(m),
-        space, mask.view(np.int8), mask.strides[0], u, v, counts,
-    )  # fmt: skip
+        np.empty((0, m), dtype=np.int8) if old is None else old.view(np.int8),
+        tie_noise(m),
+        space,
+        mask.view(np.int8),
+        mask.strides[0],
+        u,
+        v,
+        counts,
+    )
     if np.isnan(objective):
         return None
     *by_stage, paths, unproven, opens = counts.tolist()
@@ -72,10 +81,7 @@ def solve_matrix(
 
 
 def solve_tiles(
-    scores: NDArray[np.float64],
-    n: int,
-    at_most: bool,
-    start: NDArray[np.float64] | None = None,
+    scores: NDArray[np.float64], n: int, at_most: bool, start: NDArray[np.float64] | None = None
 ) -> TileSolution:
     """Find an optimal mask of each tile, and potentials that prove it.
 

@@ -13,10 +13,7 @@ __all__ = ["METHOD", "solve_tiles"]
 
 
 def solve_tiles(
-    scores: NDArray[np.float64],
-    n: int,
-    at_most: bool,
-    start: NDArray[Any] | None = None,
+    scores: NDArray[np.float64], n: int, at_most: bool, start: NDArray[Any] | None = None
 ) -> TileSolution:
     """Improve the start, or the greedy's mask, until no exchange of four entries does.
 

@@ -20,10 +20,7 @@ NODES_AT_ONCE = 512
 
 
 def solve_tiles(
-    scores: NDArray[np.float64],
-    n: int,
-    at_most: bool,
-    start: NDArray[np.float64] | None = None,
+    scores: NDArray[np.float64], n: int, at_most: bool, start: NDArray[np.float64] | None = None
 ) -> TileSolution:
     """Solve min-cost flows on rounded scores and bound what the rounding may cost.
 
@@ -73,10 +70,7 @@ def _solve_graph(costs: NDArray[np.int64], n: int, at_most: bool) -> NDArray[np.
 
     flow = min_cost_flow.SimpleMinCostFlow()
     arcs = flow.add_arcs_with_capacity_and_unit_cost(
-        (node + row).ravel(),
-        (node + side + column).ravel(),
-        np.tile(room, tiles),
-        price.ravel(),
+        (node + row).ravel(), (node + side + column).ravel(), np.tile(room, tiles), price.ravel()
     )
     supply = np.full(side, n, dtype=np.int64)
     supply[m:] = n * m

@@ -46,8 +46,7 @@ class Option:
                 return int(value)
         kind = "a whole number" if whole else "a number"
         raise InvalidInput(
-            f"option {name!r} must be {kind} from {self.least:g} to {self.most:g}, "
-            f"got {value!r}"
+            f"option {name!r} must be {kind} from {self.least:g} to {self.most:g}, got {value!r}"
         )
 
 

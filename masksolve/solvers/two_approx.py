@@ -11,10 +11,7 @@ __all__ = ["METHOD", "solve_tiles"]
 
 
 def solve_tiles(
-    scores: NDArray[np.float64],
-    n: int,
-    at_most: bool,
-    start: NDArray[np.float64] | None = None,
+    scores: NDArray[np.float64], n: int, at_most: bool, start: NDArray[np.float64] | None = None
 ) -> TileSolution:
     """Prune entries from light to heavy while either of their lines lacks prunes.
 

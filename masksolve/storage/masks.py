@@ -83,10 +83,7 @@ def save_masks(
 def _record(
     name: str, mask: MaskResult | StoredMask, weights: Mapping[str, ArrayLike] | None
 ) -> MaskRecord:
-    if isinstance(mask, StoredMask):
-        stored = mask
-    else:
-        stored = StoredMask(mask.mask, MaskRecord.of(mask))
+    stored = mask if isinstance(mask, StoredMask) else StoredMask(mask.mask, MaskRecord.of(mask))
     record = replace(stored.record, bits=hash_weights(pack(mask.mask)))
     if weights is None:
         return record
@@ -137,9 +134,7 @@ def read_valid_mask(file: TensorFile, name: str, record: MaskRecord) -> StoredMa
     return found
 
 
-def refuse_false(
-    matrices: NDArray[np.bool_], axes: tuple[int, int], record: MaskRecord
-) -> None:
+def refuse_false(matrices: NDArray[np.bool_], axes: tuple[int, int], record: MaskRecord) -> None:
     """Raise for a line that does not obey the pattern on record."""
     if record.status is Status.UNDERFILLED:
         refuse_overfull(matrices, record.pattern, Layout(axes))

@@ -75,9 +75,17 @@ class MaskRecord:
     ) -> MaskRecord:
         """Make the record of a result."""
         return cls(
-            tuple(result.mask.shape), result.pattern, Layout(result.axes), result.method,
-            result.objective, result.upper_bound, result.status, dtype, weights, bits,
-        )  # fmt: skip
+            tuple(result.mask.shape),
+            result.pattern,
+            Layout(result.axes),
+            result.method,
+            result.objective,
+            result.upper_bound,
+            result.status,
+            dtype,
+            weights,
+            bits,
+        )
 
     @classmethod
     def longest(
@@ -86,9 +94,17 @@ class MaskRecord:
         """Make a record that takes no less room than any of such a mask."""
         big = -sys.float_info.max
         return cls(
-            shape, pattern, layout, max(method, "repair", key=len), big, big,
-            max(Status, key=lambda status: len(status.value)), LONGEST_DTYPE, NO_HASH, NO_HASH,
-        )  # fmt: skip
+            shape,
+            pattern,
+            layout,
+            max(method, "repair", key=len),
+            big,
+            big,
+            max(Status, key=lambda status: len(status.value)),
+            LONGEST_DTYPE,
+            NO_HASH,
+            NO_HASH,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a file holds it."""
@@ -182,9 +198,7 @@ def read_records(file: TensorFile) -> tuple[str | None, dict[str, MaskRecord]]:
         raise FileFormatError(
             f"{file.path} is of masksolve format {version}: this version reads 1 to {VERSION}"
         )
-    return str(kind), {
-        name: _record(file, name, entry, version) for name, entry in entries.items()
-    }
+    return str(kind), {name: _record(file, name, entry, version) for name, entry in entries.items()}
 
 
 def _record(file: TensorFile, name: str, entry: Any, version: int) -> MaskRecord:

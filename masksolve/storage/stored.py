@@ -98,9 +98,16 @@ class StoredMask:
             score, bound = _kept_score(array, kept), None
             status = _status(matrices, pattern, matrix_axes)
         record = MaskRecord(
-            kept.shape, pattern, layout, method, score, bound, status,
-            dtype_code(array), hash_weights(array),
-        )  # fmt: skip
+            kept.shape,
+            pattern,
+            layout,
+            method,
+            score,
+            bound,
+            status,
+            dtype_code(array),
+            hash_weights(array),
+        )
         return cls(kept, record)
 
     @property

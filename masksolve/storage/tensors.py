@@ -173,9 +173,7 @@ class TensorFile:
 def refuse_dtype(dtype: str, path: str | Path, name: str) -> None:
     """Raise for a dtype that NumPy cannot hold."""
     if dtype not in DTYPES:
-        raise FileFormatError(
-            f"{path}: tensor {name!r} has dtype {dtype}, which is not supported"
-        )
+        raise FileFormatError(f"{path}: tensor {name!r} has dtype {dtype}, which is not supported")
 
 
 def as_tensor(
@@ -203,9 +201,7 @@ def as_tensor(
     try:
         return array.reshape(shape)
     except ValueError:  # empty, with sides beyond what an index can hold
-        raise FileFormatError(
-            f"{path}: tensor {name!r} has an impossible shape, {shape}"
-        ) from None
+        raise FileFormatError(f"{path}: tensor {name!r} has an impossible shape, {shape}") from None
 
 
 class TensorWriter:
@@ -222,9 +218,7 @@ class TensorWriter:
         """Write the next tensor."""
         spec = next(self._left)
         if array.nbytes != spec.nbytes:
-            raise ValueError(
-                f"tensor {spec.name!r} has {array.nbytes} bytes, not {spec.nbytes}"
-            )
+            raise ValueError(f"tensor {spec.name!r} has {array.nbytes} bytes, not {spec.nbytes}")
         # As bytes: NumPy exports no buffers of bfloat16 and float8.
         self.file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 

@@ -17,9 +17,7 @@ BUDGET = 1 << 28
 """Bytes; beyond them neighbouring steps are put together."""
 
 
-def flipped(
-    old: NDArray[np.bool_] | Tensor, new: NDArray[np.bool_] | Tensor
-) -> NDArray[np.uint32]:
+def flipped(old: NDArray[np.bool_] | Tensor, new: NDArray[np.bool_] | Tensor) -> NDArray[np.uint32]:
     """Return the flat positions at which two masks differ, compared where the new one is."""
     if isinstance(new, Tensor):
         differ = torch.as_tensor(old, device=new.device) != new
@@ -112,10 +110,7 @@ class Flips:
         pairs = range(0, len(self._changes), 2)
         self._merged = [k + 1 < len(self._changes) or self._merged[k] for k in pairs]
         self._changes = [odd(self._changes[k : k + 2]) for k in pairs]
-        self.steps = [
-            self.steps[0],
-            *(self.steps[min(k + 2, len(self.steps) - 1)] for k in pairs),
-        ]
+        self.steps = [self.steps[0], *(self.steps[min(k + 2, len(self.steps) - 1)] for k in pairs)]
         self._bytes = sum(positions.nbytes for positions in self._changes)
 
 

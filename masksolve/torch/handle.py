@@ -299,9 +299,7 @@ class Handle:
         final = layer.masked.pattern
         if layer.masked.estimator == "none":
             # Static: only on the way to the pattern.
-            now, before = (
-                self._schedule.pattern(final, s) for s in (self.steps, self.steps - 1)
-            )
+            now, before = (self._schedule.pattern(final, s) for s in (self.steps, self.steps - 1))
             return now != before
         return self._schedule.due(final, self.steps)
 
@@ -417,11 +415,16 @@ class Handle:
         warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
         with self._named(layer):
             result = solve_layer(
-                read, layer.layout, pattern, method=self._method,
-                options=self._options, magnitude=self._score is None,
-                warm_start=last if warm and same else None, potentials=warm,
+                read,
+                layer.layout,
+                pattern,
+                method=self._method,
+                options=self._options,
+                magnitude=self._score is None,
+                warm_start=last if warm and same else None,
+                potentials=warm,
                 threads=self._threads,
-            )  # fmt: skip
+            )
         return result, scores, time.perf_counter() - start
 
 

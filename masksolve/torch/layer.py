@@ -85,13 +85,9 @@ class Layer:
         if masked:
             with torch.no_grad():
                 self.original.copy_(part(self.used(), self.original))
-        parametrize.remove_parametrizations(
-            self.module, self.tensor_name, leave_parametrized=False
-        )
+        parametrize.remove_parametrizations(self.module, self.tensor_name, leave_parametrized=False)
         make_plain(self.module)
-        for name in sorted(
-            parameters, key=lambda n: order.index(n) if n in order else len(order)
-        ):
+        for name in sorted(parameters, key=lambda n: order.index(n) if n in order else len(order)):
             parameters[name] = parameters.pop(name)
 
     @torch.no_grad()
@@ -128,6 +124,4 @@ def masked_layers(model: nn.Module) -> Iterator[Layer]:
         for tensor_name, chain in module.parametrizations.items():
             for masked in chain:
                 if isinstance(masked, Masked):
-                    yield Layer(
-                        f"{prefix}.{tensor_name}".lstrip("."), module, tensor_name, masked
-                    )
+                    yield Layer(f"{prefix}.{tensor_name}".lstrip("."), module, tensor_name, masked)

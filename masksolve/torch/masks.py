@@ -78,9 +78,14 @@ def stored_mask(
     """
     layout = Layout() if layout is None else layout
     return StoredMask.of(
-        as_array(whole(mask), "mask"), pattern, as_array(whole(weight), "weight"),
-        axes=layout.axes, parts=layout.parts, method=method, certify=certify,
-    )  # fmt: skip
+        as_array(whole(mask), "mask"),
+        pattern,
+        as_array(whole(weight), "weight"),
+        axes=layout.axes,
+        parts=layout.parts,
+        method=method,
+        certify=certify,
+    )
 
 
 def masks_of(

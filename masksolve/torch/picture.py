@@ -43,9 +43,7 @@ def draw(history: History, path: str | PathLike[str]) -> None:
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     # A figure of its own, without pyplot: nothing of the caller's is touched.
-    figure = Figure(
-        figsize=(12.0, 7.0), layout=ConstrainedLayoutEngine(hspace=0.06, wspace=0.04)
-    )
+    figure = Figure(figsize=(12.0, 7.0), layout=ConstrainedLayoutEngine(hspace=0.06, wspace=0.04))
     (kept, flips), (distance, time) = figure.subplots(2, 2, sharex=True)
     _draw_layers(kept, _kept(history), hold=True)
     _draw_layers(flips, _flip_rates(history), hold=False)
@@ -63,8 +61,9 @@ def draw(history: History, path: str | PathLike[str]) -> None:
         axes.set_xlabel("optimizer steps", color=INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles, labels = kept.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False,
-                  labelcolor=INK)  # fmt: skip
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=2, frameon=False, labelcolor=INK
+    )
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=110, facecolor="white")
     content = buffer.getvalue()
@@ -106,9 +105,7 @@ def _distances(history: History) -> list[_Curve]:
 def _from_first(flips: Flips) -> list[int]:
     """Return by how much each mask differs from the first, in one pass over all flips."""
     changes = flips._changes
-    beyond = 1 + max(
-        (int(positions.max()) for positions in changes if positions.size), default=0
-    )
+    beyond = 1 + max((int(positions.max()) for positions in changes if positions.size), default=0)
     differs = np.zeros(beyond, dtype=np.bool_)
     found = [0]
     for positions in changes:
@@ -136,8 +133,9 @@ def _draw_layers(axes: Axes, curves: Sequence[_Curve], *, hold: bool) -> None:
         return
     values = np.array([_aligned(curve, steps, hold=hold) for curve in curves])
     low, middle, high = np.nanmin(values, 0), np.nanmedian(values, 0), np.nanmax(values, 0)
-    axes.fill_between(steps, low, high, color=LINE, alpha=0.18, linewidth=0,
-                      label="range of the layers")  # fmt: skip
+    axes.fill_between(
+        steps, low, high, color=LINE, alpha=0.18, linewidth=0, label="range of the layers"
+    )
     _draw_line(axes, steps, middle, label="median of the layers")
 
 
@@ -154,13 +152,13 @@ def _aligned(curve: _Curve, steps: Sequence[int], *, hold: bool) -> NDArray[np.f
 
 
 def _draw_line(
-    axes: Axes, steps: Sequence[int], values: Sequence[float] | NDArray[np.float64],
+    axes: Axes,
+    steps: Sequence[int],
+    values: Sequence[float] | NDArray[np.float64],
     label: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     marker = "o" if len(steps) <= DOTS else ""
-    axes.plot(
-        steps, values, marker=marker, markersize=3, linewidth=1.3, color=LINE, label=label
-    )
+    axes.plot(steps, values, marker=marker, markersize=3, linewidth=1.3, color=LINE, label=label)
 
 
 def _style(axes: Axes, title: str) -> None:

@@ -51,13 +51,20 @@ def solve_layer(
         start = getattr(warm_start, "column_potentials", None)
         if start is not None and start.device != scores.device:
             start = None  # the model was moved
-        return launch(matrices, pattern, magnitude=magnitude, axes=axes, start=start,
-                      potentials=potentials)  # fmt: skip
+        return launch(
+            matrices, pattern, magnitude=magnitude, axes=axes, start=start, potentials=potentials
+        )
     return solve(
-        matrices, pattern, method=method, options=options, score=np.abs if magnitude else None,
-        axes=axes, warm_start=warm_start if isinstance(warm_start, MaskResult) else None,
-        potentials=potentials, threads=threads,
-    )  # fmt: skip
+        matrices,
+        pattern,
+        method=method,
+        options=options,
+        score=np.abs if magnitude else None,
+        axes=axes,
+        warm_start=warm_start if isinstance(warm_start, MaskResult) else None,
+        potentials=potentials,
+        threads=threads,
+    )
 
 
 def settle(result: MaskResult | DeviceResult) -> None:

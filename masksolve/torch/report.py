@@ -100,24 +100,27 @@ def report(handle: Handle, since: int | None) -> Report:
     size = sum(layer.mask.numel() for layer in handle.layers)
     complete = all(layer.name in records for layer in handle.layers)
     total = ReportRow(
-        name="all", shape=(size,), pattern=", ".join(sorted({row.pattern for row in rows})),
+        name="all",
+        shape=(size,),
+        pattern=", ".join(sorted({row.pattern for row in rows})),
         density=sum(float(layer.mask.sum()) for layer in handle.layers) / size,
         sad=sum(row.sad or 0 for row in rows) if complete else None,
         seconds=sum(row.seconds for row in rows),
         **_figures(Record(handle.steps, records).whole if complete else None),
-    )  # fmt: skip
+    )
     return Report(handle.steps, since, rows, total, handle.skipped)
 
 
-def _row(
-    handle: Handle, layer: Layer, latest: LayerRecord | None, since: int | None
-) -> ReportRow:
+def _row(handle: Handle, layer: Layer, latest: LayerRecord | None, since: int | None) -> ReportRow:
     return ReportRow(
-        name=layer.name, shape=tuple(layer.mask.shape), pattern=str(layer.masked.pattern),
+        name=layer.name,
+        shape=tuple(layer.mask.shape),
+        pattern=str(layer.masked.pattern),
         density=float(layer.mask.sum()) / layer.mask.numel(),
         sad=None if latest is None else handle.history.sad(since, layers=[layer.name]),
-        seconds=layer.seconds, **_figures(latest),
-    )  # fmt: skip
+        seconds=layer.seconds,
+        **_figures(latest),
+    )
 
 
 def _figures(record: LayerRecord | None) -> dict[str, float | None]:
@@ -131,8 +134,13 @@ def _cells(row: ReportRow) -> list[str]:
         return "-" if value is None else f"{100 * value:.{digits}f} %"
 
     return [
-        row.name, " x ".join(map(str, row.shape)), row.pattern, percent(row.density, 1),
-        percent(row.kept), "not proven" if row.gap is None else f"{row.gap:.2g}",
-        percent(row.flip_rate, 3), "-" if row.sad is None else str(row.sad),
+        row.name,
+        " x ".join(map(str, row.shape)),
+        row.pattern,
+        percent(row.density, 1),
+        percent(row.kept),
+        "not proven" if row.gap is None else f"{row.gap:.2g}",
+        percent(row.flip_rate, 3),
+        "-" if row.sad is None else str(row.sad),
         f"{row.seconds:.3f}",
-    ]  # fmt: skip
+    ]

@@ -98,9 +98,7 @@ def choose(
             else:
                 pass_over(name, why, f"{pattern} masks")
     if not chosen:
-        taken = (
-            None if select is None else [m for k, m in model.named_modules() if selects(k, m)]
-        )
+        taken = None if select is None else [m for k, m in model.named_modules() if selects(k, m)]
         raise InvalidInput(_nothing(model, taken, skipped, plain))
     return chosen, skipped
 
@@ -153,9 +151,7 @@ def _refuse_idle(globs: Iterable[str], model: nn.Module) -> None:
     names = [name for name, module in model.named_modules()]
     for glob in globs:
         if not any(fnmatchcase(name, glob) for name in names):
-            known = [
-                name for name, module in model.named_modules() if name and layouts_of(module)
-            ]
+            known = [name for name, module in model.named_modules() if name and layouts_of(module)]
             there = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
             raise InvalidInput(
                 f"no module's name fits {glob!r}: the model has {there or 'no named layers'}"

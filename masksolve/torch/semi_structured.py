@@ -10,13 +10,7 @@ from torch import Tensor
 
 from masksolve.errors import InvalidInput
 
-__all__ = [
-    "compress",
-    "keeps_half",
-    "semi_structured",
-    "why_no_kernel",
-    "why_not_semi_structured",
-]
+__all__ = ["compress", "keeps_half", "semi_structured", "why_no_kernel", "why_not_semi_structured"]
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.int8)
 """That hardware multiplies 2:4 (float32 it takes 1:2, and torch has float8 only scaled)."""
@@ -88,9 +82,7 @@ def why_not_semi_structured(weight: Tensor, mask: Tensor | None = None) -> str |
         and mask.dtype == torch.bool
         and (mask.shape, mask.device) == (weight.shape, weight.device)
     ):
-        return (
-            f"mask must be of bool, of shape {tuple(weight.shape)} and on the weight's device"
-        )
+        return f"mask must be of bool, of shape {tuple(weight.shape)} and on the weight's device"
     if any(side % 4 for side in weight.shape):
         return f"its sides, {weight.shape[0]} x {weight.shape[1]}, are no multiples of 4"
     if weight.device.type == "meta":
@@ -105,9 +97,7 @@ def why_not_semi_structured(weight: Tensor, mask: Tensor | None = None) -> str |
     return why_no_kernel(weight.shape[0], weight.shape[1], weight.dtype, weight.device)
 
 
-def why_no_kernel(
-    rows: int, columns: int, dtype: torch.dtype, device: torch.device
-) -> str | None:
+def why_no_kernel(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> str | None:
     """Say why a device would not multiply a 2:4 weight and its transpose, of these sides."""
     kind = _back_end(device)
     if isinstance(kind, str):

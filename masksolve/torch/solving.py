@@ -138,9 +138,14 @@ def solve_mask(
     array = as_array(scores, name)
     _agree(array, tensor, name)
     result = solve(
-        layout.matrices(array), pattern, method=method, options=options,
-        score=np.abs if by_magnitude else None, axes=layout.matrix_axes, threads=threads,
-    )  # fmt: skip
+        layout.matrices(array),
+        pattern,
+        method=method,
+        options=options,
+        score=np.abs if by_magnitude else None,
+        axes=layout.matrix_axes,
+        threads=threads,
+    )
     return torch.from_numpy(result.mask).view(tensor.shape).to(tensor.device)
 
 
@@ -184,8 +189,13 @@ def _on_device(
         return found.mask.reshape(tensor.shape).to(tensor.device)
     if masks.is_batched(pattern, method):
         mask = masks.mask_by(
-            matrices, pattern, method=method, options=options, magnitude=magnitude, axes=axes,
+            matrices,
+            pattern,
+            method=method,
+            options=options,
+            magnitude=magnitude,
+            axes=axes,
             name=name,
-        )  # fmt: skip
+        )
         return mask.reshape(tensor.shape).to(tensor.device)
     return None

@@ -134,9 +134,7 @@ def sparsify(
             "masks; finalize its handle first, or get another by Handle(model)"
         )
     if estimator not in ESTIMATORS:
-        raise InvalidInput(
-            f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}"
-        )
+        raise InvalidInput(f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}")
     if not (isinstance(decay, int | float) and 0 <= decay < float("inf")):
         raise InvalidInput(f"decay must be a number from 0 up, got {decay!r}")
     if products not in get_args(Products):
@@ -162,10 +160,18 @@ def sparsify(
             one.module.parametrizations.train(one.module.training)
             make_portable(one.module)
         handle = Handle(
-            model, method=method, options=options, score=score, refresh_every=refresh_every,
-            warm_start=warm_start, warmup=warmup, ramp=ramp, optimizer=optimizer,
-            writer=writer, threads=threads,
-        )  # fmt: skip
+            model,
+            method=method,
+            options=options,
+            score=score,
+            refresh_every=refresh_every,
+            warm_start=warm_start,
+            warmup=warmup,
+            ramp=ramp,
+            optimizer=optimizer,
+            writer=writer,
+            threads=threads,
+        )
         handle.skipped = skipped
         handle.refresh()
     except BaseException:  # the model is left as it was

@@ -12,9 +12,18 @@ from masksolve.bench.results import FORMAT, QUANTILES, Results
 PATTERNS = ("1:4", "2:4", "2:8", "4:8", "8:16", "16:32", "32:64")
 SIZES = tuple(2**k for k in range(4, 15))
 CASES = (
-    "normal", "heavy tails", "lognormal", "uniform", "bf16 grid", "int8 grid", "zeros",
-    "low rank", "encoder", "greedy's worst", "two_approx's worst",
-)  # fmt: skip
+    "normal",
+    "heavy tails",
+    "lognormal",
+    "uniform",
+    "bf16 grid",
+    "int8 grid",
+    "zeros",
+    "low rank",
+    "encoder",
+    "greedy's worst",
+    "two_approx's worst",
+)
 
 
 class Player(NamedTuple):
@@ -37,8 +46,17 @@ PLAYERS = (
     Player("min_cost_flow", True, True, 220e-6, 3.0, 0, per_weight=24, guarantee="the optimum"),
     Player("enumerate", True, True, 2e-6, 3.0, 0, only="1:4 2:4", guarantee="the optimum"),
     Player("greedy", True, False, 5e-6, 2.3, 0.011, 0.2, guarantee="kept score at least 1/2"),
-    Player("two_approx", True, False, 5.3e-6, 2.3, 0.09, 0.9, per_weight=0.9,
-           guarantee="pruned score at most 2 times the optimum's"),
+    Player(
+        "two_approx",
+        True,
+        False,
+        5.3e-6,
+        2.3,
+        0.09,
+        0.9,
+        per_weight=0.9,
+        guarantee="pruned score at most 2 times the optimum's",
+    ),
     Player("entropic", True, False, 15e-6, 2.2, 0.004),
     Player("local_search", True, False, 9e-6, 2.5, 0.0011),
     Player("bi_nm", True, False, 0.2e-6, 2.0, 0.12, 0.8, per_weight=0.2),
@@ -51,7 +69,7 @@ PLAYERS = (
     Player("SciPy HiGHS", False, True, 1e-3, 2.0, 0, per_weight=60),
     Player("SciPy assignment", False, True, 30e-6, 2.0, 0, only="1:4"),
     Player("my | own *solver*", False, False, 40e-6, 2.2, 0.03),
-)  # fmt: skip
+)
 MISSING = ("SciPy HiGHS",)
 LIMIT = 60.0
 
@@ -62,8 +80,12 @@ def results(seed: int = 0) -> Results:
     return {
         "format": FORMAT,
         "machine": {
-            "cpu": "Made-up CPU", "cores": 2, "memory_bytes": 8 * 2**30, "platform": "Linux",
-            "commit": "0123456789", "date": "2026-01-02 03:04",
+            "cpu": "Made-up CPU",
+            "cores": 2,
+            "memory_bytes": 8 * 2**30,
+            "platform": "Linux",
+            "commit": "0123456789",
+            "date": "2026-01-02 03:04",
         },
         "versions": {"Python": "3.11.7", "numpy": "2.2.0", "numba": "0.61.0"},
         "settings": {"seed": 7, "limit": LIMIT, "rounds": 5, "sizes": list(SIZES)},
@@ -76,7 +98,7 @@ def results(seed: int = 0) -> Results:
         "quality": _quality(rng),
         "agreement": _agreement(),
         "training": _training(rng),
-    }  # fmt: skip
+    }
 
 
 def only(whole: Results, **names: str) -> Results:
@@ -94,9 +116,17 @@ def only(whole: Results, **names: str) -> Results:
 def empty() -> Results:
     """Make a file in which nothing ran."""
     return {
-        "format": FORMAT, "machine": {}, "versions": {}, "settings": {}, "contestants": [],
-        "cases": [], "timings": [], "quality": [], "agreement": [], "training": [],
-    }  # fmt: skip
+        "format": FORMAT,
+        "machine": {},
+        "versions": {},
+        "settings": {},
+        "contestants": [],
+        "cases": [],
+        "timings": [],
+        "quality": [],
+        "agreement": [],
+        "training": [],
+    }
 
 
 def _m(pattern: str) -> int:
@@ -151,22 +181,27 @@ def _timing(
 ) -> Any:
     m = _m(pattern)
     tiles = math.ceil(side / m) ** 2
-    base = (
-        player.seconds * (m / 16) ** player.power * (2 / cores) ** (0.9 if player.ours else 0.3)
-    )
+    base = player.seconds * (m / 16) ** player.power * (2 / cores) ** (0.9 if player.ours else 0.3)
     fixed = 30e-6 if player.ours else 150e-6
     seconds = float((fixed + base * tiles) * rng.uniform(0.95, 1.05))
     status = _status(player.name, pattern, seconds)
     ok = status["status"] == "ok"
     return {
-        "contestant": player.name, **status, "section": section, "case": "normal",
-        "pattern": pattern, "rows": side, "columns": side, "tiles": tiles, "cores": cores,
+        "contestant": player.name,
+        **status,
+        "section": section,
+        "case": "normal",
+        "pattern": pattern,
+        "rows": side,
+        "columns": side,
+        "tiles": tiles,
+        "cores": cores,
         "seconds": [seconds * k for k in (0.98, 1.0, 1.03)] if ok else [],
         "loops": 1 if ok else None,
         "median": seconds if ok else None,
         "spread": 0.02 * seconds if ok else None,
         "peak_bytes": int(2**18 + player.per_weight * side * side) if ok else None,
-    }  # fmt: skip
+    }
 
 
 def _quality(rng: np.random.Generator) -> list[Any]:
@@ -204,10 +239,14 @@ def _quality_of(rng: np.random.Generator, player: Player, case: str, pattern: st
         "columns_valid": True,
     }
     return {
-        "contestant": player.name, **status, "case": case, "pattern": pattern,
-        "tiles": 64 if slow else 4096, "proven": True,
+        "contestant": player.name,
+        **status,
+        "case": case,
+        "pattern": pattern,
+        "tiles": 64 if slow else 4096,
+        "proven": True,
         **(numbers if ok else dict.fromkeys(numbers)),
-    }  # fmt: skip
+    }
 
 
 def _agreement() -> list[Any]:
@@ -218,12 +257,17 @@ def _agreement() -> list[Any]:
                 status = _status(player.name, pattern, 1e-9)
                 ok = status["status"] == "ok"
                 off = player.name == "PuLP + CBC" and (case, pattern) == ("int8 grid", "4:8")
-                records.append({
-                    "contestant": player.name, **status, "case": case, "pattern": pattern,
-                    "tiles": 1000,
-                    "agreeing": 1000 - 3 * off if ok else None,
-                    "largest_loss": (2e-4 if off else 1e-12) if ok else None,
-                })  # fmt: skip
+                records.append(
+                    {
+                        "contestant": player.name,
+                        **status,
+                        "case": case,
+                        "pattern": pattern,
+                        "tiles": 1000,
+                        "agreeing": 1000 - 3 * off if ok else None,
+                        "largest_loss": (2e-4 if off else 1e-12) if ok else None,
+                    }
+                )
     return records
 
 
@@ -231,9 +275,14 @@ def _training(rng: np.random.Generator) -> list[Any]:
     dense = 0.0121
     records = [_trained("dense", None, 0.98 * dense, dense) | {"overhead": None}]
     for name, renewal in (
-        ("exact", 0.0007), ("greedy", 0.004), ("two_approx", 0.0042), ("min_cost_flow", 0.18),
-        ("torch 2-approximation", 0.012), ("torch entropic", 0.21), ("my | own *solver*", 0.03),
-    ):  # fmt: skip
+        ("exact", 0.0007),
+        ("greedy", 0.004),
+        ("two_approx", 0.0042),
+        ("min_cost_flow", 0.18),
+        ("torch 2-approximation", 0.012),
+        ("torch entropic", 0.21),
+        ("my | own *solver*", 0.03),
+    ):
         records.append(_trained(name, None, dense, dense) | {"overhead": None})
         for every in (1, 10, 40):
             step = (dense + renewal / every) * float(rng.uniform(0.998, 1.002))
@@ -246,7 +295,14 @@ def _training(rng: np.random.Generator) -> list[Any]:
 
 def _trained(name: str, every: int | None, step: float, dense: float) -> dict[str, Any]:
     return {
-        "contestant": name, "status": "ok", "reason": "", "pattern": "8:16", "every": every,
-        "seconds": [step] * 3, "loops": 2, "median": step, "spread": 0.004 * step,
+        "contestant": name,
+        "status": "ok",
+        "reason": "",
+        "pattern": "8:16",
+        "every": every,
+        "seconds": [step] * 3,
+        "loops": 2,
+        "median": step,
+        "spread": 0.004 * step,
         "overhead": step / dense - 1,
-    }  # fmt: skip
+    }

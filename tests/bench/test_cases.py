@@ -11,9 +11,7 @@ from masksolve.bench.tiling import to_tiles
 
 PATTERNS = ["1:4", "2:4", "2:8", "4:8", "8:16", "16:32", "32:64"]
 HERE = [
-    pytest.param(
-        name, marks=pytest.mark.skipif(bool(case.missing()), reason=f"needs {case.needs}")
-    )
+    pytest.param(name, marks=pytest.mark.skipif(bool(case.missing()), reason=f"needs {case.needs}"))
     for name, case in CASES.items()
 ]
 

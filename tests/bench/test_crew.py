@@ -68,11 +68,13 @@ def test_peak_memory_is_what_a_call_adds(crew, matrix):
     ("name", "reason"),
     [
         ("raises", "RuntimeError: no mask today"),
-        ("wrong shape", "TypeError: returned bool of shape (31, 4, 4), expected bool of "
-         "(32, 4, 4)"),
+        (
+            "wrong shape",
+            "TypeError: returned bool of shape (31, 4, 4), expected bool of (32, 4, 4)",
+        ),
         ("dies", "its process died with exit code 3"),
     ],
-)  # fmt: skip
+)
 def test_failures_are_told_in_one_sentence_and_the_next_question_is_answered(
     crew, matrix, tmp_path, name, reason
 ):

@@ -10,10 +10,7 @@ from masksolve.bench.diversity.findings import difference, groups, reversed_pair
 from masksolve.bench.diversity.ranks import kendall, spearman
 
 SHAPES = [(32, 64), (32, 32)]
-SOME = [
-    Constraint(1 / 2),
-    *(Constraint(1 / 2, ms.Pattern.parse(p)) for p in ("2:4,plain", "4:8")),
-]
+SOME = [Constraint(1 / 2), *(Constraint(1 / 2, ms.Pattern.parse(p)) for p in ("2:4,plain", "4:8"))]
 
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS, ids=lambda c: c.label)

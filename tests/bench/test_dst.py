@@ -112,8 +112,13 @@ def smoke(tmp_path_factory):
 
 def test_the_whole_experiment_in_small(smoke, capsys):
     page = smoke.with_suffix(".md").read_text()
-    for words in ("**theirs**", "LeNet-300-100: the sweep", "lstm.weight_hh_l1.output",
-                  "python examples/dst/train.py vgg-16", "uniform 2:8"):  # fmt: skip
+    for words in (
+        "**theirs**",
+        "LeNet-300-100: the sweep",
+        "lstm.weight_hh_l1.output",
+        "python examples/dst/train.py vgg-16",
+        "uniform 2:8",
+    ):
         assert words in page
     for name in ("sweep", "layers", "time", "masks"):
         picture = smoke.with_name(f"dst-{name}.png")
@@ -139,24 +144,37 @@ def test_figures_read_from_runs(smoke):
     less = sum(run["accuracy"][-1] for run in runs) / 2 - sum(dense) / 2
     assert reader.less_dense(MAIN, "alpha 0.01").mean == pytest.approx(less)
     assert list(reader.swept(MAIN)) == [0.01, 0.05, 0.1]
-    points = [(a, run["remaining"][-1]) for a, arm in reader.swept(MAIN).items()
-              for run in reader.runs(MAIN, arm)]  # fmt: skip
+    points = [
+        (a, run["remaining"][-1])
+        for a, arm in reader.swept(MAIN).items()
+        for run in reader.runs(MAIN, arm)
+    ]
     ranks = [stats.rankdata(values) for values in zip(*points, strict=True)]
     assert reader.ranks(MAIN) == pytest.approx(stats.pearsonr(*ranks).statistic)
     assert len(list(everything(reader))) == 2 * 2 + 3
     assert [row[0] for row in masks(reader).rows] == [
-        "N:8 in training", "N:8 after training", "uniform 2:8",
-    ]  # fmt: skip
+        "N:8 in training",
+        "N:8 after training",
+        "uniform 2:8",
+    ]
 
 
 def test_the_sparsest_within_a_point():
     def run(arm, seed, accuracy, remaining):
-        return {"task": MAIN, "arm": arm, "seed": seed, "accuracy": [accuracy],
-                "remaining": [remaining]}  # fmt: skip
+        return {
+            "task": MAIN,
+            "arm": arm,
+            "seed": seed,
+            "accuracy": [accuracy],
+            "remaining": [remaining],
+        }
 
     runs = [run("dense", s, 0.95, 1.0) for s in (0, 1)]
-    for arm, accuracy, left in (("alpha 1", 0.95, 0.5), ("alpha 2", 0.941, 0.1),
-                                ("alpha 3", 0.939, 0.05)):  # fmt: skip
+    for arm, accuracy, left in (
+        ("alpha 1", 0.95, 0.5),
+        ("alpha 2", 0.941, 0.1),
+        ("alpha 3", 0.939, 0.05),
+    ):
         runs += [run(arm, s, accuracy, left) for s in (0, 1)]
     arms = ["dense", "alpha 1", "alpha 2", "alpha 3", "alpha 3, N:8"]
     reader = Reader({"tasks": [{"name": MAIN, "arms": arms}], "runs": runs, "seeds": 2})

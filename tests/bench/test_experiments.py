@@ -63,11 +63,12 @@ def test_findings_come_back_as_they_were_saved(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, r"cannot read .*file\.json"), ("{", r"cannot read .*file\.json"),
+        (None, r"cannot read .*file\.json"),
+        ("{", r"cannot read .*file\.json"),
         ("[1]", "is not what `make it` leaves: it lacks runs, size"),
         ('{"runs": []}', "it lacks size"),
     ],
-)  # fmt: skip
+)
 def test_what_are_no_findings_is_refused(tmp_path, content, says):
     path = tmp_path / "file.json"
     if content is not None:
@@ -203,8 +204,14 @@ def test_the_command_runs_saves_and_lays_out(command, capsys):
     assert command.ran == [command.folder / "x.jsonl"]
     assert "| smoke |" in capsys.readouterr().out
     assert (command.folder / "x.md").read_text() == "None"
-    command("--read", str(command.folder / "x.json"), "--pictures", "there",
-            "--page", str(command.folder / "p.md"))  # fmt: skip
+    command(
+        "--read",
+        str(command.folder / "x.json"),
+        "--pictures",
+        "there",
+        "--page",
+        str(command.folder / "p.md"),
+    )
     assert len(command.ran) == 1
     assert (command.folder / "p.md").read_text() == "there"
 

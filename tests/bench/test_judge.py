@@ -38,11 +38,7 @@ def test_losses_are_against_the_optimum_of_each_tile():
     whole = tiles.sum(axis=(1, 2))
     assert found["pruned_ratio_worst"] == pytest.approx(((whole - kept) / (whole - best)).max())
     assert found["at_optimum"] == pytest.approx((losses < 1e-6).mean())
-    assert (found["short_lines"], found["rows_valid"], found["columns_valid"]) == (
-        0,
-        True,
-        True,
-    )
+    assert (found["short_lines"], found["rows_valid"], found["columns_valid"]) == (0, True, True)
     quantiles = np.quantile(losses, QUANTILES)
     np.testing.assert_allclose(found["loss_quantiles"], quantiles, atol=1e-4)
 

@@ -97,9 +97,7 @@ def test_times_trace_back(whole, page):
             if record["median"] is None:
                 assert not re.search(r"\d", cell)
             else:
-                assert seconds(cell) == pytest.approx(
-                    record["median"] / record["tiles"], rel=5e-3
-                )
+                assert seconds(cell) == pytest.approx(record["median"] / record["tiles"], rel=5e-3)
 
 
 def test_times_of_matrices_trace_back(whole, page):
@@ -277,9 +275,18 @@ def test_published_figures_are_all_there(page):
         {**results(), "quality": []},
         {**results(), "contestants": [], "cases": []},
     ],
-    ids=["nothing", "one pattern", "one rival", "nobody ran", "cores", "nothing fits",
-         "no times", "no quality", "no lists"],
-)  # fmt: skip
+    ids=[
+        "nothing",
+        "one pattern",
+        "one rival",
+        "nobody ran",
+        "cores",
+        "nothing fits",
+        "no times",
+        "no quality",
+        "no lists",
+    ],
+)
 def test_parts_are_enough(some, tmp_path):
     written = write_report(some, tmp_path / "report", published=())
     text = written[0].read_text()
@@ -292,9 +299,7 @@ def test_values_may_be_missing_anywhere(whole, words):
     for key in ("timings", "quality", "agreement", "training"):
         for record in other[key]:
             for field, value in record.items():
-                if field not in ("every",) and (
-                    value is None or isinstance(value, float | bool)
-                ):
+                if field not in ("every",) and (value is None or isinstance(value, float | bool)):
                     record[field] = None
             if "loss_quantiles" in record:
                 record["loss_quantiles"] = None
@@ -309,15 +314,7 @@ def test_same_results_same_files(whole, paths, tmp_path):
 
 def test_pictures_are_small_and_wide_enough(paths):
     names = {path.stem for path in paths[1:]}
-    assert names == {
-        "pareto",
-        "patterns",
-        "sizes",
-        "cores",
-        "memory",
-        "losses",
-        "overhead-8-16",
-    }
+    assert names == {"pareto", "patterns", "sizes", "cores", "memory", "losses", "overhead-8-16"}
     for path in paths[1:]:
         assert path.stat().st_size < 150_000
         with Image.open(path) as picture:
@@ -341,9 +338,15 @@ def test_the_page_builds_without_a_warning(paths):
     )
     out = folder / "_build"
     app = application.Sphinx(
-        str(folder), str(folder), str(out), str(out), "html", status=None,
-        warningiserror=True, exception_on_warning=True,
-    )  # fmt: skip
+        str(folder),
+        str(folder),
+        str(out),
+        str(out),
+        "html",
+        status=None,
+        warningiserror=True,
+        exception_on_warning=True,
+    )
     app.build()
     html = (out / "index.html").read_text()
     assert html.count("<img") == len(paths) - 1
@@ -396,16 +399,14 @@ def test_labels_keep_their_distance(wanted):
 
 def test_words():
     assert [duration(s) for s in (2.5e-10, 1.234e-6, 9.999e-4, 59.94, 1234.5)] == [
-        "0.25 ns", "1.23 us", "1 ms", "59.9 s", "1,230 s",
-    ]  # fmt: skip
-    assert [bytes_(b) for b in (0, 1023, 3 * 2**20)] == ["0 B", "1,020 B", "3 MiB"]
-    assert [percent(x) for x in (0, 1e-7, 1e-5, 0.0123, -0.5)] == [
-        "0",
-        "0",
-        "0.001",
-        "1.23",
-        "-50",
+        "0.25 ns",
+        "1.23 us",
+        "1 ms",
+        "59.9 s",
+        "1,230 s",
     ]
+    assert [bytes_(b) for b in (0, 1023, 3 * 2**20)] == ["0 B", "1,020 B", "3 MiB"]
+    assert [percent(x) for x in (0, 1e-7, 1e-5, 0.0123, -0.5)] == ["0", "0", "0.001", "1.23", "-50"]
     assert listing("abcd", most=2) == "a, b and 2 more"
     assert listing(["a, b", "c", "d"]) == "a, b; c and d"
     assert listing("") == ""

@@ -9,27 +9,66 @@ from masksolve.bench.compare import compare, differences
 from masksolve.bench.results import FORMAT, load_results, save_results
 
 TIMING = {
-    "section": "size", "contestant": "exact", "status": "ok", "reason": "", "case": "normal",
-    "pattern": "4:8", "rows": 64, "columns": 64, "tiles": 64, "cores": 2,
-    "seconds": [1.23456789e-5, 2.0], "loops": 1, "median": 1.0, "spread": 0.1,
+    "section": "size",
+    "contestant": "exact",
+    "status": "ok",
+    "reason": "",
+    "case": "normal",
+    "pattern": "4:8",
+    "rows": 64,
+    "columns": 64,
+    "tiles": 64,
+    "cores": 2,
+    "seconds": [1.23456789e-5, 2.0],
+    "loops": 1,
+    "median": 1.0,
+    "spread": 0.1,
     "peak_bytes": 12345678901,
-}  # fmt: skip
+}
 TRAINING = {
-    "contestant": "exact", "status": "ok", "reason": "", "pattern": "4:8", "every": 10,
-    "seconds": [1.0], "loops": 1, "median": 1.0, "spread": 0.1, "overhead": 0.5,
-}  # fmt: skip
+    "contestant": "exact",
+    "status": "ok",
+    "reason": "",
+    "pattern": "4:8",
+    "every": 10,
+    "seconds": [1.0],
+    "loops": 1,
+    "median": 1.0,
+    "spread": 0.1,
+    "overhead": 0.5,
+}
 QUALITY = {
-    "contestant": "greedy", "status": "ok", "reason": "", "case": "normal", "pattern": "4:8",
-    "tiles": 64, "proven": True, "optimum": 10.0, "kept": 9.9, "loss_mean": 0.01,
-    "loss_worst": 0.02, "loss_quantiles": [0.0] * 22, "at_optimum": 0.5,
-    "kept_ratio_worst": 0.98, "pruned_ratio_worst": 1.02, "short_lines": 0.0,
-    "rows_valid": True, "columns_valid": True,
-}  # fmt: skip
+    "contestant": "greedy",
+    "status": "ok",
+    "reason": "",
+    "case": "normal",
+    "pattern": "4:8",
+    "tiles": 64,
+    "proven": True,
+    "optimum": 10.0,
+    "kept": 9.9,
+    "loss_mean": 0.01,
+    "loss_worst": 0.02,
+    "loss_quantiles": [0.0] * 22,
+    "at_optimum": 0.5,
+    "kept_ratio_worst": 0.98,
+    "pruned_ratio_worst": 1.02,
+    "short_lines": 0.0,
+    "rows_valid": True,
+    "columns_valid": True,
+}
 RESULTS = {
-    "format": FORMAT, "machine": {"cpu": "abacus"}, "versions": {}, "settings": {},
-    "contestants": [], "cases": [], "timings": [TIMING], "quality": [QUALITY],
-    "agreement": [], "training": [TRAINING],
-}  # fmt: skip
+    "format": FORMAT,
+    "machine": {"cpu": "abacus"},
+    "versions": {},
+    "settings": {},
+    "contestants": [],
+    "cases": [],
+    "timings": [TIMING],
+    "quality": [QUALITY],
+    "agreement": [],
+    "training": [TRAINING],
+}
 
 
 def changed(key, **fields):
@@ -130,8 +169,9 @@ def test_what_is_hard_to_compare_is_said():
     assert differences(RESULTS, RESULTS) == []
     other = RESULTS | {"machine": {"cpu": "slide rule"}, "settings": {"size": "full"}}
     assert differences(RESULTS, other) == [
-        "cpu: abacus before, slide rule after", "size: None before, full after"
-    ]  # fmt: skip
+        "cpu: abacus before, slide rule after",
+        "size: None before, full after",
+    ]
     worse = changed("timings", status="cut off", reason="no answer within 5 s", median=None)
     assert differences(RESULTS, worse) == [
         "size, exact, 4:8, rows 64, columns 64, cores 2: cut off now, no answer within 5 s"

@@ -172,9 +172,7 @@ def test_entropic_plans_are_what_the_paper_iterates():
     from masksolve.bench.rivals import torch_entropic
 
     n, scores = 3, np.random.default_rng(3).random((20, 6, 6))
-    plan = np.exp(
-        torch_entropic.SHARPNESS * (scores / scores.max(axis=(1, 2), keepdims=True) - 1)
-    )
+    plan = np.exp(torch_entropic.SHARPNESS * (scores / scores.max(axis=(1, 2), keepdims=True) - 1))
     correction = np.ones_like(plan)
     for _ in range(torch_entropic.ROUNDS):
         plan *= n / plan.sum(axis=2, keepdims=True)
@@ -258,7 +256,5 @@ import masksolve.bench.rivals
 from masksolve.bench.contestants import contestants
 print(sum(not c.ours for c in contestants().values()))
 """
-    found = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert int(found.stdout) == len(FULL + AT_MOST)

@@ -10,13 +10,23 @@ from masksolve.bench.scale.page import BEGIN, END, FIGURES, PAGE, fill, measured
 
 ROOT = Path(__file__).parents[2]
 RUN = {
-    "seconds": 21.0, "rate": 4e8, "share": 0.8, "shares": [0.7, 0.8, 0.85],
-    "share_of_both": 0.9, "shares_of_both": [0.9], "peak_memory": 8.1e8, "what": "masks",
-}  # fmt: skip
+    "seconds": 21.0,
+    "rate": 4e8,
+    "share": 0.8,
+    "shares": [0.7, 0.8, 0.85],
+    "share_of_both": 0.9,
+    "shares_of_both": [0.9],
+    "peak_memory": 8.1e8,
+    "what": "masks",
+}
 WORKER = {
-    "seconds": 40.0, "rate": 2e8, "identical": True, "what": "one worker", "times": 1.0,
+    "seconds": 40.0,
+    "rate": 2e8,
+    "identical": True,
+    "what": "one worker",
+    "times": 1.0,
     "pattern": "4:8",
-}  # fmt: skip
+}
 FIGURES_OF = {
     "machine": {"cores": 2, "cpu": "a processor", "commit": "0123456789"},
     "options": {"pattern": "4:8", "memory": "1GB"},
@@ -40,23 +50,30 @@ def cells(text, first):
 def test_arithmetic():
     text = measured(FIGURES_OF)
     # 8e9 weights: 16 GB, / 64 tiles, / 8 bytes of masks, / 4e8 and 2e8 B/s, / 16 machines
-    assert cells(text, "8 billion") == [
-        "16 GB", "0.125 billion", "1 GB", "40 s", "80 s", "2 s",
-    ]  # fmt: skip
+    assert cells(text, "8 billion") == ["16 GB", "0.125 billion", "1 GB", "40 s", "80 s", "2 s"]
     assert cells(text, "405 billion") == [
-        "810 GB", "6.33 billion", "50.6 GB", "34 min", "68 min", "2 min",
-    ]  # fmt: skip
+        "810 GB",
+        "6.33 billion",
+        "50.6 GB",
+        "34 min",
+        "68 min",
+        "2 min",
+    ]
 
 
 def test_what_was_measured():
     text = measured(FIGURES_OF)
     assert cells(text, "masks") == [
-        "21.0", "400 MB/s", "80% (70% to 85%)", "90% (90% to 90%)", "810 MB", "3", "identical",
-    ]  # fmt: skip
+        "21.0",
+        "400 MB/s",
+        "80% (70% to 85%)",
+        "90% (90% to 90%)",
+        "810 MB",
+        "3",
+        "identical",
+    ]
     assert cells(text, "masked weights")[-1] == "different"
-    assert cells(text, "two workers") == [
-        "4:8", "40.0", "360 MB/s", "1.80", "identical",
-    ]  # fmt: skip
+    assert cells(text, "two workers") == ["4:8", "40.0", "360 MB/s", "1.80", "identical"]
     alone = copy.deepcopy(FIGURES_OF)
     del alone["workers"]
     assert "two workers" not in measured(alone)

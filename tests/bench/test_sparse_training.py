@@ -16,14 +16,7 @@ from masksolve.bench.sparse_training import cost  # noqa: E402
 from masksolve.bench.sparse_training import experiment as experiments  # noqa: E402
 from masksolve.bench.sparse_training import run as runs  # noqa: E402
 from masksolve.bench.sparse_training import sizes as all_sizes  # noqa: E402
-from masksolve.bench.sparse_training.arms import (  # noqa: E402
-    ARMS,
-    DENSE,
-    GRID,
-    PATTERNS,
-    PLAIN,
-    Arm,
-)
+from masksolve.bench.sparse_training.arms import ARMS, DENSE, GRID, PATTERNS, PLAIN, Arm  # noqa: E402
 from masksolve.bench.sparse_training.data import Characters, Digits  # noqa: E402
 from masksolve.bench.sparse_training.findings import Reader  # noqa: E402
 from masksolve.bench.sparse_training.models import in_body  # noqa: E402
@@ -90,10 +83,11 @@ def everywhere(loss, **other):
     """Give every arm the same losses, but for those with a rule of their own."""
     rng = np.random.default_rng(0)
     return {
-        arm.label: [loss + 1e-3 * rng.standard_normal() + other.get(arm.method, 0)
-                    for _ in range(5)]
+        arm.label: [
+            loss + 1e-3 * rng.standard_normal() + other.get(arm.method, 0) for _ in range(5)
+        ]
         for arm in ARMS
-    }  # fmt: skip
+    }
 
 
 # Statistics.
@@ -353,11 +347,12 @@ def said(reader, start):
 )
 def test_verdicts_follow_from_the_figures(greedy, says):
     reader = Reader(findings(everywhere(1.0, greedy=greedy)))
-    (row,) = (row for row in headlines(reader).rows if row[1].startswith("exact masks rather "
-              "than greedy, renewed at every step"))  # fmt: skip
-    pairs = [
-        (f"{p} exact {e} 1", f"{p} greedy {e} 1") for p in PATTERNS for e in ("ste", "sr_ste")
-    ]
+    (row,) = (
+        row
+        for row in headlines(reader).rows
+        if row[1].startswith("exact masks rather than greedy, renewed at every step")
+    )
+    pairs = [(f"{p} exact {e} 1", f"{p} greedy {e} 1") for p in PATTERNS for e in ("ste", "sr_ste")]
     figure = reader.difference("cnn", pairs, "loss").write(places=3, sign=True)
     assert row[3].replace("**", "") == f"{figure} (+0.00 ± 0.00)"
     assert row[3].startswith("**") == (not says.startswith("not"))
@@ -450,9 +445,15 @@ def test_tables_hold_the_figures():
     rows = {row[:4]: row[4:] for row in every_arm(reader, "mlp").rows}
     assert rows["dense", "", "", ""][:2] == ("1.500 ± 6.353", "")
     assert rows["4:8", "exact", "ste", "1"] == (
-        "2.000 ± 6.353", "+0.500 ± 0.000", "50.00 ± 0.00", "+0.00 ± 0.00", "75.0", "50.0",
-        "1.50", "15.0",
-    )  # fmt: skip
+        "2.000 ± 6.353",
+        "+0.500 ± 0.000",
+        "50.00 ± 0.00",
+        "+0.00 ± 0.00",
+        "75.0",
+        "50.0",
+        "1.50",
+        "15.0",
+    )
     table = question(reader, QUESTIONS["masks"])
     assert table.rows == [("4:8", "ste", "1", *3 * ("**+0.500 ± 0.000**", "+0.00 ± 0.00"))]
     assert table.markdown().splitlines()[:2] == [
@@ -493,8 +494,5 @@ def test_the_figures_in_the_docs_are_whole():
         assert task == next(one for one in TASKS if one.name == task["name"]).to_dict()
         assert task["seeds"] >= 5
     assert {(run["task"], run["arm"], run["seed"]) for run in found["runs"]} == {
-        (task.name, arm.label, seed)
-        for task in TASKS
-        for arm in ARMS
-        for seed in range(task.seeds)
+        (task.name, arm.label, seed) for task in TASKS for arm in ARMS for seed in range(task.seeds)
     }

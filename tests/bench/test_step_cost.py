@@ -72,9 +72,7 @@ def test_a_loop_renews_when_it_should():
 
 
 def test_loops_take_turns_from_another_each_time():
-    assert ["".join(step_cost._rotated("abc", k)) for k in range(4)] == [
-        "abc", "bca", "cab", "abc",
-    ]  # fmt: skip
+    assert ["".join(step_cost._rotated("abc", k)) for k in range(4)] == ["abc", "bca", "cab", "abc"]
 
 
 def test_the_command_prints_and_writes(found, monkeypatch, tmp_path, capsys):
@@ -95,8 +93,17 @@ def test_the_command_prints_and_writes(found, monkeypatch, tmp_path, capsys):
 
 
 def test_tables_hold_the_figures():
-    row = {"loop": "4:8", "pattern": "4:8", "step": 0.55, "ratio": 1.1, "low": 1.05,
-           "high": 1.2, "mean_ratio": 1.15, "renewal": 0.05, "share": 0.1}  # fmt: skip
+    row = {
+        "loop": "4:8",
+        "pattern": "4:8",
+        "step": 0.55,
+        "ratio": 1.1,
+        "low": 1.05,
+        "high": 1.2,
+        "mean_ratio": 1.15,
+        "renewal": 0.05,
+        "share": 0.1,
+    }
     dense = dict(row, loop="dense", step=0.5, ratio=1.0, renewal=None, share=None)
     given = {
         "network": {"width": 8, "blocks": 2, "batch": 4, "length": 16, "masked": 1_540_000},
@@ -105,9 +112,10 @@ def test_tables_hold_the_figures():
         "seldom": 40,
         "loops": [dense, row],
         "parts": {"renewal": 0.05, "solve": 0.03, "rest": 0.02, "flip_rate": 0.0123},
-        "rivals": [{"name": "r", "renewal": 2.0, "kept": 0.9, "share_every_step": 4.0,
-                    "share_seldom": 0.1}],
-    }  # fmt: skip
+        "rivals": [
+            {"name": "r", "renewal": 2.0, "kept": 0.9, "share_every_step": 4.0, "share_seldom": 0.1}
+        ],
+    }
     loops = cost.loops(given)
     assert loops.title == (
         "width 8, 2 blocks, batch 4 x 16, 1.5 million masked weights, 2 threads; 3 rounds"

@@ -27,9 +27,15 @@ def mine(scores, n):
     return np.broadcast_to(mask, scores.shape)
 """
 TINY = replace(
-    SIZES["smoke"], limit=2.0, patterns=("4:8",), sides=(8, 32), pattern_side=32,
-    agreement_side=128, cases=("normal", "against greedy"), training_patience=0.0,
-)  # fmt: skip
+    SIZES["smoke"],
+    limit=2.0,
+    patterns=("4:8",),
+    sides=(8, 32),
+    pattern_side=32,
+    agreement_side=128,
+    cases=("normal", "against greedy"),
+    training_patience=0.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +72,7 @@ def test_masks_are_judged_on_every_case(tiny):
     results = tiny[0]
     for case in results["cases"]:
         if case["status"] == "ok":
-            (record,) = [
-                r for r in of(results["quality"], "exact") if r["case"] == case["case"]
-            ]
+            (record,) = [r for r in of(results["quality"], "exact") if r["case"] == case["case"]]
             assert record["proven"]
             assert (record["loss_mean"], record["loss_worst"]) == (0, 0)
 
@@ -108,8 +112,11 @@ def test_overheads_are_over_a_loop_that_never_renews():
     settings = replace(TINY, limit=60.0, cases=("normal",), sides=(8,), training_patience=9.0)
     found = run(settings, only=["exact"])["training"]
     assert {(r["contestant"], r["every"]) for r in found if r["status"] == "ok"} == {
-        ("dense", None), ("exact", None), ("exact", 1), ("exact", 10)
-    }  # fmt: skip
+        ("dense", None),
+        ("exact", None),
+        ("exact", 1),
+        ("exact", 10),
+    }
     rest = next(r for r in found if (r["contestant"], r["every"]) == ("exact", None))
     for record in found:
         if record["every"] is not None:
@@ -119,8 +126,9 @@ def test_overheads_are_over_a_loop_that_never_renews():
 def test_those_who_are_missing_are_said_to_be(tiny):
     (record,) = of(tiny[0]["contestants"], "absent")
     assert (record["status"], record["reason"]) == (
-        "missing", "needs no_such_module: not installed"
-    )  # fmt: skip
+        "missing",
+        "needs no_such_module: not installed",
+    )
 
 
 def test_invalid_masks_are_said_to_be(tiny):

@@ -17,9 +17,7 @@ def test_tiles_come_tile_row_by_tile_row(shape, m):
         np.testing.assert_array_equal(tile, matrix[i : i + m, j : j + m])
 
 
-@pytest.mark.parametrize(
-    "matrix", [np.eye(8, 12), np.eye(4), np.eye(12, 8).T, np.eye(4)[:, ::-1]]
-)
+@pytest.mark.parametrize("matrix", [np.eye(8, 12), np.eye(4), np.eye(12, 8).T, np.eye(4)[:, ::-1]])
 def test_they_go_back(matrix):
     tiles = to_tiles(matrix, 4)
     back = from_tiles(tiles, matrix.shape)

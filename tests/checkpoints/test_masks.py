@@ -73,9 +73,7 @@ def lie(path, mask):
 def test_a_folder_is_read_as_one(tmp_path):
     folder = tmp_path / "masks"
     folder.mkdir()
-    first, second = (
-        ms.solve(np.random.default_rng(k).normal(size=(8, 8)), "2:4") for k in (0, 1)
-    )
+    first, second = (ms.solve(np.random.default_rng(k).normal(size=(8, 8)), "2:4") for k in (0, 1))
     names = {"b": "1.safetensors", "a": "2.safetensors"}
     ms.save_masks(folder / "1.safetensors", {"b": first})
     ms.save_masks(folder / "2.safetensors", {"a": second})

@@ -141,9 +141,11 @@ def test_a_disk_that_fills_up_in_the_middle(source, target, shards):
     size = (source / "model-1.safetensors").stat().st_size
     limit = (size - 1000, size - 1000)
     done = subprocess.run(
-        command, capture_output=True, text=True,
+        command,
+        capture_output=True,
+        text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
-    )  # fmt: skip
+    )
     assert done.returncode == 2
     assert re.fullmatch(r"masksolve: cannot write .*model-1\.safetensors: .*\n", done.stderr)
     assert list(target.iterdir()) == [target / folder.WORK]

@@ -151,14 +151,16 @@ def test_no_slice_that_is_written_is_solved_again(source, target, undisturbed, a
 
 def test_progress_goes_on_where_it_was(source, target, apply):
     with pytest.raises(PowerCut):
-        ms.solve_checkpoint(
-            source, target, "2:4", runner=Counting(20), apply=apply, largest=SMALL
-        )
+        ms.solve_checkpoint(source, target, "2:4", runner=Counting(20), apply=apply, largest=SMALL)
     seen = []
     ms.solve_checkpoint(
-        source, target, "2:4", apply=apply, largest=SMALL,
+        source,
+        target,
+        "2:4",
+        apply=apply,
+        largest=SMALL,
         progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+    )
     assert seen[0][0] > seen[0][1] / 4
     assert seen[-1][0] == seen[-1][1]
 
@@ -166,9 +168,7 @@ def test_progress_goes_on_where_it_was(source, target, apply):
 def test_bytes_that_a_power_cut_lost_are_written_again(source, target, undisturbed, apply):
     """What the journal says is believed only if the bytes are there."""
     with pytest.raises(PowerCut):
-        ms.solve_checkpoint(
-            source, target, "2:4", runner=Counting(8), apply=apply, largest=SMALL
-        )
+        ms.solve_checkpoint(source, target, "2:4", runner=Counting(8), apply=apply, largest=SMALL)
     path = next((target / folder.WORK / "files").iterdir())
     content = bytearray(path.read_bytes())
     content[-100:] = bytes(100)
@@ -231,8 +231,11 @@ def test_a_damaged_work_folder_is_refused(source, target, name):
         ms.solve_checkpoint(source, target, "2:4", runner=Counting(25), largest=SMALL)
     path = target / folder.WORK / name
     content = path.read_bytes()
-    path.write_bytes(content[len(content) // 2 :] if name == "settings.json" else
-                     b"".join(content.splitlines(keepends=True)[3:]))  # fmt: skip
+    path.write_bytes(
+        content[len(content) // 2 :]
+        if name == "settings.json"
+        else b"".join(content.splitlines(keepends=True)[3:])
+    )
     with pytest.raises(ms.FileFormatError, match=r"damaged: remove .*work"):
         ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
 
@@ -252,10 +255,11 @@ def test_two_runs_at_once_are_refused(source, target):
 def started(source, target, *options):
     command = [sys.executable, "-m", "masksolve", "solve", source, target, "--pattern=4:8"]
     process = subprocess.Popen(
-        [*command, *options], stdout=subprocess.DEVNULL,
+        [*command, *options],
+        stdout=subprocess.DEVNULL,
         # Whoever runs the tests may be deaf to Ctrl-C, and children take after it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     try:
         yield process
     finally:
@@ -276,8 +280,7 @@ def test_processes_that_are_killed(tmp_path, target, options, number):
     tensors = {f"{k}.weight": rng.normal(size=(256, 1024)).astype("f4") for k in range(48)}
     names = list(tensors)
     shards = {
-        f"model-{k}.safetensors": {name: tensors[name] for name in names[k::3]}
-        for k in range(3)
+        f"model-{k}.safetensors": {name: tensors[name] for name in names[k::3]} for k in range(3)
     }
     source = write_checkpoint(tmp_path / "model", shards)
     ms.solve_checkpoint(source, tmp_path / "whole", "4:8", apply=bool(options))

@@ -8,13 +8,7 @@ import pytest
 
 import masksolve as ms
 from masksolve.checkpoints.memory import parse_bytes, slice_bytes
-from tests.checkpoints.models import (
-    INDEX,
-    assert_applied,
-    assert_masks,
-    files_of,
-    write_checkpoint,
-)
+from tests.checkpoints.models import INDEX, assert_applied, assert_masks, files_of, write_checkpoint
 from tests.storage.files import contents, read_metadata, write_file
 
 SMALL = 2000
@@ -106,9 +100,13 @@ def test_bytes_depend_neither_on_threads_nor_on_time(source, tmp_path, apply):
 def test_progress_counts_bytes(source, target, shards):
     seen = []
     found = ms.solve_checkpoint(
-        source, target, "2:4", apply=True, largest=SMALL,
+        source,
+        target,
+        "2:4",
+        apply=True,
+        largest=SMALL,
         progress=lambda done, total: seen.append((done, total)),
-    )  # fmt: skip
+    )
     nbytes = sum(array.nbytes for tensors in shards.values() for array in tensors.values())
     assert {total for _, total in seen} == {nbytes}
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})

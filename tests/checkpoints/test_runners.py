@@ -47,10 +47,7 @@ def test_a_slice_and_its_solution_travel(slices, shards):
         expected = ms.solve(weights_of(piece, shards), "2:4")
         bits = np.unpackbits(found.packed, count=prod(piece.shape), bitorder="little")
         assert np.array_equal(bits.reshape(piece.shape), expected.mask)
-        assert (found.objective, found.upper_bound) == (
-            expected.objective,
-            expected.upper_bound,
-        )
+        assert (found.objective, found.upper_bound) == (expected.objective, expected.upper_bound)
         assert (found.weights is None) == (not piece.whole)
 
 

@@ -64,12 +64,19 @@ def test_a_corrupted_shard(source, damage):
 @pytest.mark.parametrize(
     "content",
     [
-        "{", "[]", "{}", '{"weight_map": []}', '{"weight_map": {}}', '{"weight_map": {"a": 1}}',
-        '{"weight_map": {"a": "../x.safetensors"}}', '{"weight_map": {"a": "/x"}}',
-        '{"weight_map": {"a": ""}}', '{"metadata": 3, "weight_map": {"a": "x"}}',
+        "{",
+        "[]",
+        "{}",
+        '{"weight_map": []}',
+        '{"weight_map": {}}',
+        '{"weight_map": {"a": 1}}',
+        '{"weight_map": {"a": "../x.safetensors"}}',
+        '{"weight_map": {"a": "/x"}}',
+        '{"weight_map": {"a": ""}}',
+        '{"metadata": 3, "weight_map": {"a": "x"}}',
         "[" * 100_000,
     ],
-)  # fmt: skip
+)
 def test_an_index_that_is_none(source, content):
     (source / INDEX).write_text(content)
     with refused(source / INDEX, "not an index of shards"):
@@ -95,7 +102,8 @@ def test_an_index_that_disagrees(source, change, words):
 
 
 def test_a_tensor_that_lies_in_two_shards(source, shards):
-    write_file(source / "model-3.safetensors", shards["model-3.safetensors"] | {
-        "a.weight": np.eye(4)})  # fmt: skip
+    write_file(
+        source / "model-3.safetensors", shards["model-3.safetensors"] | {"a.weight": np.eye(4)}
+    )
     with refused(source / "model-3.safetensors", "'a.weight'", "lies in model-1.safetensors"):
         Checkpoint.open(source)

@@ -99,9 +99,7 @@ def test_masks_of_other_weights_need_force(run, others, masks, out, tmp_path, ol
         out.write_bytes(older)
     before = contents(tmp_path)
     err = run("apply", others, masks, out, code=2).err
-    assert err.startswith(
-        f"masksolve: {others}: tensor 'encoder.1.weight' is not what its mask"
-    )
+    assert err.startswith(f"masksolve: {others}: tensor 'encoder.1.weight' is not what its mask")
     assert f"{masks} belongs to" in err
     assert err.count("\n") == 1
     assert contents(tmp_path) == before
@@ -223,9 +221,9 @@ def test_folders(run, sharded, sharded_masks, masks, out, tensors, single):
     assert_masked(found, tensors, kept)
     for name in ("config.json", "model.safetensors.index.json"):
         assert (out / name).read_bytes() == (sharded / name).read_bytes()
-    assert {path.name for path in out.iterdir()} - {
-        path.name for path in sharded.iterdir()
-    } == {"masksolve.json"}
+    assert {path.name for path in out.iterdir()} - {path.name for path in sharded.iterdir()} == {
+        "masksolve.json"
+    }
     verify_checkpoint(out)
     before = contents(out)
     err = run("apply", sharded, given, out, code=2).err
@@ -310,9 +308,7 @@ def test_damaged_folders(run, sharded, sharded_masks, out, tmp_path, damage, whi
     assert not out.exists()
 
 
-def test_interrupted_work_is_done_again(
-    run, sharded, sharded_masks, out, tmp_path, monkeypatch
-):
+def test_interrupted_work_is_done_again(run, sharded, sharded_masks, out, tmp_path, monkeypatch):
     run("apply", sharded, sharded_masks, out)
     whole = contents(out)
     shutil.rmtree(out)

@@ -104,9 +104,7 @@ def test_another_pattern_than_the_one_on_record(run, model, out):
 
 def test_threads_change_nothing(run, model, out):
     masks_of(run, model, out, method="two_approx")
-    found = [
-        run("certify", model, out, "--json", "--threads", k, code=1).out for k in (1, 2, 2)
-    ]
+    found = [run("certify", model, out, "--json", "--threads", k, code=1).out for k in (1, 2, 2)]
     assert found[0] == found[1] == found[2]
 
 

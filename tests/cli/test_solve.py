@@ -10,13 +10,7 @@ import pytest
 
 import masksolve as ms
 from masksolve.storage.tensors import TensorFile
-from tests.storage.files import (
-    contents,
-    read_file,
-    read_metadata,
-    same_bits,
-    write_file,
-)
+from tests.storage.files import contents, read_file, read_metadata, same_bits, write_file
 
 SCRIPT = [str(Path(sys.executable).with_name("masksolve"))]
 MODULE = [sys.executable, "-m", "masksolve"]
@@ -60,9 +54,17 @@ def test_every_method(run, model, out, matrices, method):
 
 def test_options_of_a_method(run, model, out, matrices):
     report = run(
-        "solve", model, out, "--pattern=4:8", "--method=best_random", "--option", "tries=3",
-        "--option", "seed=7", "--json",
-    ).json  # fmt: skip
+        "solve",
+        model,
+        out,
+        "--pattern=4:8",
+        "--method=best_random",
+        "--option",
+        "tries=3",
+        "--option",
+        "seed=7",
+        "--json",
+    ).json
     options = {"tries": 3, "seed": 7}
     for row in report["tensors"]:
         weights = matrices[row["name"]]
@@ -81,10 +83,7 @@ def test_options_of_a_method(run, model, out, matrices):
         ("--tensors s*s head.weight steps", "head.weight steps"),
         ("--tensors conv.weight --axes 0,1", "conv.weight"),
         ("--tensors *.weight --axes=-3,-4 --exclude e* h* t*", "conv.weight"),
-        (
-            "--axes 0,1",
-            "encoder.0.weight encoder.1.weight head.weight tiny.weight conv.weight",
-        ),
+        ("--axes 0,1", "encoder.0.weight encoder.1.weight head.weight tiny.weight conv.weight"),
     ],
 )
 def test_choice_of_tensors(run, model, out, tensors, options, names):
@@ -144,9 +143,7 @@ def test_apply_zeroes_what_is_pruned_and_nothing_else(run, model, out, tensors, 
     assert list(TensorFile(out).tensors) == list(tensors)
     mask = ms.solve(tensors[name], "2:4", axes=(0, 1)).mask
     assert 0 < mask.sum() < mask.size
-    expected = tensors | {
-        name: np.where(mask, tensors[name], np.zeros((), tensors[name].dtype))
-    }
+    expected = tensors | {name: np.where(mask, tensors[name], np.zeros((), tensors[name].dtype))}
     assert all(same_bits(after[key], expected[key]) for key in tensors)
     product = tensors[name] * mask.astype(tensors[name].dtype)  # leaves negative zeros
     assert same_bits(product, after[name]) == (product.dtype.kind in "ib")
@@ -194,13 +191,7 @@ def test_empty_tensors_get_empty_masks(run, tmp_path, out, shape):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "layer 漢.weight",
-        "a[/b].weight",
-        "a[red].weight",
-        "a:cat:.weight",
-        "blocks[0].weight",
-    ],
+    ["layer 漢.weight", "a[/b].weight", "a[red].weight", "a:cat:.weight", "blocks[0].weight"],
 )
 def test_names_of_any_kind_are_chosen_in_full_and_shown_as_they_are(run, tmp_path, out, name):
     model = write_file(tmp_path / "model", {name: np.eye(8)})

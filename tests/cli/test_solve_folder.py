@@ -32,8 +32,12 @@ def folder(tmp_path, shards):
 def test_masks(run, folder, out, shards):
     report = run("solve", folder, out, "--pattern=2:4", "--memory=1.5GB", "--json").json
     assert_masks(out, shards)
-    records = {n: m for name in shards if (out / name).exists()
-               for n, m in ms.load_masks(out / name).items()}  # fmt: skip
+    records = {
+        n: m
+        for name in shards
+        if (out / name).exists()
+        for n, m in ms.load_masks(out / name).items()
+    }
     assert [row["name"] for row in report["tensors"]] == list(records)
     for row in report["tensors"]:
         mask = records[row["name"]]

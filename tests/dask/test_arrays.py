@@ -33,15 +33,12 @@ def problems(draw):
     if draw(st.booleans()):
         shape = (draw(st.integers(0, 3)), *shape)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    weights = rng.integers(-draw(st.integers(0, 9)), 4, shape).astype(
-        draw(st.sampled_from(DTYPES))
-    )
+    weights = rng.integers(-draw(st.integers(0, 9)), 4, shape).astype(draw(st.sampled_from(DTYPES)))
     chunks = tuple(draw(chunkings(size)) for size in shape)
     m = draw(st.integers(1, 8))
     pattern = ms.Pattern(
-        draw(st.integers(1, m)), m,
-        transposable=draw(st.booleans()), at_most=draw(st.booleans()),
-    )  # fmt: skip
+        draw(st.integers(1, m)), m, transposable=draw(st.booleans()), at_most=draw(st.booleans())
+    )
     axes = draw(st.permutations(range(len(shape))))[:2]
     return weights, chunks, pattern, tuple(axes)
 

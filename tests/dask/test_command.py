@@ -43,9 +43,12 @@ def started(tmp_path):
     def start(*arguments):
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, "solve", *map(str, arguments)],
-            env=os.environ | {"TMPDIR": str(temporary)}, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            env=os.environ | {"TMPDIR": str(temporary)},
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         groups.append(process.pid)
         return process
 
@@ -101,8 +104,9 @@ def test_ctrl_c_ends_the_processes_and_the_work_goes_on(model, started, tmp_path
     output, errors = process.communicate(timeout=LONG)
     assert process.returncode == 130
     assert (output, errors) == (
-        "", f"masksolve: interrupted, the same command goes on with {out}\n",
-    )  # fmt: skip
+        "",
+        f"masksolve: interrupted, the same command goes on with {out}\n",
+    )
     assert main(["solve", str(model), str(out), "--pattern", "2:4"]) == 0
     ms.solve_checkpoint(model, tmp_path / "known", "2:4")
     same_files(tmp_path / "known", out)
@@ -124,9 +128,7 @@ def test_a_scheduler_that_is_not_there(model, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("option", "value"), [("--workers", 2), ("--scheduler", "tcp://x:1")])
-def test_without_dask_it_says_what_to_install(
-    model, tmp_path, capsys, monkeypatch, option, value
-):
+def test_without_dask_it_says_what_to_install(model, tmp_path, capsys, monkeypatch, option, value):
     monkeypatch.setitem(sys.modules, "distributed", None)
     words = refused(capsys, model, tmp_path / "out", option, value)
     assert words == f"{option} needs Dask: pip install 'masksolve[dask]'\n"

@@ -46,9 +46,7 @@ def many(folder):
 
 
 def figures(solved):
-    return [
-        (s.packed.tobytes(), s.objective, s.upper_bound, s.status, s.weights) for s in solved
-    ]
+    return [(s.packed.tobytes(), s.objective, s.upper_bound, s.status, s.weights) for s in solved]
 
 
 @pytest.fixture(scope="module")
@@ -238,9 +236,13 @@ def test_a_scheduler_that_goes_away_is_missed(pieces, monkeypatch, tmp_path):
     monkeypatch.setattr(runner, "LOOK", 0.1)
     with dask.config.set({"temporary-directory": str(tmp_path)}):
         alone = LocalCluster(
-            n_workers=0, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False}, silence_logs=60,
-        )  # fmt: skip
+            n_workers=0,
+            processes=False,
+            protocol="tcp",
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
+            silence_logs=60,
+        )
     with alone, Client(alone.scheduler_address, set_as_default=False) as client:
         threading.Timer(0.5, alone.close).start()
         with pytest.raises(ClusterError, match=r"scheduler at tcp://.* is gone"):
@@ -249,10 +251,7 @@ def test_a_scheduler_that_goes_away_is_missed(pieces, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "tcp://a b", "?"])
 def test_a_wrong_address_is_refused(address):
-    with (
-        pytest.raises(ClusterError) as caught,
-        clusters.connect(address, timeout=0.2),
-    ):
+    with pytest.raises(ClusterError) as caught, clusters.connect(address, timeout=0.2):
         pass
     assert str(caught.value).startswith(f"no Dask scheduler answers at {address}: ")
     assert "\n" not in str(caught.value)

@@ -27,9 +27,7 @@ def test_its_error_is_what_the_docstrings_say():
 @pytest.mark.parametrize(("h", "w", "r", "c"), [(6, 12, 6, 3), (8, 12, 3, 2), (10, 5, 2, 4)])
 def test_rectangles(h, w, r, c):
     lines = Lines(h, w, r, c)
-    assert math.exp(log_lines(lines) - math.log(count_lines(lines))) == pytest.approx(
-        1, abs=0.02
-    )
+    assert math.exp(log_lines(lines) - math.log(count_lines(lines))) == pytest.approx(1, abs=0.02)
 
 
 def test_it_serves_where_counting_ends():

@@ -18,10 +18,14 @@ LINE_SUM_2 = [1, 6, 90, 2040, 67950, 3110940, 187530840]  # from 2 x 2
 LINE_SUM_3 = [1, 24, 2040, 297200, 68938800, 24046189440]  # from 3 x 3
 LINE_SUM_4 = [1, 120, 67950, 68938800, 116963796250, 315031400802720]  # from 4 x 4
 HALF = {
-    2: 2, 4: 90, 6: 297200, 8: 116963796250, 10: 6736218287430460752,
+    2: 2,
+    4: 90,
+    6: 297200,
+    8: 116963796250,
+    10: 6736218287430460752,
     12: 64051375889927380035549804336,
     16: 34812290428176298285394893936773707951192224124239796250,
-}  # fmt: skip
+}
 
 
 def square(n, m):
@@ -83,9 +87,7 @@ def test_the_solvers_masks_are_counted(n, m, at_most):
     )
 
 
-@given(
-    st.integers(1, 6), st.integers(1, 6), st.integers(0, 6), st.integers(0, 6), st.booleans()
-)
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 6), st.integers(0, 6), st.booleans())
 def test_rows_and_columns_can_be_swapped(h, w, r, c, at_most):
     one, other = Lines(h, w, r, c, at_most), Lines(w, h, c, r, at_most)
     assert count_lines(one) == count_lines(other)
@@ -183,12 +185,7 @@ def test_sequential_masks_by_brute_force(n, m):
 def test_what_can_be_counted():
     assert all(diversity.is_exact(ms.Pattern(n, 16)) for n in range(1, 17))
     assert all(diversity.is_exact(ms.Pattern(n, 16, at_most=True)) for n in range(1, 17))
-    assert [n for n in range(1, 33) if diversity.is_exact(ms.Pattern(n, 32))][:4] == [
-        1,
-        2,
-        3,
-        4,
-    ]
+    assert [n for n in range(1, 33) if diversity.is_exact(ms.Pattern(n, 32))][:4] == [1, 2, 3, 4]
     assert not diversity.is_exact("16:32")
     assert diversity.is_exact("32:64,plain")
 
@@ -201,16 +198,10 @@ def test_what_can_be_counted():
         (lambda: diversity.count("2:4", (-4, 4)), "shape must be two or more sizes"),
         (lambda: diversity.count("2:4", 16), "shape must be two or more sizes"),
         (lambda: diversity.count("2:4", (4.0, 4)), "shape must be two or more sizes"),
-        (
-            lambda: diversity.count("16:32", (32, 32)),
-            "too many to count exactly",
-        ),
+        (lambda: diversity.count("16:32", (32, 32)), "too many to count exactly"),
         (lambda: diversity.log10("16:32,at-most", (32, 32)), "no formula is known"),
         (lambda: diversity.log10("16:32", (32, 31)), "no formula is known"),
-        (
-            lambda: diversity.hubara("2:4", (4, 6)),
-            "is not made of full tiles of 4 x 4",
-        ),
+        (lambda: diversity.hubara("2:4", (4, 6)), "is not made of full tiles of 4 x 4"),
         (lambda: diversity.hubara("2:4,at-most", (4, 4)), "the paper counts exactly n only"),
         (lambda: diversity.sequential("8:32", (32, 32)), "m up to 16 only"),
         (lambda: diversity.matrices(4, -4, 2, 2), "columns must be an integer of at least 0"),

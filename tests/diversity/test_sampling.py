@@ -137,27 +137,15 @@ def test_arrays_are_numbers_in_base_count():
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (
-            lambda: diversity.unrank(90, "2:4", (4, 4)),
-            "number 90 is out of range: '2:4' has",
-        ),
+        (lambda: diversity.unrank(90, "2:4", (4, 4)), "number 90 is out of range: '2:4' has"),
         (lambda: diversity.unrank(-1, "2:4", (4, 4)), "number -1 is out of range"),
         (lambda: diversity.unrank(0, "16:32", (32, 32)), "too many to count exactly"),
-        (
-            lambda: diversity.unrank(0, "2:4,plain", (4, 4)),
-            "no method to unrank masks of",
-        ),
+        (lambda: diversity.unrank(0, "2:4,plain", (4, 4)), "no method to unrank masks of"),
         (lambda: diversity.rank(np.eye(4), "2:4"), "row 0"),
         (lambda: diversity.rank(np.eye(6), "2:4"), r"masks of shape \(6, 6\): expected full"),
-        (
-            lambda: diversity.sample("2:4,at-most", (4, 4)),
-            "no method to sample masks of",
-        ),
+        (lambda: diversity.sample("2:4,at-most", (4, 4)), "no method to sample masks of"),
         (lambda: diversity.sample("2:4", (4, 6)), "expected full tiles of 4 x 4"),
-        (
-            lambda: diversity.sample("2:4", (4, 4), trades=-1),
-            "trades must be 0 or more",
-        ),
+        (lambda: diversity.sample("2:4", (4, 4), trades=-1), "trades must be 0 or more"),
     ],
 )
 def test_bad_input_gets_one_sentence(call, complaint):

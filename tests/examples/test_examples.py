@@ -8,8 +8,11 @@ import pytest
 pytest.importorskip("torch")
 
 FOLDER = Path(__file__).parents[2] / "examples"
-NEEDS = {"digits_loop": "sklearn", "digits_huggingface": "accelerate",
-         "digits_lightning": "lightning"}  # fmt: skip
+NEEDS = {
+    "digits_loop": "sklearn",
+    "digits_huggingface": "accelerate",
+    "digits_lightning": "lightning",
+}
 SHORT = ["--seeds", "1", "--epochs", "1"]
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")

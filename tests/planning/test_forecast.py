@@ -95,8 +95,11 @@ def test_an_index_can_tell_all_lines_apart(length, pattern):
     bits = 0
     for group in groups(length, p.m):
         exact = len(group) == p.m and not p.at_most
-        fits = [k for k in range(2 ** len(group)) if (k.bit_count() == p.n if exact
-                else k.bit_count() <= p.n)]  # fmt: skip
+        fits = [
+            k
+            for k in range(2 ** len(group))
+            if (k.bit_count() == p.n if exact else k.bit_count() <= p.n)
+        ]
         bits += ceil(log2(len(fits)))
     assert index_bits(p, length) == bits
 
@@ -151,14 +154,7 @@ def test_totals_are_sums_over_layers(weights, pattern):
     (total,) = plan.rows
     assert [row.name for row in plan.layers] == ["a", "b", "c"]
     alone = [ms.plan(layer, [pattern]).rows[0] for layer in layers.values()]
-    for key in (
-        "weights",
-        "kept_weights",
-        "tiles",
-        "partial_tiles",
-        "dense_bits",
-        "index_bits",
-    ):
+    for key in ("weights", "kept_weights", "tiles", "partial_tiles", "dense_bits", "index_bits"):
         assert getattr(total, key) == sum(getattr(row, key) for row in alone)
     for key in ("score", "kept", "plain", "unstructured", "log10_masks"):
         assert getattr(total, key) == pytest.approx(sum(getattr(row, key) for row in alone))
@@ -175,8 +171,7 @@ def test_batches_and_axes(weights):
 
 
 @pytest.mark.parametrize(
-    "dtype",
-    [np.int8, np.int64, np.uint16, np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn],
+    "dtype", [np.int8, np.int64, np.uint16, np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn]
 )
 def test_dtypes(dtype):
     weights = np.random.default_rng(3).integers(0, 9, (16, 24)).astype(dtype)
@@ -193,9 +188,7 @@ def test_the_smallest_integer_has_a_magnitude():
 def test_scores(weights):
     square = ms.plan(weights, ["2:4"], score=np.square).rows[0]
     given_scores = ms.plan(np.square(weights), ["2:4"], score=None).rows[0]
-    assert (
-        square.kept == given_scores.kept == ms.solve(weights, "2:4", score=np.square).objective
-    )
+    assert square.kept == given_scores.kept == ms.solve(weights, "2:4", score=np.square).objective
 
 
 def test_weights_are_not_modified(weights):

@@ -27,9 +27,11 @@ def test_a_file_and_a_mapping_agree(weights, tmp_path):
 def test_a_module_by_its_parameters(weights):
     half = weights.astype(ml_dtypes.bfloat16)
     module = fake_module(
-        w=FakeParameter(weights), half=FakeParameter(half), bias=FakeParameter(weights[0]),
+        w=FakeParameter(weights),
+        half=FakeParameter(half),
+        bias=FakeParameter(weights[0]),
         codes=FakeParameter(weights, floating=False),
-    )  # fmt: skip
+    )
     assert (
         ms.plan(module, ["2:4"]).to_dict()
         == ms.plan({"w": weights, "half": half}, ["2:4"]).to_dict()

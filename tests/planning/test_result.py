@@ -55,11 +55,7 @@ def test_progress(weights):
     [
         ([[1.0, np.nan]], {}, "weights[0, 1] is nan"),
         ({"a": [[1.0]], "b": [[np.inf]]}, {}, "tensor 'b': weights[0, 0] is inf"),
-        (
-            {"a": [[1.0]], "b": [[-np.inf]]},
-            {"score": None},
-            "tensor 'b': weights[0, 0] is -inf",
-        ),
+        ({"a": [[1.0]], "b": [[-np.inf]]}, {"score": None}, "tensor 'b': weights[0, 0] is -inf"),
         ({"a": [1.0, 2.0]}, {}, "tensor 'a': weights must have at least 2 dimensions"),
         ({"a": [["x"]]}, {}, "tensor 'a': weights has dtype"),
         ([[-1.0]], {"score": None}, "negative scores"),

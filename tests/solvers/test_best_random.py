@@ -12,9 +12,7 @@ from tests import broken, naive, properties, strategies
 
 
 def solve(scores, pattern, **options):
-    return ms.solve(
-        scores, pattern, method="best_random", score=None, threads=1, options=options
-    )
+    return ms.solve(scores, pattern, method="best_random", score=None, threads=1, options=options)
 
 
 @given(strategies.problems(), st.integers(0, 3))

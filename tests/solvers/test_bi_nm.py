@@ -18,9 +18,7 @@ def test_keeps_its_share_of_the_plain_optimum(problem):
     properties.keeps_share_of_rows(solve, *problem)
 
 
-@pytest.mark.parametrize(
-    "fault", [broken.takes_the_worst, broken.keeps_nothing, broken.rows_only]
-)
+@pytest.mark.parametrize("fault", [broken.takes_the_worst, broken.keeps_nothing, broken.rows_only])
 def test_planted_faults_are_caught(fault):
     scores = np.array([[9.0, 1, 0], [8, 2, 0], [0, 0, 1]])
     properties.keeps_share_of_rows(solve, scores, Pattern(1, 3))

@@ -46,9 +46,7 @@ def test_planted_faults_are_caught():
 
 
 @pytest.mark.parametrize("at_most", [False, True])
-@pytest.mark.parametrize(
-    ("n", "m", "rounds"), [(2, 4, 50), (1, 3, 7), (5, 8, 20), (8, 16, 100)]
-)
+@pytest.mark.parametrize(("n", "m", "rounds"), [(2, 4, 50), (1, 3, 7), (5, 8, 20), (8, 16, 100)])
 def test_plans_are_those_of_dykstra(n, m, rounds, at_most):
     rng = np.random.default_rng(m)
     scores = rng.normal(size=(21, m, m))
@@ -112,8 +110,9 @@ def test_rounding_keeps_from_heavy_to_light(data, at_most):
     n, m = pattern.n, pattern.m
     scores = data.draw(strategies.scores((m, m), signed=True))
     values = [0.0, 1e-9, 0.005, 0.02, 0.3, 0.6, 1.0, 2.0, np.inf]
-    plan = np.reshape(data.draw(st.lists(st.sampled_from(values), min_size=m * m,
-                                         max_size=m * m)), (m, m))  # fmt: skip
+    plan = np.reshape(
+        data.draw(st.lists(st.sampled_from(values), min_size=m * m, max_size=m * m)), (m, m)
+    )
     mask = np.empty((1, m, m), dtype=bool)
     round_plans(scores[None], plan[None], n, at_most, mask)
     expected = np.zeros((m, m), dtype=bool)
@@ -127,9 +126,12 @@ def test_rounding_keeps_from_heavy_to_light(data, at_most):
 
 
 EXTREMES = [
-    {"sharpness": 300, "doublings": 0}, {"sharpness": 300}, {"sharpness": 1}, {"rounds": 0},
+    {"sharpness": 300, "doublings": 0},
+    {"sharpness": 300},
+    {"sharpness": 1},
+    {"rounds": 0},
     {"doublings": 16},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("options", EXTREMES)
@@ -145,9 +147,15 @@ def test_no_score_and_no_option_gets_it_into_trouble(n, m, at_most, options):
     asked = {"sharpness": 160.0, "doublings": 3, "rounds": 200} | options
     plans = np.empty(scores.shape)
     project_tiles(
-        scores, n, at_most, float(asked["sharpness"]), asked["doublings"], asked["rounds"],
-        1e-3, plans,
-    )  # fmt: skip
+        scores,
+        n,
+        at_most,
+        float(asked["sharpness"]),
+        asked["doublings"],
+        asked["rounds"],
+        1e-3,
+        plans,
+    )
     assert not np.isnan(plans).any()
     pattern = Pattern(n, m, at_most=at_most)
     ms.check_mask(solve(scores, pattern, **options).mask, pattern)

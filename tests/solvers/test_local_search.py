@@ -13,9 +13,7 @@ from tests import broken, naive, properties, strategies
 
 
 def solve(scores, pattern, start=None):
-    return ms.solve(
-        scores, pattern, method="local_search", score=None, threads=1, warm_start=start
-    )
+    return ms.solve(scores, pattern, method="local_search", score=None, threads=1, warm_start=start)
 
 
 @given(strategies.problems(max_m=6))
@@ -124,14 +122,17 @@ OVERFULL = np.tri(4)
 @pytest.mark.parametrize(
     ("start", "error", "words"),
     [
-        (np.eye(8), ms.InvalidInput,
-         r"warm_start has shape \(8, 8\): expected that of weights, \(4, 4\)"),
+        (
+            np.eye(8),
+            ms.InvalidInput,
+            r"warm_start has shape \(8, 8\): expected that of weights, \(4, 4\)",
+        ),
         (np.eye(4) * 2, ms.InvalidInput, r"warm_start\[0, 0\] is 2.0: a mask holds 0 and 1"),
         ("mask", ms.InvalidInput, "warm_start has dtype <U4"),
         (OVERFULL, ms.MaskViolation, "row 2, columns 0 to 3, keeps 3 of 4: .* at most 2"),
         (replace(ms.solve(W, "2:4", threads=1), mask=OVERFULL > 0), ms.MaskViolation, "row 2"),
     ],
-)  # fmt: skip
+)
 def test_bad_starts_are_refused(start, error, words):
     with pytest.raises(error, match=words):
         solve(W, Pattern(2, 4), start)

@@ -14,23 +14,33 @@ W = np.ones((4, 4))
     ("method", "options", "words"),
     [
         ("greedy", {"tries": 3}, "method 'greedy' has no option 'tries': it takes none"),
-        ("entropic", {"tau": 3}, "method 'entropic' has no option 'tau': it takes sharpness, "
-         "doublings, rounds, tolerance"),
+        (
+            "entropic",
+            {"tau": 3},
+            "method 'entropic' has no option 'tau': it takes sharpness, "
+            "doublings, rounds, tolerance",
+        ),
         ("best_random", {1: 3}, "method 'best_random' has no option 1: it takes tries, seed"),
-        ("best_random", {"tries": 0},
-         "option 'tries' must be a whole number from 1 to 20000, got 0"),
+        (
+            "best_random",
+            {"tries": 0},
+            "option 'tries' must be a whole number from 1 to 20000, got 0",
+        ),
         ("best_random", {"tries": 2.5}, "a whole number from 1 to 20000, got 2.5"),
         ("best_random", {"tries": "2"}, "a whole number from 1 to 20000, got '2'"),
         ("best_random", {"seed": True}, "option 'seed' must be a whole number .* got True"),
         ("entropic", {"rounds": math.inf}, "option 'rounds' must be a whole number"),
-        ("entropic", {"sharpness": math.nan},
-         "option 'sharpness' must be a number from 1 to 300, got nan"),
+        (
+            "entropic",
+            {"sharpness": math.nan},
+            "option 'sharpness' must be a number from 1 to 300, got nan",
+        ),
         ("entropic", {"tolerance": -1e-9}, "option 'tolerance' must be a number from 0 to 1"),
         ("entropic", {"tolerance": None}, "got None"),
         ("entropic", {"tolerance": np.ones(2)}, "option 'tolerance' must be a number"),
         ("entropic", [("rounds", 3)], "options must be a mapping .* numbers, got list"),
     ],
-)  # fmt: skip
+)
 def test_bad_options_are_refused(method, options, words):
     with pytest.raises(ms.InvalidInput, match=words):
         ms.solve(W, "2:4", method=method, options=options)

@@ -25,9 +25,7 @@ def test_the_bytes_of_an_array_of_any_dtype(rng, code):
 
 def test_the_bytes_that_safetensors_writes(rng):
     array = rng.normal(size=(8, 6)).astype(np.float32)
-    assert hash_weights(array) == expected(
-        safetensors.numpy.save({"w": array})[-array.nbytes :]
-    )
+    assert hash_weights(array) == expected(safetensors.numpy.save({"w": array})[-array.nbytes :])
 
 
 @pytest.mark.parametrize("limit", [1, 64, 1 << 24])

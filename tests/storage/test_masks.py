@@ -239,9 +239,7 @@ def test_deeply_nested_metadata_is_refused(path):
         ms.load_masks(path)
 
 
-@pytest.mark.parametrize(
-    "content", [{"tensors": 7}, {"tensors": [1]}, {"tensors": None}], ids=str
-)
+@pytest.mark.parametrize("content", [{"tensors": 7}, {"tensors": [1]}, {"tensors": None}], ids=str)
 def test_damaged_contents_are_refused(path, content):
     write_masks(path, **content)
     with refused(path, "metadata is damaged"):

@@ -162,6 +162,4 @@ def test_hashes_are_those_of_the_tensors_in_a_file(path, tmp_path, weights):
     model = write_file(tmp_path / "model", {"w": weights})
     from xxhash import xxh3_128_hexdigest
 
-    assert stored.weights == "xxh3_128:" + xxh3_128_hexdigest(
-        model.read_bytes()[-weights.nbytes :]
-    )
+    assert stored.weights == "xxh3_128:" + xxh3_128_hexdigest(model.read_bytes()[-weights.nbytes :])

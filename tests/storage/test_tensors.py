@@ -226,10 +226,7 @@ def test_a_file_that_shrinks_after_it_was_opened_is_refused(path, tmp_path):
     with refused(path, "'w'", "cut short"):
         file.read("w")
     out = tmp_path / "out"
-    with (
-        refused(path, "'w'", "cut short"),
-        write_tensors(out, [file.tensors["w"]], {}) as writer,
-    ):
+    with refused(path, "'w'", "cut short"), write_tensors(out, [file.tensors["w"]], {}) as writer:
         writer.copy(file, "w")
     path.unlink()
     with refused(path, "No such file"):

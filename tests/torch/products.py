@@ -74,9 +74,7 @@ def overhear(layer, *inputs, call=None):
     with Overhear() as heard:
         found = (call or layer)(*inputs)
         forward, heard.operands = heard.operands, []
-        outputs = [
-            y for y in (found if isinstance(found, tuple) else (found,)) if y.requires_grad
-        ]
+        outputs = [y for y in (found if isinstance(found, tuple) else (found,)) if y.requires_grad]
         torch.autograd.backward(outputs, [torch.randn_like(y) for y in outputs])
     for parameter in frozen:
         parameter.requires_grad_(True)

@@ -15,11 +15,7 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import Replicate
-from torch.distributed.tensor.parallel import (
-    ColwiseParallel,
-    RowwiseParallel,
-    parallelize_module,
-)
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
 import masksolve.torch as mst
@@ -186,9 +182,7 @@ def broken_data(rank, world, sharded):
             x, target = batch(0, rank, world)
             nn.functional.cross_entropy(model(x * scale), target).backward()
             optimizer.step()
-    return outcome, all(
-        torch.equal(before[name], mask) for name, mask in _masks(handle).items()
-    )
+    return outcome, all(torch.equal(before[name], mask) for name, mask in _masks(handle).items())
 
 
 # fully_shard
@@ -294,9 +288,7 @@ def tensor_parallel(rank, world, options):
     last = handle.finalize()
     outcome = {
         "same output": torch.allclose(before, model(x)),
-        "zeros": all(
-            torch.equal(_weights(model)[name] != 0, mask) for name, mask in last.items()
-        ),
+        "zeros": all(torch.equal(_weights(model)[name] != 0, mask) for name, mask in last.items()),
     }
     return masks, weights, outcome
 

@@ -101,9 +101,7 @@ def test_batches_in_two_halves_make_the_same_steps(estimator):
     for accumulate in (1, 2):
         model = make()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-        handle = mst.sparsify(
-            model, "2:4", estimator=estimator, decay=0.01, optimizer=optimizer
-        )
+        handle = mst.sparsify(model, "2:4", estimator=estimator, decay=0.01, optimizer=optimizer)
         for one, two in zip(halves[::2], halves[1::2], strict=True):
             optimizer.zero_grad()
             pieces = [torch.cat([one, two])] if accumulate == 1 else [one, two]

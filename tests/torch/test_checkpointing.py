@@ -37,11 +37,7 @@ def trained(how, **options):
 @pytest.mark.parametrize("absorb_mean", [False, True])
 @pytest.mark.parametrize("estimator", ["ste", "sr_ste", "masked_decay", "none"])
 def test_checkpointed_activations(estimator, absorb_mean, refresh_every, use_reentrant):
-    options = {
-        "estimator": estimator,
-        "absorb_mean": absorb_mean,
-        "refresh_every": refresh_every,
-    }
+    options = {"estimator": estimator, "absorb_mean": absorb_mean, "refresh_every": refresh_every}
     weights, masks = trained(None, **options)
     again, again_masks = trained({"use_reentrant": use_reentrant}, **options)
     for one, other in zip(weights, again, strict=True):

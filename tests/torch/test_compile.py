@@ -27,9 +27,7 @@ def _fresh_compiler():
 
 def make():
     torch.manual_seed(0)
-    return nn.Sequential(
-        nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(32, 16)
-    )
+    return nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(32, 16))
 
 
 def train(run, model, handle, optimizer, steps=5):
@@ -50,9 +48,7 @@ def trained(backend, **options):
     """Train a model as it is, or compiled; return what came of it, and the counter."""
     model = make()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
-    handle = mst.sparsify(
-        model, "2:4", refresh_every=2, decay=1e-2, optimizer=optimizer, **options
-    )
+    handle = mst.sparsify(model, "2:4", refresh_every=2, decay=1e-2, optimizer=optimizer, **options)
     counter = CompileCounterWithBackend(backend) if backend else None
     run = torch.compile(model, fullgraph=True, backend=counter) if backend else model
     losses, masks = train(run, model, handle, optimizer)

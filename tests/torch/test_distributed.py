@@ -112,9 +112,7 @@ def test_copies_of_shards(processes, shape):
 
 
 @pytest.mark.parametrize("estimator", ["ste", "none"])
-def test_a_distributed_checkpoint_goes_on_as_if_nothing_had_been(
-    processes, tmp_path, estimator
-):
+def test_a_distributed_checkpoint_goes_on_as_if_nothing_had_been(processes, tmp_path, estimator):
     outcomes = processes(replicas.resumed, str(tmp_path), estimator)
     for (masks, their_masks), steps, on, again, _ in outcomes:
         assert_equal(masks, their_masks)

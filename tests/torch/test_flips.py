@@ -23,9 +23,7 @@ def histories(draw):
     masks = [start]
     for flip in flips:
         masks.append(masks[-1] ^ flip)
-    return [
-        (s, (m >> np.arange(SIZE) & 1).astype(bool)) for s, m in zip(steps, masks, strict=True)
-    ]
+    return [(s, (m >> np.arange(SIZE) & 1).astype(bool)) for s, m in zip(steps, masks, strict=True)]
 
 
 def noted(history, budget=1 << 30, make=Flips):

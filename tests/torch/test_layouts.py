@@ -9,13 +9,7 @@ from torch import nn
 
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
-from tests.torch.products import (
-    Overhear,
-    forward_operands,
-    gradient_operands,
-    keeps,
-    overhear,
-)
+from tests.torch.products import Overhear, forward_operands, gradient_operands, keeps, overhear
 
 CONVOLUTIONS = {
     "1d": ("Conv1d", (16, 8, 3), {}, 4),
@@ -270,9 +264,7 @@ class Mixture(nn.Module):
 
 def test_register_layout(monkeypatch):
     monkeypatch.setattr("masksolve.torch.layouts._LAYOUTS", {})
-    with pytest.raises(
-        InvalidInput, match="no module of Mixture gets a mask: it has 1 Mixture"
-    ):
+    with pytest.raises(InvalidInput, match="no module of Mixture gets a mask: it has 1 Mixture"):
         mst.sparsify(Mixture(), "4:8")
     mst.register_layout(Mixture, lambda module: {"experts": mst.Layout((2, 1))})
     layer = Mixture()
@@ -294,8 +286,7 @@ def test_layouts_that_are_none(axes, parts):
     with pytest.raises(InvalidInput) as error:
         mst.Layout(axes, parts)
     assert str(error.value) == (
-        "a layout takes two axes counted from 0 and a number of parts, "
-        f"got {axes!r} and {parts!r}"
+        f"a layout takes two axes counted from 0 and a number of parts, got {axes!r} and {parts!r}"
     )
 
 

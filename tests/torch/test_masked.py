@@ -26,9 +26,7 @@ def _double():
 def masked_linear(estimator, absorb_mean=False, pattern="4:8"):
     """A layer, its handle, and its dense weight and mask as plain tensors."""
     layer = nn.Linear(16, 8)
-    handle = mst.sparsify(
-        layer, pattern, estimator=estimator, decay=DECAY, absorb_mean=absorb_mean
-    )
+    handle = mst.sparsify(layer, pattern, estimator=estimator, decay=DECAY, absorb_mean=absorb_mean)
     return layer, handle, handle.layers[0].original, handle.masks["weight"]
 
 
@@ -262,11 +260,7 @@ def test_patterns_as_numbers(text):
 
 def test_shares_keep_the_sum_of_each_line():
     """Also in convolutions, and in the rest of a line that is no multiple of m."""
-    for layer in (
-        nn.Conv2d(12, 8, 3),
-        nn.ConvTranspose2d(8, 24, 2, groups=2),
-        nn.Linear(14, 11),
-    ):
+    for layer in (nn.Conv2d(12, 8, 3), nn.ConvTranspose2d(8, 24, 2, groups=2), nn.Linear(14, 11)):
         handle = mst.sparsify(layer, "2:4", select=type(layer), absorb_mean=True)
         (one,) = handle.layers
 

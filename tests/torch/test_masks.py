@@ -36,10 +36,7 @@ def path(tmp_path):
 
 
 def expected(model):
-    return {
-        "0.weight": model[0].weight_mask.bool(),
-        "1.0.weight": model[1][0].weight_mask.bool(),
-    }
+    return {"0.weight": model[0].weight_mask.bool(), "1.0.weight": model[1][0].weight_mask.bool()}
 
 
 def assert_masks(found, masks):
@@ -142,8 +139,9 @@ def test_from_a_sparsified_model(path):
     found = mst.masks_of(model)
     assert_masks(found, handle.masks)
     assert {name: str(m.pattern) for name, m in found.items()} == {
-        "0.weight": "2:4", "1.0.weight": "1:2",
-    }  # fmt: skip
+        "0.weight": "2:4",
+        "1.0.weight": "1:2",
+    }
     assert found["1.0.weight"].layout.parts == 2
     dense = model[0].parametrizations.weight.original.detach().numpy()
     found["0.weight"].check(dense)

@@ -82,12 +82,7 @@ def test_text():
     assert head[:4] == ["weight", "shape", "pattern", "density"]
     assert "SAD, first masks" in lines[2]
     rows = [line for line in lines if line.strip().startswith(("conv", "fc", "all"))]
-    assert [row.split()[0] for row in rows] == [
-        "conv.weight",
-        "fc1.weight",
-        "fc2.weight",
-        "all",
-    ]
+    assert [row.split()[0] for row in rows] == ["conv.weight", "fc1.weight", "fc2.weight", "all"]
     assert " ".join(rows[0].split()[:9]) == "conv.weight 8 x 8 x 3 4:8 50.0 %"
     assert lines[-1] == "dense: head.weight, its matrix is 3 x 8, narrower than 8"
     assert "SAD, step 0" in str(handle.report(since=0))
@@ -133,6 +128,4 @@ def test_a_handle_made_later():
     train(again, optimizer_for(again.model), 1, kept)
     for row in again.report().layers:
         assert row.sad == 0
-        assert (
-            row.flip_rate == kept.distance(2, 3, [row.name]) / kept.masks[0][row.name].numel()
-        )
+        assert row.flip_rate == kept.distance(2, 3, [row.name]) / kept.masks[0][row.name].numel()

@@ -30,8 +30,10 @@ def test_all_dense_then_falling_then_there(final, refresh_every, warmup, ramp):
     for step in range(warmup + ramp + 5):
         now = schedule.pattern(final, step)
         assert (now.m, now.transposable, now.at_most) == (
-            final.m, final.transposable, final.at_most,
-        )  # fmt: skip
+            final.m,
+            final.transposable,
+            final.at_most,
+        )
 
 
 @given(strategies.patterns(), st.integers(1, 7), COUNTS, COUNTS)
@@ -54,6 +56,4 @@ def test_a_ramp_of_one_step():
 def test_what_is_no_count(value):
     with pytest.raises(InvalidInput) as error:
         as_count(value, "refresh_every", 1)
-    assert str(error.value) == (
-        f"refresh_every must be a whole number from 1 up, got {value!r}"
-    )
+    assert str(error.value) == (f"refresh_every must be a whole number from 1 up, got {value!r}")

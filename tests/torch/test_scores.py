@@ -239,18 +239,12 @@ def test_a_plain_function():
         (3, "score must be a name or a function, got 3"),
         (None, "score must be a name or a function, got None"),
         (lambda layer: 3, "the score of weight must be a tensor, got int"),
-        (
-            lambda layer: layer.weight.numpy(),
-            "the score of weight must be a tensor, got ndarray",
-        ),
+        (lambda layer: layer.weight.numpy(), "the score of weight must be a tensor, got ndarray"),
         (
             lambda layer: layer.weight.sum(0),
             "the score of weight has shape (16,): expected that of the weight, (8, 16)",
         ),
-        (
-            lambda layer: layer.weight / 0,
-            None,
-        ),
+        (lambda layer: layer.weight / 0, None),
     ],
 )
 def test_scores_that_are_refused(score, sentence):
@@ -259,9 +253,7 @@ def test_scores_that_are_refused(score, sentence):
         mst.sparsify(layer, "4:8", score=score)
     if sentence is None:
         assert str(error.value).startswith("weight at step 0: weights[0, 0] is ")
-        assert str(error.value).endswith(
-            "inf: scores must be finite; all masks stay as they were"
-        )
+        assert str(error.value).endswith("inf: scores must be finite; all masks stay as they were")
     else:
         assert str(error.value) == sentence
     assert type(layer) is nn.Linear

@@ -32,12 +32,7 @@ class Model(nn.Module):
         self.dropout = nn.Dropout()
 
 
-BLOCK = [
-    "attention.in_proj_weight",
-    "attention.out_proj.weight",
-    "up.weight",
-    "down.weight",
-]
+BLOCK = ["attention.in_proj_weight", "attention.out_proj.weight", "up.weight", "down.weight"]
 
 
 def in_blocks(*names):
@@ -97,12 +92,7 @@ def test_a_ragged_layer_that_is_named():
 
 def test_patterns_by_name():
     """The first name pattern that fits counts; None, and no fit, leave a layer dense."""
-    patterns = {
-        "*.up": None,
-        "blocks.0.*": "2:4",
-        "blocks.*": Pattern(6, 8),
-        "conv": "1:4,plain",
-    }
+    patterns = {"*.up": None, "blocks.0.*": "2:4", "blocks.*": Pattern(6, 8), "conv": "1:4,plain"}
     handle = mst.sparsify(Model(), patterns)
     found = {layer.name: str(layer.masked.pattern) for layer in handle.layers}
     assert found == {
@@ -209,10 +199,7 @@ WEIGHTS = {
     ),
     "meta": (lambda: with_(meta), NO_DATA),
     "int8": (lambda: with_(int8), "it is quantised (torch.int8)"),
-    "fp8": (
-        lambda: with_(in_dtype(torch.float8_e4m3fn)),
-        "it is quantised (torch.float8_e4m3fn)",
-    ),
+    "fp8": (lambda: with_(in_dtype(torch.float8_e4m3fn)), "it is quantised (torch.float8_e4m3fn)"),
     "complex": (lambda: with_(in_dtype(torch.complex64)), "it is complex"),
     "lazy": (
         lambda: nn.Sequential(nn.LazyLinear(8)),
@@ -249,9 +236,7 @@ def test_shared_parameters_that_are_named():
     )
 
 
-OUT_OF_REACH = (
-    "it keeps its weights in a list that a parametrization does not reach; use {}Cell"
-)
+OUT_OF_REACH = "it keeps its weights in a list that a parametrization does not reach; use {}Cell"
 
 
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
@@ -282,19 +267,13 @@ def test_quantised_modules(kind):
     assert str(error.value) == f"0 cannot have masks: {why}"
     with pytest.raises(InvalidInput) as error:
         mst.sparsify(model, "4:8")
-    assert str(error.value) == (
-        f"no module of Sequential gets a mask: it has 1 Linear; 0: {why}"
-    )
+    assert str(error.value) == (f"no module of Sequential gets a mask: it has 1 Linear; 0: {why}")
 
 
 @pytest.mark.parametrize(
     ("pattern", "select", "sentence"),
     [
-        (
-            "4:8",
-            "fc*",
-            "no module's name fits 'fc*': the model has linear, linears.0, linears.1",
-        ),
+        ("4:8", "fc*", "no module's name fits 'fc*': the model has linear, linears.0, linears.1"),
         (
             {"linear.weight": "4:8", "*": "2:4"},
             None,
@@ -350,9 +329,7 @@ def test_long_lists_of_names_are_cut():
     model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(9)))
     with pytest.raises(InvalidInput) as error:
         mst.sparsify(model, "4:8", select="9")
-    assert str(error.value) == (
-        "no module's name fits '9': the model has 0, 1, 2, 3, 4, 5, ..."
-    )
+    assert str(error.value) == ("no module's name fits '9': the model has 0, 1, 2, 3, 4, 5, ...")
 
 
 @pytest.mark.parametrize("select", [5, [], (), (nn.Linear, "0"), {"0": True}, nn.ReLU(), b"0"])
@@ -360,8 +337,7 @@ def test_select_of_a_wrong_kind(select):
     with pytest.raises(InvalidInput) as error:
         mst.sparsify(nn.Linear(8, 8), "4:8", select=select)
     assert str(error.value) == (
-        "select must be a type, a name pattern, several of either, or a function, "
-        f"got {select!r}"
+        f"select must be a type, a name pattern, several of either, or a function, got {select!r}"
     )
 
 

@@ -26,9 +26,7 @@ def cutlass(monkeypatch):
     """Torch's own conversion, which its device check alone keeps from the CPU."""
     monkeypatch.setattr(module, "_back_end", lambda device: CUTLASS)
     monkeypatch.setattr(CUTLASS, "_validate_device_dim_dtype_shape", lambda tensor: None)
-    monkeypatch.setattr(
-        torch.sparse.SparseSemiStructuredTensor, "_PROTOTYPE_WARNING_SHOWN", True
-    )
+    monkeypatch.setattr(torch.sparse.SparseSemiStructuredTensor, "_PROTOTYPE_WARNING_SHOWN", True)
     CUTLASS._load_dispatch_table()
 
 

@@ -228,10 +228,7 @@ def test_tensors_that_are_refused(tensor, sentence):
         ),
         ({"layout": (0, 1)}, "layout must be a Layout or None, got (0, 1)"),
         ({"layout": mst.Layout(parts=3)}, "an axis of 4 does not fall into 3 parts"),
-        (
-            {"layout": mst.Layout((0, 2))},
-            "axis 2 is out of range for weights with 2 dimensions",
-        ),
+        ({"layout": mst.Layout((0, 2))}, "axis 2 is out of range for weights with 2 dimensions"),
         ({"threads": 0}, "threads must be a positive integer or None, got 0"),
         ({"options": {"luck": 1}}, "method 'exact' has no option 'luck': it takes none"),
     ],

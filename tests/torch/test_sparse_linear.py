@@ -73,13 +73,9 @@ def emulated(monkeypatch):
     monkeypatch.setattr(module, "_back_end", lambda device: emulation)
     monkeypatch.setattr(CUTLASS, "_validate_device_dim_dtype_shape", lambda tensor: None)
     monkeypatch.setattr(
-        CUTLASS,
-        "_mm",
-        lambda self, dense, **options: emulation.multiply(self, dense, **options),
+        CUTLASS, "_mm", lambda self, dense, **options: emulation.multiply(self, dense, **options)
     )
-    monkeypatch.setattr(
-        torch.sparse.SparseSemiStructuredTensor, "_PROTOTYPE_WARNING_SHOWN", True
-    )
+    monkeypatch.setattr(torch.sparse.SparseSemiStructuredTensor, "_PROTOTYPE_WARNING_SHOWN", True)
     CUTLASS._load_dispatch_table()
     return emulation
 
@@ -124,9 +120,7 @@ def test_what_lies_within_2_4_runs_sparse(emulated, pattern):
     layer = mst.SparseLinear(INPUTS, OUTPUTS, dtype=torch.bfloat16, pattern=pattern)
     assert layer.why_not() is None
     y = layer(data(8, INPUTS))
-    torch.testing.assert_close(
-        y, nn.functional.linear(data(8, INPUTS), used(layer), layer.bias)
-    )
+    torch.testing.assert_close(y, nn.functional.linear(data(8, INPUTS), used(layer), layer.bias))
     assert len(emulated.operands) == 1
 
 
@@ -227,10 +221,7 @@ def test_two_uses_in_one_step_share_it(emulated):
 
 def changes(layer, handle):
     """What makes a compressed weight stale, by name."""
-    original, mask = (
-        layer.parametrizations.weight.original,
-        layer.parametrizations.weight[0].mask,
-    )
+    original, mask = (layer.parametrizations.weight.original, layer.parametrizations.weight[0].mask)
     state = {k: v.flip(0) if v.ndim == 2 else v for k, v in layer.state_dict().items()}
     return {
         "in place": lambda: original.mul_(2),
@@ -513,10 +504,7 @@ def test_the_dense_fallback_is_the_masked_layer_to_the_last_bit():
     ("make", "words"),
     [
         (lambda: nn.Linear(64, 64).bfloat16(), "it is on the CPU: sparse products need a CUDA"),
-        (
-            lambda: nn.Linear(64, 64),
-            "it multiplies in torch.float32: .* take torch.float16 and",
-        ),
+        (lambda: nn.Linear(64, 64), "it multiplies in torch.float32: .* take torch.float16 and"),
         (lambda: nn.Linear(64, 68).bfloat16(), "cutlass takes multiples of 32 rows"),
     ],
 )

@@ -20,13 +20,16 @@ def portrait(model):
         "state": [(name, value.clone()) for name, value in model.state_dict().items()],
         "ids": [id(parameter) for parameter in model.parameters()],
         "hooks": [
-            (len(module._forward_pre_hooks), len(module._forward_hooks),
-             len(module._load_state_dict_pre_hooks))
+            (
+                len(module._forward_pre_hooks),
+                len(module._forward_hooks),
+                len(module._load_state_dict_pre_hooks),
+            )
             for module in model.modules()
         ],
         "keys": [sorted(vars(module)) for module in model.modules()],
         "needs": [parameter.requires_grad for parameter in model.parameters()],
-    }  # fmt: skip
+    }
 
 
 def same(one, other):
@@ -246,7 +249,5 @@ def test_an_optimizers_state_still_fits_after_finalize():
     another = optimizer_for(fresh)
     another.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     for one, other in zip(model.parameters(), fresh.parameters(), strict=True):
-        buffers = (
-            o.state[p]["momentum_buffer"] for o, p in ((optimizer, one), (another, other))
-        )
+        buffers = (o.state[p]["momentum_buffer"] for o, p in ((optimizer, one), (another, other)))
         assert torch.equal(*buffers)

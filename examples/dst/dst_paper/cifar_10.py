@@ -61,8 +61,7 @@ def _binary(path: Path) -> tuple[NDArray[np.uint8], NDArray[Any]]:
     data = read(path)
     if not data or len(data) % (1 + PIXELS):
         raise FileFormatError(
-            f"{path} is truncated: expected records of {1 + PIXELS} bytes, it has {len(data)} "
-            "bytes"
+            f"{path} is truncated: expected records of {1 + PIXELS} bytes, it has {len(data)} bytes"
         )
     records = np.frombuffer(data, dtype=np.uint8).reshape(-1, 1 + PIXELS)
     return records[:, 1:].copy(), records[:, 0]

@@ -33,9 +33,7 @@ def load_data(data: Data, folder: Path, batch: int) -> tuple[Iterable[Batch], It
         try:
             from .imagenet import load_imagenet
         except ImportError as error:
-            raise InvalidInput(
-                f"ImageNet takes Pillow (pip install pillow): {error}"
-            ) from error
+            raise InvalidInput(f"ImageNet takes Pillow (pip install pillow): {error}") from error
         training, test = (load_imagenet(folder, batch, train=train) for train in (True, False))
         return training, test
     load = {"mnist": load_mnist, "cifar-10": load_cifar_10}[data]

@@ -42,8 +42,6 @@ def read(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix == ".gz" else data
     except EOFError as error:
-        raise FileFormatError(
-            f"{path} is truncated: its compressed data ends too early"
-        ) from error
+        raise FileFormatError(f"{path} is truncated: its compressed data ends too early") from error
     except (OSError, zlib.error) as error:
         raise FileFormatError(f"cannot read {path}: {error}") from error

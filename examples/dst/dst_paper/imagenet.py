@@ -88,8 +88,7 @@ def load_imagenet(folder: Path, batch: int, *, train: bool) -> DataLoader[Batch]
     missing = set(classes["train"]) ^ set(classes["val"])
     if missing:
         raise FileFormatError(
-            f"{folder} has the class {min(missing)} in only one of train and val: expected "
-            f"{WHAT}"
+            f"{folder} has the class {min(missing)} in only one of train and val: expected {WHAT}"
         )
     if len(classes["train"]) > CLASSES:
         raise FileFormatError(
@@ -97,9 +96,12 @@ def load_imagenet(folder: Path, batch: int, *, train: bool) -> DataLoader[Batch]
         )
     part = "train" if train else "val"
     return _Batches(
-        _Folder(folder / part, classes[part], train=train), batch, shuffle=train,
-        num_workers=os.cpu_count() or 1, pin_memory=torch.cuda.is_available(),
-    )  # fmt: skip
+        _Folder(folder / part, classes[part], train=train),
+        batch,
+        shuffle=train,
+        num_workers=os.cpu_count() or 1,
+        pin_memory=torch.cuda.is_available(),
+    )
 
 
 def _classes(folder: Path) -> list[str]:

@@ -8,14 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = [
-    "LstmClassifier",
-    "WideResNet",
-    "lenet_5_caffe",
-    "lenet_300_100",
-    "resnet_50",
-    "vgg_16",
-]  # fmt: skip
+__all__ = ["LstmClassifier", "WideResNet", "lenet_5_caffe", "lenet_300_100", "resnet_50", "vgg_16"]
 
 CLASSES = 10
 
@@ -24,18 +17,23 @@ def lenet_300_100() -> nn.Module:
     """Make LeNet-300-100, for images of 28 x 28."""
     widths = (28 * 28, 300, 100, CLASSES)
     layers = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths)]
-    return nn.Sequential(
-        nn.Flatten(), layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]
-    )  # fmt: skip
+    return nn.Sequential(nn.Flatten(), layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
 
 
 def lenet_5_caffe() -> nn.Module:
     """Make LeNet-5 as Caffe has it: no padding, max pooling, 500 hidden units."""
     return nn.Sequential(
-        nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(4 * 4 * 50, 500), nn.ReLU(), nn.Linear(500, CLASSES),
-    )  # fmt: skip
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(4 * 4 * 50, 500),
+        nn.ReLU(),
+        nn.Linear(500, CLASSES),
+    )
 
 
 class LstmClassifier(nn.Module):
@@ -83,9 +81,14 @@ def vgg_16() -> nn.Module:
         layers += [nn.Conv2d(before, width, 3, padding=1, bias=False), norm, nn.ReLU()]
         before = width
     return nn.Sequential(
-        *layers, nn.AvgPool2d(2), nn.Flatten(),
-        nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, CLASSES),
-    )  # fmt: skip
+        *layers,
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(512, 512),
+        nn.BatchNorm1d(512),
+        nn.ReLU(),
+        nn.Linear(512, CLASSES),
+    )
 
 
 class WideResNet(nn.Module):
@@ -140,17 +143,17 @@ class _WideBlock(nn.Module):
 def resnet_50() -> nn.Module:
     """Make ResNet-50 for ImageNet, its strides in the 3 x 3 convolutions."""
     layers: list[nn.Module] = [
-        nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.Conv2d(3, 64, 7, 2, padding=3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
         nn.MaxPool2d(3, 2, padding=1),
-    ]  # fmt: skip
+    ]
     before = 64
     for width, blocks, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
         for k in range(blocks):
             layers.append(_Bottleneck(before, width, stride if k == 0 else 1))
             before = 4 * width
-    network = nn.Sequential(
-        *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 1000)
-    )
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, 1000))
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -169,10 +172,12 @@ class _Bottleneck(nn.Module):
             ]
 
         self.path = nn.Sequential(
-            *conv(inputs, width, 1), nn.ReLU(),
-            *conv(width, width, 3, stride), nn.ReLU(),
+            *conv(inputs, width, 1),
+            nn.ReLU(),
+            *conv(width, width, 3, stride),
+            nn.ReLU(),
             *conv(width, 4 * width, 1),
-        )  # fmt: skip
+        )
         same = inputs == 4 * width and stride == 1
         self.shortcut = (
             nn.Identity() if same else nn.Sequential(*conv(inputs, 4 * width, 1, stride))

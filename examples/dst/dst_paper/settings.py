@@ -11,14 +11,7 @@ import torch
 from torch import nn
 
 from .data import Data
-from .networks import (
-    LstmClassifier,
-    WideResNet,
-    lenet_5_caffe,
-    lenet_300_100,
-    resnet_50,
-    vgg_16,
-)  # fmt: skip
+from .networks import LstmClassifier, WideResNet, lenet_5_caffe, lenet_300_100, resnet_50, vgg_16
 
 __all__ = ["SETTINGS", "Settings"]
 
@@ -71,9 +64,14 @@ def _mnist(network: Callable[[], nn.Module]) -> Settings:
 
 def _lstm(hidden: int) -> Settings:
     return Settings(
-        partial(LstmClassifier, hidden), "mnist", alpha=1e-4, optimizer="adam", rate=1e-3,
-        batch=100, masked=nn.LSTM,
-    )  # fmt: skip
+        partial(LstmClassifier, hidden),
+        "mnist",
+        alpha=1e-4,
+        optimizer="adam",
+        rate=1e-3,
+        batch=100,
+        masked=nn.LSTM,
+    )
 
 
 def _cifar_10(network: Callable[[], nn.Module]) -> Settings:
@@ -92,8 +90,14 @@ SETTINGS: Mapping[str, Settings] = {
     # The paper's code has no ImageNet: this is how ResNet-50 is usually trained, with the
     # alpha of CIFAR-10.
     "resnet-50": Settings(
-        resnet_50, "imagenet", alpha=5e-6, rate=0.1, decay=1e-4, batch=256, epochs=90,
+        resnet_50,
+        "imagenet",
+        alpha=5e-6,
+        rate=0.1,
+        decay=1e-4,
+        batch=256,
+        epochs=90,
         milestones=(30, 60, 80),
     ),
-}  # fmt: skip
+}
 """By the networks' names."""

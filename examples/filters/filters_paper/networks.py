@@ -22,9 +22,7 @@ class ResNet(nn.Module):
     classes : int
     """
 
-    def __init__(
-        self, stem: nn.Module, widths: tuple[int, ...], blocks: int, classes: int
-    ) -> None:
+    def __init__(self, stem: nn.Module, widths: tuple[int, ...], blocks: int, classes: int) -> None:
         super().__init__()
         self.stem = stem
         stages: list[nn.Module] = []
@@ -64,18 +62,18 @@ class _Block(nn.Module):
 
 def resnet_20() -> nn.Module:
     """Make ResNet-20 for CIFAR-10."""
-    stem = nn.Sequential(
-        nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
-    )
+    stem = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
     return ResNet(stem, (16, 32, 64), 3, 10)
 
 
 def resnet_18() -> nn.Module:
     """Make ResNet-18 for ImageNet."""
     stem = nn.Sequential(
-        nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.Conv2d(3, 64, 7, 2, padding=3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
         nn.MaxPool2d(3, 2, padding=1),
-    )  # fmt: skip
+    )
     return ResNet(stem, (64, 128, 256, 512), 2, 1000)
 
 
@@ -114,11 +112,13 @@ class _Bottleneck(nn.Module):
     def __init__(self, inputs: int, growth: int) -> None:
         super().__init__()
         self.path = nn.Sequential(
-            nn.BatchNorm2d(inputs), nn.ReLU(),
+            nn.BatchNorm2d(inputs),
+            nn.ReLU(),
             nn.Conv2d(inputs, 4 * growth, 1, bias=False),
-            nn.BatchNorm2d(4 * growth), nn.ReLU(),
+            nn.BatchNorm2d(4 * growth),
+            nn.ReLU(),
             nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False),
-        )  # fmt: skip
+        )
 
     def forward(self, seen: Tensor) -> Tensor:
         return torch.cat([seen, self.path(seen)], dim=1)

@@ -49,9 +49,12 @@ class Settings:
     def make_optimizer(self, network: nn.Module) -> torch.optim.Optimizer:
         """Make the optimizer of all parameters."""
         return torch.optim.SGD(
-            network.parameters(), self.rate, momentum=0.9, weight_decay=self.decay,
+            network.parameters(),
+            self.rate,
+            momentum=0.9,
+            weight_decay=self.decay,
             nesterov=self.nesterov,
-        )  # fmt: skip
+        )
 
     def share(self, epoch: int) -> float:
         """Return the rate of an epoch, counted from 0, over the highest."""
@@ -62,14 +65,20 @@ class Settings:
 SETTINGS: Mapping[str, Settings] = {
     "resnet-20": Settings(resnet_20, "cifar-10", 182, 5, 128, (91, 136)),
     "vgg-16": Settings(
-        vgg_16, "cifar-10", 300, 10, 256, tuple(range(30, 300, 30)), rate=0.05, decay=5e-4,
-        fall=0.5,
+        vgg_16, "cifar-10", 300, 10, 256, tuple(range(30, 300, 30)), rate=0.05, decay=5e-4, fall=0.5
     ),
     "densenet-22": Settings(DenseNet, "cifar-10", 300, 10, 64, (150, 225), nesterov=True),
     "wrn-16-8": Settings(
-        partial(WideResNet, 16, 8), "cifar-10", 200, 5, 128, (60, 120, 160), decay=5e-4,
-        nesterov=True, fall=0.2,
+        partial(WideResNet, 16, 8),
+        "cifar-10",
+        200,
+        5,
+        128,
+        (60, 120, 160),
+        decay=5e-4,
+        nesterov=True,
+        fall=0.2,
     ),
     "resnet-18": Settings(resnet_18, "imagenet", 90, 5, 256, (30, 60, 80)),
-}  # fmt: skip
+}
 """By the networks' names."""

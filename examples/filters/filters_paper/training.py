@@ -18,9 +18,13 @@ Batches = Iterable[Batch]
 
 
 def train(
-    settings: Settings, network: nn.Module, data: tuple[Batches, Batches], epochs: int,
-    path: Path, device: str,
-) -> Iterator[tuple[int, float, float]]:  # fmt: skip
+    settings: Settings,
+    network: nn.Module,
+    data: tuple[Batches, Batches],
+    epochs: int,
+    path: Path,
+    device: str,
+) -> Iterator[tuple[int, float, float]]:
     """Train in place, and yield every epoch's number, loss and accuracy on the test set.
 
     Parameters

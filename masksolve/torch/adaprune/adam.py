@@ -57,8 +57,9 @@ def fit_by_adam(
     shift = new.new_zeros(new.shape[:2])
     optimizer = torch.optim.Adam(
         [{"params": [new], "lr": rate}, {"params": [shift], "lr": bias_rate}],
-        betas=BETAS, eps=EPSILON,
-    )  # fmt: skip
+        betas=BETAS,
+        eps=EPSILON,
+    )
     every = settings.iterations // (settings.remask + 1)
     for iteration in range(settings.iterations):
         if settings.remask and iteration and iteration % every == 0:

@@ -77,9 +77,7 @@ class Folder:
         except InvalidInput:
             raise
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise FileFormatError(
-                f"{head} is damaged: remove the folder to start anew"
-            ) from None
+            raise FileFormatError(f"{head} is damaged: remove the folder to start anew") from None
 
     def _compare(self, held: Any, run: Mapping[str, Any]) -> None:
         said = f"checkpoint {self._path} is of another run: "
@@ -129,9 +127,7 @@ class Folder:
         report = torch.frombuffer(
             bytearray(json.dumps(asdict(done.report)).encode()), dtype=torch.uint8
         )
-        tensors: dict[str, Tensor] = {
-            "weight": done.weight, "mask": done.mask, "report": report,
-        }  # fmt: skip
+        tensors: dict[str, Tensor] = {"weight": done.weight, "mask": done.mask, "report": report}
         if done.biases is not None:
             tensors["biases"] = done.biases
         _write(self._file(weight), save({k: t.contiguous() for k, t in tensors.items()}))

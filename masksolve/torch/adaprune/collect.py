@@ -113,9 +113,7 @@ class _Calls:
         gathered = self.found[feed]
         gathered.add(x, x if dense is None else dense, self.positions)
         if gathered.moments.rows and not gathered.moments.finite:
-            raise InvalidInput(
-                f"{feed.name}: its inputs are not all finite in batch {self.number}"
-            )
+            raise InvalidInput(f"{feed.name}: its inputs are not all finite in batch {self.number}")
 
     def finish(self) -> None:
         """Refuse what the pruned network left out."""

@@ -78,24 +78,31 @@ def fit(
     for parts, gathered in pieces:
         objective = Objective(lines[parts], gathered.moments)
         new[parts], shift[parts], final[parts] = _fit(
-            weight, objective, gathered, (lines[parts], begin[parts], mask[parts]), masker,
-            settings,
-        )  # fmt: skip
-        errors += torch.stack([
-            objective.energy.sum(),
-            objective.error(lines[parts] * mask[parts]).sum(),
-            objective.error(absorbed[parts] * mask[parts]).sum(),
-            objective.error(new[parts].to(dense.dtype), shift[parts].double()).sum(),
-        ]).cpu()  # fmt: skip
+            weight, objective, gathered, (lines[parts], begin[parts], mask[parts]), masker, settings
+        )
+        errors += torch.stack(
+            [
+                objective.energy.sum(),
+                objective.error(lines[parts] * mask[parts]).sum(),
+                objective.error(absorbed[parts] * mask[parts]).sum(),
+                objective.error(new[parts].to(dense.dtype), shift[parts].double()).sum(),
+            ]
+        ).cpu()
     moved = form.weight(final)
     energy, *relative = errors.tolist()
     one_shot, taken_in, fitted = (e / energy if energy else 0.0 for e in relative)
     report = LayerReport(
-        name=weight.name, shape=tuple(dense.shape), pattern=str(weight.pattern),
-        density=float(moved.double().mean()), rows=max(g.moments.rows for _, g in pieces),
-        one_shot=one_shot, absorbed=taken_in, error=fitted,
-        moved=float((moved != first).double().mean()), seconds=time.perf_counter() - clock,
-    )  # fmt: skip
+        name=weight.name,
+        shape=tuple(dense.shape),
+        pattern=str(weight.pattern),
+        density=float(moved.double().mean()),
+        rows=max(g.moments.rows for _, g in pieces),
+        one_shot=one_shot,
+        absorbed=taken_in,
+        error=fitted,
+        moved=float((moved != first).double().mean()),
+        seconds=time.perf_counter() - clock,
+    )
     biases = weight.biases
     if biases is not None:
         biases = (biases + shift).to(biases.dtype)
@@ -122,9 +129,14 @@ def _fit(
     if settings.optimizer == "adam":
         assert gathered.samples is not None
         return fit_by_adam(
-            weight, gathered.samples, start, mask, settings, tuned,
+            weight,
+            gathered.samples,
+            start,
+            mask,
+            settings,
+            tuned,
             lambda lines: masker.lines(objective.worth(lines, centred=tuned), weight),
-        )  # fmt: skip
+        )
     matrix, target = objective.normal_equations(centred=tuned)
     ridge = torch.maximum(
         settings.ridge * mean_diagonal(matrix),
@@ -135,9 +147,13 @@ def _fit(
     target = target + ridge * dense
     if settings.remask:
         mask = better_mask(
-            matrix, target, mask, dense, settings.remask,
+            matrix,
+            target,
+            mask,
+            dense,
+            settings.remask,
             lambda scores: masker.lines(scores, weight),
-        )  # fmt: skip
+        )
     new = solve_masked(matrix, target, mask, dense)
     if tuned:
         shift = objective.best_shift(new)

@@ -21,7 +21,7 @@ from masksolve.torch.adaprune.sources import (
     callers_of,
     position_rows,
     sources_of,
-)  # fmt: skip
+)
 from masksolve.torch.selection import Choice
 
 __all__ = ["Feed", "Group", "Weight", "as_weights", "drop_ends", "trace"]
@@ -111,9 +111,7 @@ class Feed:
     def has(self, positions: Tensor | None, x: Tensor) -> bool:
         """Tell whether an input's rows are the positions that such a mask is about."""
         return (
-            positions is not None
-            and self.rows is position_rows
-            and x.shape[:-1] == positions.shape
+            positions is not None and self.rows is position_rows and x.shape[:-1] == positions.shape
         )
 
 
@@ -268,9 +266,7 @@ def _join(group: Group, weight: Weight) -> None:
     for source in weight.sources:
         feed = next((f for f in group.feeds if f.key is not None and f.key == source.key), None)
         if feed is None:
-            pick = (
-                group.feeds[0].pick if source.key is not None and group.feeds else source.pick
-            )
+            pick = group.feeds[0].pick if source.key is not None and group.feeds else source.pick
             feed = Feed(pick, source.rows, source.key, [])
             group.feeds.append(feed)
         feed.users.append((weight, source.parts))
@@ -287,6 +283,5 @@ def drop_ends(groups: list[Group]) -> list[tuple[str, str]]:
         group.feeds = [feed for feed in group.feeds if feed.users]
     groups[:] = [group for group in groups if group.weights]
     return [
-        (weight.name, f"it is the {which} that the model runs")
-        for weight, which in ends.items()
+        (weight.name, f"it is the {which} that the model runs") for weight, which in ends.items()
     ]

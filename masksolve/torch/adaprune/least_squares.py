@@ -63,9 +63,13 @@ def solve_masked(matrix: Tensor, target: Tensor, mask: Tensor, dense: Tensor) ->
         if bool((((residual @ inverse) * residual).sum(-1, keepdim=True) <= enough).all()):
             break
         found = found + _descend(
-            matrix.to(dtype), inverse.to(dtype), residual.to(dtype), mask.to(dtype),
-            enough.to(dtype), steps,
-        )  # fmt: skip
+            matrix.to(dtype),
+            inverse.to(dtype),
+            residual.to(dtype),
+            mask.to(dtype),
+            enough.to(dtype),
+            steps,
+        )
     return found
 
 

@@ -136,9 +136,14 @@ class Masker:
     def _solve(self, scores: Tensor, form: Form, weight: Weight, name: str) -> Tensor:
         try:
             return solve_mask(
-                scores, weight.pattern, method=self.method, options=self.options, score=None,
-                layout=form.layout, threads=self.threads,
-            )  # fmt: skip
+                scores,
+                weight.pattern,
+                method=self.method,
+                options=self.options,
+                score=None,
+                layout=form.layout,
+                threads=self.threads,
+            )
         except InvalidInput as error:
             raise InvalidInput(f"{name}: {error}") from None
 

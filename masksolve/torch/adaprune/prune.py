@@ -164,9 +164,18 @@ def adaprune(
     if not isinstance(model, nn.Module):
         raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
     settings = Settings(
-        mode, optimizer, absorb_mean, _rounds(remask, optimizer), tune_bias, iterations,
-        batch_size, rates, ridge, as_count(memory, "memory", 1), seed,
-    )  # fmt: skip
+        mode,
+        optimizer,
+        absorb_mean,
+        _rounds(remask, optimizer),
+        tune_bias,
+        iterations,
+        batch_size,
+        rates,
+        ridge,
+        as_count(memory, "memory", 1),
+        seed,
+    )
     masker = Masker(score, method, options, threads)
     network = Network(model, batches, forward, positions)
     weights, groups, skipped = _planned(network, pattern, select, dense_ends)

@@ -83,16 +83,27 @@ class AdaPruned:
         )
         for column in ("weight", "shape", "pattern"):
             table.add_column(column, no_wrap=True)
-        for column in ("density", "rows", "error: one-shot", "absorbed", "fitted",
-                       "mask moved", "seconds"):  # fmt: skip
+        for column in (
+            "density",
+            "rows",
+            "error: one-shot",
+            "absorbed",
+            "fitted",
+            "mask moved",
+            "seconds",
+        ):
             table.add_column(column, justify="right", no_wrap=True)
         for row in self.layers:
             table.add_row(
-                row.name, " x ".join(map(str, row.shape)), row.pattern,
-                f"{100 * row.density:.1f} %", str(row.rows),
+                row.name,
+                " x ".join(map(str, row.shape)),
+                row.pattern,
+                f"{100 * row.density:.1f} %",
+                str(row.rows),
                 *(f"{100 * e:.2f} %" for e in (row.one_shot, row.absorbed, row.error)),
-                f"{100 * row.moved:.1f} %", f"{row.seconds:.2f}",
-            )  # fmt: skip
+                f"{100 * row.moved:.1f} %",
+                f"{row.seconds:.2f}",
+            )
         console = Console(file=StringIO(), width=200, color_system=None)
         console.print(table)
         for name, why in self.skipped:

@@ -50,8 +50,15 @@ def sources_of(module: nn.Module, tensor_name: str) -> list[Source]:
     if isinstance(module, nn.Linear) or _is_input_first(module):
         return [Source(whole, _argument("input", "x"), position_rows, "positions")]
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-        key = ("patches", module.kernel_size, module.stride, module.dilation, module.groups,
-               module.padding, module.padding_mode)  # fmt: skip
+        key = (
+            "patches",
+            module.kernel_size,
+            module.stride,
+            module.dilation,
+            module.groups,
+            module.padding,
+            module.padding_mode,
+        )
         pick = _argument("input", ndim=len(module.kernel_size) + 2)
         return [Source(whole, pick, _patches(module), key)]
     if isinstance(module, nn.MultiheadAttention):
@@ -127,11 +134,7 @@ def _argument(*names: str, ndim: int = 0) -> Callable[[Call], Tensor]:
 
     def pick(call: Call) -> Tensor:
         positional, named = call
-        x = (
-            positional[0]
-            if positional
-            else next(named[name] for name in names if name in named)
-        )
+        x = positional[0] if positional else next(named[name] for name in names if name in named)
         return x.unsqueeze(0) if x.ndim < ndim else x
 
     return pick

@@ -23,7 +23,7 @@ from masksolve.torch.dst.measures import (
     reset,
     sparsity_loss,
     thresholds,
-)  # fmt: skip
+)
 from masksolve.torch.dst.projection import Projection, by_share, project
 from masksolve.torch.dst.recurrent import LSTM, LSTMCell
 from masksolve.torch.dst.step import step, surrogate

@@ -26,9 +26,7 @@ SPARSE: dict[type[nn.Module], type[Thresholded]] = {
     nn.LSTM: LSTM,
     nn.LSTMCell: LSTMCell,
 }
-PLAIN: dict[type[nn.Module], type[nn.Module]] = {
-    sparse: plain for plain, sparse in SPARSE.items()
-}
+PLAIN: dict[type[nn.Module], type[nn.Module]] = {sparse: plain for plain, sparse in SPARSE.items()}
 
 
 def convert(
@@ -131,9 +129,7 @@ def finalize(model: nn.Module) -> dict[str, Tensor]:
                 "known: expected layers of masksolve.torch.dst themselves"
             )
     masks = {weight.name: weight.mask() for weight in weights}
-    owners = Counter(
-        id(p) for module in model.modules() for p in module.parameters(recurse=False)
-    )
+    owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
     with torch.no_grad():
         for weight in weights:
             used = weight.dense * masks[weight.name]

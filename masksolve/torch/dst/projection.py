@@ -145,9 +145,13 @@ class Projection:
             return learned, pattern
         try:
             mask = solve_mask(
-                weight.distance(), pattern, method=self._method, score=None,
-                layout=weight.layout, threads=self._threads,
-            )  # fmt: skip
+                weight.distance(),
+                pattern,
+                method=self._method,
+                score=None,
+                layout=weight.layout,
+                threads=self._threads,
+            )
         except InvalidInput as error:
             raise InvalidInput(
                 f"{weight.name} at step {self.steps}: {error}; all masks stay as they were"

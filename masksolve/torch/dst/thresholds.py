@@ -90,9 +90,7 @@ class Thresholded(nn.Module):
         self.reset_below = as_share(reset_below)
         for name, parts in self.matrices().items():
             weight = getattr(self, name)
-            shape = {"vector": weight.shape[:1], "scalar": (len(parts),)}.get(
-                kind, weight.shape
-            )
+            shape = {"vector": weight.shape[:1], "scalar": (len(parts),)}.get(kind, weight.shape)
             threshold = nn.Parameter(weight.new_full(shape, self.initial))
             self.register_parameter(threshold_name(name), threshold)
         counted = next(iter(self.matrices()))

@@ -20,9 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "DELTA", "SLACK", "certified", "expected_unique", "proven", "published",
-    "published_draws", "published_factor",
-]  # fmt: skip
+    "DELTA",
+    "SLACK",
+    "certified",
+    "expected_unique",
+    "proven",
+    "published",
+    "published_draws",
+    "published_factor",
+]
 
 DELTA = 1e-16
 """The published probability of failure."""

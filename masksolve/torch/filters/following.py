@@ -67,9 +67,7 @@ def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network
             f"keep: no linear layer or convolution of the model is called {unused[0]!r}"
         )
     atoms = walk.ties.atoms()
-    makers = [
-        walk.ties.made_by(np.flatnonzero(np.isin(atoms.of_channel, g))) for g in atoms.groups
-    ]
+    makers = [walk.ties.made_by(np.flatnonzero(np.isin(atoms.of_channel, g))) for g in atoms.groups]
     return Network(model, graph, walk.uses, atoms, makers)
 
 
@@ -164,9 +162,7 @@ class _Walk(fx.Interpreter):
 
         return fx.map_arg(node.args, put), fx.map_arg(node.kwargs, put)
 
-    def _module(
-        self, node: fx.Node, module: nn.Module, inputs: list[Flow], result: Tensor
-    ) -> Flow:
+    def _module(self, node: fx.Node, module: nn.Module, inputs: list[Flow], result: Tensor) -> Flow:
         name, axis = str(node.target), result.ndim - 1 if isinstance(module, nn.Linear) else 1
         flow = inputs[0] if inputs else None
         if flow is not None and flow.axis != axis:

@@ -26,9 +26,7 @@ def check_model(model: nn.Module) -> None:
         name = name or "the model"
         weight = getattr(module, "weight", None)
         if isinstance(module, Thresholded):
-            raise InvalidInput(
-                f"{name} has thresholds: call masksolve.torch.dst.finalize before"
-            )
+            raise InvalidInput(f"{name} has thresholds: call masksolve.torch.dst.finalize before")
         if parametrize.is_parametrized(module):
             raise InvalidInput(
                 f"{name} has a parametrized weight: prune filters first and "

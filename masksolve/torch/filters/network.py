@@ -147,9 +147,7 @@ def going_through(batch: Tensor, name: str) -> Iterator[None]:
 
 
 class _Showing(fx.Interpreter):
-    def __init__(
-        self, graph: fx.GraphModule, see: Mapping[str, Callable[[Tensor], None]]
-    ) -> None:
+    def __init__(self, graph: fx.GraphModule, see: Mapping[str, Callable[[Tensor], None]]) -> None:
         super().__init__(graph)
         self._see = see
 
@@ -182,9 +180,7 @@ class Sizes:
                 continue
             self._fixed -= tensor.numel()
             rest = tensor.numel() // prod(tensor.shape[axis] for axis in axes)
-            counts = [
-                np.bincount(group_of[a], minlength=len(groups) + 1) for a in axes.values()
-            ]
+            counts = [np.bincount(group_of[a], minlength=len(groups) + 1) for a in axes.values()]
             factors = [
                 (int(c[-1]), c[:-1] / [max(1, len(atoms)) for atoms in groups]) for c in counts
             ]

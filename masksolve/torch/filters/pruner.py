@@ -14,13 +14,7 @@ from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
 from masksolve.torch.filters.allocation import Allocation, by_error, by_share
-from masksolve.torch.filters.bounds import (
-    DELTA,
-    certified,
-    proven,
-    published,
-    published_factor,
-)
+from masksolve.torch.filters.bounds import DELTA, certified, proven, published, published_factor
 from masksolve.torch.filters.following import follow
 from masksolve.torch.filters.inputs import (
     as_batches,
@@ -114,9 +108,7 @@ class Pruner:
             )
         count = sum(map(len, self._groups))
         self._shares = [Shares(layer, count) for layer in self._network.layers()]
-        self._network.show(
-            self._batches, {s.layer.name: s.see for s in self._shares}, "batches"
-        )
+        self._network.show(self._batches, {s.layer.name: s.see for s in self._shares}, "batches")
         everything = np.max([s.largest for s in self._shares], axis=0)
         self._norms = self._filter_norms(count)
         self.sensitivities = [everything[atoms] for atoms in self._groups]
@@ -158,9 +150,13 @@ class Pruner:
         if sampler in BY_SENSITIVITY:
             factors = [self._factor(atoms) for atoms in self._groups]
             return by_error(
-                self.sensitivities, factors, sizes, allowed,
-                whole=sampler not in CHANCE, multiple_of=multiple_of,
-            )  # fmt: skip
+                self.sensitivities,
+                factors,
+                sizes,
+                allowed,
+                whole=sampler not in CHANCE,
+                multiple_of=multiple_of,
+            )
         most = np.array([len(atoms) for atoms in self._groups])
         return by_share(most, sizes, allowed, multiple_of)
 
@@ -215,13 +211,17 @@ class Pruner:
         ]
         after = sum(p.numel() for p in model.parameters())
         return Report(
-            sampler, budget, (self._network.size(), after), allocation.epsilon, self._delta,
-            groups, layers, self._output_error(model),
-        )  # fmt: skip
+            sampler,
+            budget,
+            (self._network.size(), after),
+            allocation.epsilon,
+            self._delta,
+            groups,
+            layers,
+            self._output_error(model),
+        )
 
-    def _bounds(
-        self, shares: Shares, choices: list[Choice]
-    ) -> tuple[float | None, float | None]:
+    def _bounds(self, shares: Shares, choices: list[Choice]) -> tuple[float | None, float | None]:
         """Bound a layer's error before anything is drawn: as published, and as proven.
 
         The errors of the groups that it reads add up, and share delta.

@@ -127,15 +127,24 @@ class Report:
         groups = _table(("filters of", "of", "kept", "sensitivity", "draws"))
         for group in self.groups:
             groups.add_row(
-                _short(group.makers), str(group.filters), str(group.kept),
-                f"{group.sensitivity:.2f}", "-" if group.draws is None else str(group.draws),
-            )  # fmt: skip
-        errors = ("published", "proven", "certified", "guaranteed", "measured", "held out",
-                  "norm")  # fmt: skip
+                _short(group.makers),
+                str(group.filters),
+                str(group.kept),
+                f"{group.sensitivity:.2f}",
+                "-" if group.draws is None else str(group.draws),
+            )
+        errors = ("published", "proven", "certified", "guaranteed", "measured", "held out", "norm")
         layers = _table(("layer", "before", "after", *errors))
         for row in self.layers:
-            values = (row.published, row.proven, row.certified, row.guaranteed, row.measured,
-                      row.held_out, row.norm)  # fmt: skip
+            values = (
+                row.published,
+                row.proven,
+                row.certified,
+                row.guaranteed,
+                row.measured,
+                row.held_out,
+                row.norm,
+            )
             shapes = (" x ".join(map(str, shape)) for shape in (row.before, row.after))
             layers.add_row(row.name, *shapes, *map(_error, values))
         console = Console(file=StringIO(), width=200, color_system=None)

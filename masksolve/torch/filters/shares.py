@@ -57,8 +57,7 @@ class Shares:
             if atom != FIXED
         }
         self._inputs = {
-            atom: torch.from_numpy(np.flatnonzero(layer.inputs == atom))
-            for atom in self._columns
+            atom: torch.from_numpy(np.flatnonzero(layer.inputs == atom)) for atom in self._columns
         }
 
     @property
@@ -78,9 +77,7 @@ class Shares:
         whole = whole.clamp_min(torch.finfo(whole.dtype).tiny)  # 0 / 0 is 0
         for atom, columns in self._columns.items():
             columns, inputs = columns.to(x.device), self._inputs[atom].to(x.device)
-            term = products(
-                module, weight.index_select(1, columns), x.index_select(axis, inputs)
-            )
+            term = products(module, weight.index_select(1, columns), x.index_select(axis, inputs))
             share = float((term / whole).amax())
             self.largest[atom] = max(self.largest[atom], min(1.0, share))
 

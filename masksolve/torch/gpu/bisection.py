@@ -44,16 +44,39 @@ def _all_of_tile(flags):
     return tl.min(tl.min(flags.to(tl.int32), 1, keep_dims=True), 0, keep_dims=True) > 0
 
 
-@triton.jit(
-    do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"]
-)
+@triton.jit(do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"])
 def bisect_rounds(
-    W, stride_b, stride_r, stride_c, rows, columns, tile_rows, tile_columns, first, count,
-    mask, mask_b, mask_r, mask_c, row_out, column_out, left, number_left, flags, start,
-    n: tl.constexpr, m: tl.constexpr, ROUNDS: tl.constexpr, RELAX: tl.constexpr,
-    MAGNITUDE: tl.constexpr, AT_MOST: tl.constexpr, WARM: tl.constexpr, DOUBLE: tl.constexpr,
-    LINES: tl.constexpr, CHECKED: tl.constexpr,
-):  # fmt: skip
+    W,
+    stride_b,
+    stride_r,
+    stride_c,
+    rows,
+    columns,
+    tile_rows,
+    tile_columns,
+    first,
+    count,
+    mask,
+    mask_b,
+    mask_r,
+    mask_c,
+    row_out,
+    column_out,
+    left,
+    number_left,
+    flags,
+    start,
+    n: tl.constexpr,
+    m: tl.constexpr,
+    ROUNDS: tl.constexpr,
+    RELAX: tl.constexpr,
+    MAGNITUDE: tl.constexpr,
+    AT_MOST: tl.constexpr,
+    WARM: tl.constexpr,
+    DOUBLE: tl.constexpr,
+    LINES: tl.constexpr,
+    CHECKED: tl.constexpr,
+):
     """Solve a tile; the arguments are those of the kernel in `masksolve.torch.gpu.rounds`."""
     local = tl.program_id(0) + tl.zeros((1, 1), tl.int32)
     number = first + local.to(tl.int64)
@@ -135,8 +158,6 @@ def bisect_rounds(
     corner = mask + batch * mask_b + down * m * mask_r + across * m * mask_c
     tl.store(corner + i * mask_r + j * mask_c, kept, mask=inside & proven)
     missed = good & (proven == 0)
-    where = tl.atomic_add(
-        number_left + tl.zeros((1, 1), tl.int32), 1, mask=missed, sem="relaxed"
-    )
+    where = tl.atomic_add(number_left + tl.zeros((1, 1), tl.int32), 1, mask=missed, sem="relaxed")
     tl.store(left + where, local, mask=missed)
     tl.atomic_max(flags + tl.zeros((1, 1), tl.int32), 1, mask=good == 0, sem="relaxed")

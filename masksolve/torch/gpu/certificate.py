@@ -41,18 +41,47 @@ def _potentials(given, slack):
 
 @triton.jit(
     do_not_specialize=[
-        "w_batch", "w_row", "w_column", "mask_batch", "mask_row", "mask_column",
-        "rows", "columns", "tile_rows", "tile_columns", "first", "count",
+        "w_batch",
+        "w_row",
+        "w_column",
+        "mask_batch",
+        "mask_row",
+        "mask_column",
+        "rows",
+        "columns",
+        "tile_rows",
+        "tile_columns",
+        "first",
+        "count",
     ]
-)  # fmt: skip
+)
 def _certify(
-    W, w_batch, w_row, w_column,
-    mask, mask_batch, mask_row, mask_column,
-    rows, columns, tile_rows, tile_columns, first, count,
-    U, V, kept_out, gap_out, flags,
-    n: tl.constexpr, m: tl.constexpr, AT_MOST: tl.constexpr, MAGNITUDE: tl.constexpr,
-    TILES: tl.constexpr, P: tl.constexpr,
-):  # fmt: skip
+    W,
+    w_batch,
+    w_row,
+    w_column,
+    mask,
+    mask_batch,
+    mask_row,
+    mask_column,
+    rows,
+    columns,
+    tile_rows,
+    tile_columns,
+    first,
+    count,
+    U,
+    V,
+    kept_out,
+    gap_out,
+    flags,
+    n: tl.constexpr,
+    m: tl.constexpr,
+    AT_MOST: tl.constexpr,
+    MAGNITUDE: tl.constexpr,
+    TILES: tl.constexpr,
+    P: tl.constexpr,
+):
     """Judge TILES tiles: element (t, j) of every block is column j of the t-th of them."""
     local = tl.program_id(0) * TILES + tl.arange(0, TILES)[:, None]
     j = tl.arange(0, P)[None, :]
@@ -174,8 +203,25 @@ def certify(
     sizes, options = certificate_sizes(tiling.m)
     with on_device(weights):
         _certify[(triton.cdiv(count, sizes["TILES"]),)](
-            weights, *weights.stride(), mask, *mask.stride(),
-            tiling.rows, tiling.columns, tiling.tile_rows, tiling.tile_columns, first, count,
-            row_potentials, column_potentials, kept, gaps, flags,
-            n=n, m=tiling.m, AT_MOST=at_most, MAGNITUDE=magnitude, **sizes, **options,
-        )  # fmt: skip
+            weights,
+            *weights.stride(),
+            mask,
+            *mask.stride(),
+            tiling.rows,
+            tiling.columns,
+            tiling.tile_rows,
+            tiling.tile_columns,
+            first,
+            count,
+            row_potentials,
+            column_potentials,
+            kept,
+            gaps,
+            flags,
+            n=n,
+            m=tiling.m,
+            AT_MOST=at_most,
+            MAGNITUDE=magnitude,
+            **sizes,
+            **options,
+        )

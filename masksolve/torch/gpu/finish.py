@@ -149,19 +149,50 @@ def _to_do(count, v, slack, n: tl.constexpr, GROUND: tl.constexpr):
 
 @triton.jit(
     do_not_specialize=[
-        "w_batch", "w_row", "w_column", "mask_batch", "mask_row", "mask_column",
-        "rows", "columns", "tile_rows", "tile_columns", "first",
+        "w_batch",
+        "w_row",
+        "w_column",
+        "mask_batch",
+        "mask_row",
+        "mask_column",
+        "rows",
+        "columns",
+        "tile_rows",
+        "tile_columns",
+        "first",
     ]
-)  # fmt: skip
+)
 def _finish(
-    W, w_batch, w_row, w_column,
-    mask, mask_batch, mask_row, mask_column,
-    rows, columns, tile_rows, tile_columns, first,
-    left, number_left, U, V, flags,
-    n: tl.constexpr, m: tl.constexpr, AT_MOST: tl.constexpr, GROUND: tl.constexpr,
-    MAGNITUDE: tl.constexpr, RR: tl.constexpr, CR: tl.constexpr, RL: tl.constexpr,
-    CL: tl.constexpr, PRECISION: tl.constexpr, BITS: tl.constexpr,
-):  # fmt: skip
+    W,
+    w_batch,
+    w_row,
+    w_column,
+    mask,
+    mask_batch,
+    mask_row,
+    mask_column,
+    rows,
+    columns,
+    tile_rows,
+    tile_columns,
+    first,
+    left,
+    number_left,
+    U,
+    V,
+    flags,
+    n: tl.constexpr,
+    m: tl.constexpr,
+    AT_MOST: tl.constexpr,
+    GROUND: tl.constexpr,
+    MAGNITUDE: tl.constexpr,
+    RR: tl.constexpr,
+    CR: tl.constexpr,
+    RL: tl.constexpr,
+    CL: tl.constexpr,
+    PRECISION: tl.constexpr,
+    BITS: tl.constexpr,
+):
     """Solve the tiles left[p], left[p + programs], ... of a chunk.
 
     GROUND: whether lines of some tile may hold fewer than n. The lowest BITS bits hold, of
@@ -307,11 +338,15 @@ def finish_sizes(m: int) -> tuple[dict[str, int], dict[str, int]]:
     precision = min(50, 55 - bits)
     return (
         {
-            "RR": size // down, "CR": size // across, "RL": down, "CL": across,
-            "PRECISION": precision, "BITS": bits,
+            "RR": size // down,
+            "CR": size // across,
+            "RL": down,
+            "CL": across,
+            "PRECISION": precision,
+            "BITS": bits,
         },
         {"num_warps": warps, "maxnreg": 128, "enable_fp_fusion": False},
-    )  # fmt: skip
+    )
 
 
 def finish(
@@ -364,9 +399,25 @@ def finish(
     programs = max(1, min(left.numel(), _programs(weights.device)))
     with on_device(weights):
         _finish[(programs,)](
-            weights, *weights.stride(), mask, *mask.stride(),
-            tiling.rows, tiling.columns, tiling.tile_rows, tiling.tile_columns, first,
-            left, number_left, row_potentials, column_potentials, flags,
-            n=n, m=m, AT_MOST=at_most, GROUND=at_most or partial, MAGNITUDE=magnitude,
-            **sizes, **options,
-        )  # fmt: skip
+            weights,
+            *weights.stride(),
+            mask,
+            *mask.stride(),
+            tiling.rows,
+            tiling.columns,
+            tiling.tile_rows,
+            tiling.tile_columns,
+            first,
+            left,
+            number_left,
+            row_potentials,
+            column_potentials,
+            flags,
+            n=n,
+            m=m,
+            AT_MOST=at_most,
+            GROUND=at_most or partial,
+            MAGNITUDE=magnitude,
+            **sizes,
+            **options,
+        )

@@ -96,15 +96,25 @@ def launch(
 
     try:
         mask, columns, verdict, flags = exact_mask(
-            readable(as_matrices(scores.detach(), axes), name), pattern.n, pattern.m,
-            pattern.at_most, magnitude, start, potentials,
-        )  # fmt: skip
+            readable(as_matrices(scores.detach(), axes), name),
+            pattern.n,
+            pattern.m,
+            pattern.at_most,
+            magnitude,
+            start,
+            potentials,
+        )
     except torch.OutOfMemoryError:
         raise _no_room(scores, name) from None
     return DeviceResult(
-        _turned_back(mask, scores, axes), pattern, columns if potentials else None, verdict,
-        flags, lambda: first_bad(scores, name), on_cpu,
-    )  # fmt: skip
+        _turned_back(mask, scores, axes),
+        pattern,
+        columns if potentials else None,
+        verdict,
+        flags,
+        lambda: first_bad(scores, name),
+        on_cpu,
+    )
 
 
 def mask_by(
@@ -124,9 +134,15 @@ def mask_by(
         if scores.dtype in (torch.int64, torch.uint64):
             matrices = readable(matrices, name)
         mask = solve_batched(
-            matrices, pattern.n, pattern.m, method=method, transposable=pattern.transposable,
-            at_most=pattern.at_most, magnitude=magnitude, options=options,
-        )  # fmt: skip
+            matrices,
+            pattern.n,
+            pattern.m,
+            method=method,
+            transposable=pattern.transposable,
+            at_most=pattern.at_most,
+            magnitude=magnitude,
+            options=options,
+        )
     except InvalidScore:
         raise first_bad(scores, name) from None
     except torch.OutOfMemoryError:

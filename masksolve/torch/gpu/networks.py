@@ -30,10 +30,12 @@ def selection_program(n: int, m: int) -> Program:
     for step in network.steps:
         steps.append(
             (
-                number[step.first], number[step.second],
-                step.larger is not None, step.smaller is not None,
+                number[step.first],
+                number[step.second],
+                step.larger is not None,
+                step.smaller is not None,
             )
-        )  # fmt: skip
+        )
         for wire in (step.larger, step.smaller):
             if wire is not None:
                 number[wire] = len(number)

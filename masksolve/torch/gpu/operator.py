@@ -59,9 +59,14 @@ def exact_mask(
     if weights.device.type == "cpu" and not interpreted():
         return _on_cpu(weights, n, m, at_most, magnitude, potentials)
     found = solve_on_device(
-        weights, n, m, at_most=at_most, magnitude=magnitude,
-        start=None if start is None else start.contiguous(), potentials=potentials,
-    )  # fmt: skip
+        weights,
+        n,
+        m,
+        at_most=at_most,
+        magnitude=magnitude,
+        start=None if start is None else start.contiguous(),
+        potentials=potentials,
+    )
     verdict = torch.stack([found.kept.sum(), found.gaps.sum()])
     kept = found.column_potentials
     if kept is None:
@@ -95,9 +100,11 @@ def _on_cpu(
     from masksolve.torch.solving import as_array
 
     found = solve(
-        as_array(weights), f"{n}:{m}{',at-most' if at_most else ''}",
-        score=np.abs if magnitude else None, potentials=potentials,
-    )  # fmt: skip
+        as_array(weights),
+        f"{n}:{m}{',at-most' if at_most else ''}",
+        score=np.abs if magnitude else None,
+        potentials=potentials,
+    )
     kept = found.tiles.column_potentials
     assert found.gap is not None
     return (

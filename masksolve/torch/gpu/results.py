@@ -70,9 +70,7 @@ class DeviceResult:
             (self._flags == 0).all(), "masksolve: a score is not finite, or a tile not proven"
         )
 
-    def _solve_again(
-        self, unproven: int, on_cpu: Callable[[], MaskResult]
-    ) -> tuple[float, float]:
+    def _solve_again(self, unproven: int, on_cpu: Callable[[], MaskResult]) -> tuple[float, float]:
         warnings.warn(
             f"{unproven} tiles could not be proven on {self.mask.device}: "
             "the CPU engine solves them all",

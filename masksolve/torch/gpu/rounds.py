@@ -92,16 +92,41 @@ def _all_lines(flags, inside):
     return tl.min(tl.where(inside, flags.to(tl.int32), 1), 1, keep_dims=True) > 0
 
 
-@triton.jit(
-    do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"]
-)
+@triton.jit(do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"])
 def kernel(
-    W, stride_b, stride_r, stride_c, rows, columns, tile_rows, tile_columns, first, count,
-    mask, mask_b, mask_r, mask_c, row_out, column_out, left, number_left, flags, start,
-    n: tl.constexpr, m: tl.constexpr, NETWORK: tl.constexpr, ROUNDS: tl.constexpr,
-    RELAX: tl.constexpr, MAGNITUDE: tl.constexpr, AT_MOST: tl.constexpr, WARM: tl.constexpr,
-    DOUBLE: tl.constexpr, TILES: tl.constexpr, LINES: tl.constexpr, CHECKED: tl.constexpr,
-):  # fmt: skip
+    W,
+    stride_b,
+    stride_r,
+    stride_c,
+    rows,
+    columns,
+    tile_rows,
+    tile_columns,
+    first,
+    count,
+    mask,
+    mask_b,
+    mask_r,
+    mask_c,
+    row_out,
+    column_out,
+    left,
+    number_left,
+    flags,
+    start,
+    n: tl.constexpr,
+    m: tl.constexpr,
+    NETWORK: tl.constexpr,
+    ROUNDS: tl.constexpr,
+    RELAX: tl.constexpr,
+    MAGNITUDE: tl.constexpr,
+    AT_MOST: tl.constexpr,
+    WARM: tl.constexpr,
+    DOUBLE: tl.constexpr,
+    TILES: tl.constexpr,
+    LINES: tl.constexpr,
+    CHECKED: tl.constexpr,
+):
     """Solve TILES tiles: element (t, i) of every block is line i of the t-th of them."""
     local = tl.program_id(0) * TILES + tl.arange(0, TILES)[:, None]
     line = tl.arange(0, LINES)[None, :]
@@ -120,9 +145,7 @@ def kernel(
     by_rows = ()
     by_columns = ()
     for k in tl.static_range(m):
-        by_rows = by_rows + (
-            tl.load(corner + line * step_r + k * step_c, mask=inside, other=0.0),
-        )
+        by_rows = by_rows + (tl.load(corner + line * step_r + k * step_c, mask=inside, other=0.0),)
         by_columns = by_columns + (
             tl.load(corner + k * step_r + line * step_c, mask=inside, other=0.0),
         )
@@ -206,13 +229,12 @@ def kernel(
     several = tl.sum(one, 0, keep_dims=True)
     counter = number_left + tl.zeros((1, 1), tl.int32)
     place = (
-        tl.atomic_add(counter, several, mask=several > 0, sem="relaxed")
-        + tl.cumsum(one, 0)
-        - one
+        tl.atomic_add(counter, several, mask=several > 0, sem="relaxed") + tl.cumsum(one, 0) - one
     )
     tl.store(left + place, local, mask=missed)
-    tl.atomic_max(flags + tl.zeros((TILES, 1), tl.int32), 1, mask=exists & (good == 0),
-                  sem="relaxed")  # fmt: skip
+    tl.atomic_max(
+        flags + tl.zeros((TILES, 1), tl.int32), 1, mask=exists & (good == 0), sem="relaxed"
+    )
 
 
 def run_rounds(
@@ -258,15 +280,31 @@ def run_rounds(
     """
     m = tiling.m
     places = (
-        weights, *weights.stride(), tiling.rows, tiling.columns, tiling.tile_rows,
-        tiling.tile_columns, first, count, mask, *mask.stride(), row_potentials,
-        column_potentials, left, number_left, flags,
+        weights,
+        *weights.stride(),
+        tiling.rows,
+        tiling.columns,
+        tiling.tile_rows,
+        tiling.tile_columns,
+        first,
+        count,
+        mask,
+        *mask.stride(),
+        row_potentials,
+        column_potentials,
+        left,
+        number_left,
+        flags,
         column_potentials if start is None else start,
-    )  # fmt: skip
+    )
     known = constants(
-        n, m, magnitude=magnitude, at_most=at_most, warm=start is not None,
+        n,
+        m,
+        magnitude=magnitude,
+        at_most=at_most,
+        warm=start is not None,
         double=weights.element_size() == 8,
-    )  # fmt: skip
+    )
     with on_device(weights):
         if m <= LARGEST:
             programs = triton.cdiv(count, known["TILES"])
@@ -282,9 +320,17 @@ def constants(
     rounds, relax = schedule(n, m)
     lines = triton.next_power_of_2(m)
     known = {
-        "n": n, "m": m, "ROUNDS": rounds, "RELAX": relax, "MAGNITUDE": magnitude,
-        "AT_MOST": at_most, "WARM": warm, "DOUBLE": double, "LINES": lines, "CHECKED": CHECKS,
-    }  # fmt: skip
+        "n": n,
+        "m": m,
+        "ROUNDS": rounds,
+        "RELAX": relax,
+        "MAGNITUDE": magnitude,
+        "AT_MOST": at_most,
+        "WARM": warm,
+        "DOUBLE": double,
+        "LINES": lines,
+        "CHECKED": CHECKS,
+    }
     if m <= LARGEST:
         known |= {"NETWORK": selection_program(n, m), "TILES": WARP // lines}
     return known

@@ -98,10 +98,23 @@ def solve_on_device(
         problem = (weights, mask, tiling, n, at_most, magnitude, first)
         number_left.zero_()
         run_rounds(
-            *problem, count, rows, columns, left, number_left, flags,
+            *problem,
+            count,
+            rows,
+            columns,
+            left,
+            number_left,
+            flags,
             None if start is None else start[first : first + count],
-        )  # fmt: skip
+        )
         finish(*problem, left[:count], number_left, rows, columns, flags)
-        certify(*problem, count, rows, columns, kept[first : first + count],
-                gaps[first : first + count], flags)  # fmt: skip
+        certify(
+            *problem,
+            count,
+            rows,
+            columns,
+            kept[first : first + count],
+            gaps[first : first + count],
+            flags,
+        )
     return DeviceSolution(mask, kept, gaps, flags, v if potentials else None)

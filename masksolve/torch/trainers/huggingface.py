@@ -59,9 +59,15 @@ class HuggingFaceCallback(TrainerCallback):
         callbacks.insert(0, self)
 
     def on_train_begin(
-        self, args: Any, state: Any, control: Any, *, model: nn.Module, optimizer: Any,
+        self,
+        args: Any,
+        state: Any,
+        control: Any,
+        *,
+        model: nn.Module,
+        optimizer: Any,
         **others: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Check the model, and go on from the checkpoint's step if there is one."""
         check_model(self.handle, model)
         if STATE in state.stateful_callbacks:

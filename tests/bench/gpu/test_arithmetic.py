@@ -29,8 +29,10 @@ def test_the_command():
     pytest.importorskip("triton")
     done = subprocess.run(
         [sys.executable, "-m", "masksolve.bench.gpu.arithmetic"],
-        capture_output=True, text=True, env=os.environ | {"TRITON_INTERPRET": "0"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=os.environ | {"TRITON_INTERPRET": "0"},
+    )
     assert done.returncode == 0, done.stderr
     rows = {
         cells[0]: cells

@@ -16,20 +16,41 @@ from masksolve.bench.gpu.tables import tables  # noqa: E402
 CPU = torch.device("cpu")
 LAYERS = {
     "layers": [
-        {"tokens": 8, "inputs": 64, "outputs": 64, "seconds": {"dense forward": 2e-3},
-         "speed_up": {"forward": 1.5}, "why_dense": "", "pays": pays}
+        {
+            "tokens": 8,
+            "inputs": 64,
+            "outputs": 64,
+            "seconds": {"dense forward": 2e-3},
+            "speed_up": {"forward": 1.5},
+            "why_dense": "",
+            "pays": pays,
+        }
         for pays in (True, False)
     ],
     "block": {
-        "width": 64, "batch": 2, "length": 8,
+        "width": 64,
+        "batch": 2,
+        "length": 8,
         "arms": [
-            {"name": "dense", "dense_products": True, "step": 0.1, "overhead": 0.0,
-             "renewal": None, "overhead_without_renewal": 0.0},
-            {"name": "2:4", "dense_products": False, "step": 0.09, "overhead": -0.1,
-             "renewal": 0.001, "overhead_without_renewal": -0.11},
+            {
+                "name": "dense",
+                "dense_products": True,
+                "step": 0.1,
+                "overhead": 0.0,
+                "renewal": None,
+                "overhead_without_renewal": 0.0,
+            },
+            {
+                "name": "2:4",
+                "dense_products": False,
+                "step": 0.09,
+                "overhead": -0.1,
+                "renewal": 0.001,
+                "overhead_without_renewal": -0.11,
+            },
         ],
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +120,22 @@ def test_figures_are_read_again(ran, tmp_path, capsys):
 def test_parts_and_patterns_are_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("TRITON_CACHE_DIR", "")
     out = tmp_path / "warm.json"
-    gpu.main(["--device", "cpu", "--parts", "warm", "--patterns", "1:3", "--sides", "6",
-              "--rounds", "2", "--out", str(out)])  # fmt: skip
+    gpu.main(
+        [
+            "--device",
+            "cpu",
+            "--parts",
+            "warm",
+            "--patterns",
+            "1:3",
+            "--sides",
+            "6",
+            "--rounds",
+            "2",
+            "--out",
+            str(out),
+        ]
+    )
     found = json.loads(out.read_text())
     assert found["exact"] == found["rivals"] == []
     assert [(row["pattern"], row["side"], row["failed"]) for row in found["warm"]] == [
@@ -131,8 +166,11 @@ def test_what_fails_is_noted_and_the_rest_goes_on(ran, tmp_path, monkeypatch):
     assert all(row["failed"] == "" and "loss" in row for row in rows if row not in failed)
     monkeypatch.setattr(exact, "solve", fail)
     _, found = ran
-    found = found | {"rivals": rows, "exact": list(exact.cold(sizes.TINY, CPU)),
-                     "failures": {"layers": "RuntimeError: no"}}  # fmt: skip
+    found = found | {
+        "rivals": rows,
+        "exact": list(exact.cold(sizes.TINY, CPU)),
+        "failures": {"layers": "RuntimeError: no"},
+    }
     assert any("RuntimeError: out of luck" in row for t in tables(found) for row in t.rows)
     path = tmp_path / "page.md"
     write_page(found, path, None)
@@ -141,8 +179,14 @@ def test_what_fails_is_noted_and_the_rest_goes_on(ran, tmp_path, monkeypatch):
 
 def test_tables_of_a_gpu(ran):
     _, found = ran
-    graph = {"pattern": "2:4", "side": 8192, "failed": "", "launched": 1e-3, "replayed": 9e-4,
-             "same": True}  # fmt: skip
+    graph = {
+        "pattern": "2:4",
+        "side": 8192,
+        "failed": "",
+        "launched": 1e-3,
+        "replayed": 9e-4,
+        "same": True,
+    }
     rows = [row for t in tables(found | {"gpu": True, "graphs": [graph]}) for row in t.rows]
     assert ("2:4", "8192", "1.000", "0.900", "yes") in rows
 

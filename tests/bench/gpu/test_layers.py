@@ -57,8 +57,11 @@ def test_every_arm_of_the_block_is_set_against_the_dense_one(measured):
         assert 0 < arm["renewal_share"] < 1
         assert arm["name"] in text
     assert [name for name, why in masked[1]["dense_products"]] == [
-        "qkv.weight", "mixed.weight", "up.weight", "down.weight",
-    ]  # fmt: skip
+        "qkv.weight",
+        "mixed.weight",
+        "up.weight",
+        "down.weight",
+    ]
 
 
 def test_it_says_that_there_is_no_gpu_and_goes_into_a_file(measured):

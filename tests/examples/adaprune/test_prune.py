@@ -111,9 +111,25 @@ def test_patterns_by_density_as_published(prune, mnist, tmp_path, capsys):
             weight = network[index].weight
             weight *= torch.rand(weight.shape, generator=generator) >= zeros
     torch.save(network.state_dict(), tmp_path / "sparse.pt")
-    prune.main(["lenet-300-100", "--data", str(mnist), "--start", str(tmp_path / "sparse.pt"),
-                "--pattern", ":4,plain", "--device", "cpu", "--mode", "parallel",
-                "--optimizer", "adam", "--iterations", "3"])  # fmt: skip
+    prune.main(
+        [
+            "lenet-300-100",
+            "--data",
+            str(mnist),
+            "--start",
+            str(tmp_path / "sparse.pt"),
+            "--pattern",
+            ":4,plain",
+            "--device",
+            "cpu",
+            "--mode",
+            "parallel",
+            "--optimizer",
+            "adam",
+            "--iterations",
+            "3",
+        ]
+    )
     said = capsys.readouterr().out
     row = next(line for line in said.splitlines() if line.strip().startswith("3.weight"))
     assert "2:4,plain" in row
@@ -124,10 +140,16 @@ def small():
     """Make a network whose first and last layer could have masks, too."""
     nn = torch.nn
     return nn.Sequential(
-        nn.PixelUnshuffle(32), nn.Conv2d(3072, 16, 1), nn.BatchNorm2d(16), nn.ReLU(),
-        nn.Conv2d(16, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Flatten(),
+        nn.PixelUnshuffle(32),
+        nn.Conv2d(3072, 16, 1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Conv2d(16, 16, 3),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.Flatten(),
         nn.Linear(400, 1000),
-    )  # fmt: skip
+    )
 
 
 def test_images_of_imagenet_and_dense_ends(prune, tmp_path, capsys, monkeypatch):
@@ -141,8 +163,20 @@ def test_images_of_imagenet_and_dense_ends(prune, tmp_path, capsys, monkeypatch)
     settings = dataclasses.replace(prune.SETTINGS["resnet-50"], network=small)
     monkeypatch.setattr(prune, "SETTINGS", {"resnet-50": settings})
     kept(prune, "resnet-50", tmp_path / "dense.pt")
-    prune.main(["resnet-50", "--data", str(tmp_path), "--start", str(tmp_path / "dense.pt"),
-                "--pattern", "4:8,plain", "--dense-ends", "--device", "cpu"])  # fmt: skip
+    prune.main(
+        [
+            "resnet-50",
+            "--data",
+            str(tmp_path),
+            "--start",
+            str(tmp_path / "dense.pt"),
+            "--pattern",
+            "4:8,plain",
+            "--dense-ends",
+            "--device",
+            "cpu",
+        ]
+    )
     said = capsys.readouterr().out
     assert "accuracy pruned, 2 images: " in said
     assert "dense: 1.weight, it is the first that the model runs" in said
@@ -156,9 +190,7 @@ def test_checkpoints_of_other_names(prune, tmp_path):
     renamed = {f"t{k}": tensor for k, tensor in enumerate(first.state_dict().values())}
     torch.save({"epoch": 3, "state_dict": renamed}, tmp_path / "named.pth")
     prune.start(second, tmp_path / "named.pth")
-    for one, other in zip(
-        first.state_dict().values(), second.state_dict().values(), strict=True
-    ):
+    for one, other in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
@@ -172,8 +204,17 @@ def test_the_first_images_of_every_class(prune):
 
 def test_what_is_wrong_in_a_sentence(prune, cifar, tmp_path):
     def said(*options):
-        usual = ["vgg-16", "--data", str(cifar), "--start", str(tmp_path / "s.pt"), "--pattern",
-                 "4:8", "--device", "cpu"]  # fmt: skip
+        usual = [
+            "vgg-16",
+            "--data",
+            str(cifar),
+            "--start",
+            str(tmp_path / "s.pt"),
+            "--pattern",
+            "4:8",
+            "--device",
+            "cpu",
+        ]
         with pytest.raises(SystemExit) as stopped:
             prune.main([*usual, *options])
         return stopped.value.code

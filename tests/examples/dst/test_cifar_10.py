@@ -21,8 +21,12 @@ def _write_python(folder):
     folder.mkdir(parents=True)
     for name in NAMES:
         pixels, labels = _batch(name)
-        held = {b"batch_label": b"one", b"labels": labels.tolist(), b"data": pixels,
-                b"filenames": [b"a.png"] * 7}  # fmt: skip
+        held = {
+            b"batch_label": b"one",
+            b"labels": labels.tolist(),
+            b"data": pixels,
+            b"filenames": [b"a.png"] * 7,
+        }
         (folder / name).write_bytes(pickle.dumps(held, protocol=2))
 
 
@@ -67,9 +71,7 @@ def test_what_is_missing(tmp_path):
     folder = tmp_path / "data"
     _write_binary(folder)
     (folder / "data_batch_4.bin").unlink()
-    assert _refused(folder).startswith(
-        f"{folder} has no data_batch_4: expected CIFAR-10's files"
-    )
+    assert _refused(folder).startswith(f"{folder} has no data_batch_4: expected CIFAR-10's files")
 
 
 @pytest.mark.parametrize("left", [0, 1000, -1])

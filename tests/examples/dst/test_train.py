@@ -25,8 +25,18 @@ def _one_thread():
 
 
 def _train(data, *options, network="lenet-300-100", epochs=2):
-    script.main([network, "--data", str(data), "--epochs", str(epochs), "--device", "cpu",
-                 *map(str, options)])  # fmt: skip
+    script.main(
+        [
+            network,
+            "--data",
+            str(data),
+            "--epochs",
+            str(epochs),
+            "--device",
+            "cpu",
+            *map(str, options),
+        ]
+    )
 
 
 def _log(out):
@@ -49,9 +59,7 @@ def test_mnist_files_train_end_to_end(mnist, tmp_path, capsys):
 
 def test_the_command_as_it_is_typed(mnist):
     command = [sys.executable, FOLDER / "train.py", "lenet-300-100", "--data", mnist]
-    done = subprocess.run(
-        [*command, "--epochs", "1"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([*command, "--epochs", "1"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("epoch   1  loss ")
 
 
@@ -98,9 +106,7 @@ def test_reset_and_kinds_of_thresholds_reach_the_layers(mnist, monkeypatch):
     seen = []
     convert = script.dst.convert
     monkeypatch.setattr(
-        script.dst,
-        "convert",
-        lambda *a, **options: seen.append(options) or convert(*a, **options),
+        script.dst, "convert", lambda *a, **options: seen.append(options) or convert(*a, **options)
     )
     _train(mnist, "--thresholds", "scalar", "--reset", "never", epochs=1)
     _train(mnist, "--reset", "0.05", network="lstm-a", epochs=1)
@@ -133,8 +139,10 @@ def test_truncated_data_is_one_sentence(mnist):
     path.write_bytes(path.read_bytes()[:-1])
     done = subprocess.run(
         [sys.executable, FOLDER / "train.py", "lenet-300-100", "--data", mnist],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         f"error: {path} is truncated: its head announces 200 x 28 x 28 = 156800 bytes, there "

@@ -17,9 +17,7 @@ def prune(monkeypatch):
     import prune
 
     yield prune
-    for name in [
-        k for k in sys.modules if k.startswith(("prune", "filters_paper", "dst_paper"))
-    ]:
+    for name in [k for k in sys.modules if k.startswith(("prune", "filters_paper", "dst_paper"))]:
         del sys.modules[name]
 
 
@@ -35,12 +33,19 @@ def data(tmp_path):
 
 
 PARAMETERS = {  # as published, in millions
-    "resnet-20": 0.27, "vgg-16": 15.0, "densenet-22": 0.07, "wrn-16-8": 11.0, "resnet-18": 11.7,
-}  # fmt: skip
+    "resnet-20": 0.27,
+    "vgg-16": 15.0,
+    "densenet-22": 0.07,
+    "wrn-16-8": 11.0,
+    "resnet-18": 11.7,
+}
 FREE = {  # groups of filters that may be pruned
-    "resnet-20": 9 + 3, "vgg-16": 13 + 1, "densenet-22": 9 + 9 + 3, "wrn-16-8": 6 + 4,
+    "resnet-20": 9 + 3,
+    "vgg-16": 13 + 1,
+    "densenet-22": 9 + 9 + 3,
+    "wrn-16-8": 6 + 4,
     "resnet-18": 8 + 4,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -63,8 +68,21 @@ def test_rates_climb_and_fall(prune):
 
 
 def test_train_prune_and_train_again(prune, data, capsys, tmp_path):
-    command = ["resnet-20", "--data", str(data), "--budget", "0.6", "--epochs", "1", "--images",
-               "4", "--device", "cpu", "--out", str(tmp_path / "out")]  # fmt: skip
+    command = [
+        "resnet-20",
+        "--data",
+        str(data),
+        "--budget",
+        "0.6",
+        "--epochs",
+        "1",
+        "--images",
+        "4",
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     prune.main(command)
     said = capsys.readouterr().out
     assert said.startswith("dense  epoch   1  loss ")

@@ -46,9 +46,7 @@ def test_it_is_what_the_paper_does(shape):
     mask = mst.solve_mask(layer.weight, "4:8")
     asked = {"iterations": 120, "rates": (2e-3, 2e-2), "seed": 7}
     expected = as_published(layer, mask, inputs, size=20, **asked)
-    pruned = mst.adaprune(
-        model, inputs.split(20), "4:8", optimizer="adam", batch_size=20, **asked
-    )
+    pruned = mst.adaprune(model, inputs.split(20), "4:8", optimizer="adam", batch_size=20, **asked)
     assert torch.equal(pruned.masks["0.weight"], mask)
     torch.testing.assert_close(model[0].weight, expected.weight, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(model[0].bias, expected.bias, rtol=1e-4, atol=1e-4)
@@ -65,13 +63,7 @@ def test_samples_of_different_lengths():
     model = nn.Sequential(nn.Linear(16, 24))
     batches = [related(4, length, 16, seed=length) for length in (3, 5, 9)]
     pruned = mst.adaprune(
-        model,
-        batches,
-        "4:8",
-        optimizer="adam",
-        iterations=200,
-        batch_size=6,
-        rates=(5e-3, 1e-2),
+        model, batches, "4:8", optimizer="adam", iterations=200, batch_size=6, rates=(5e-3, 1e-2)
     )
     (row,) = pruned.layers
     assert row.rows == 4 * (3 + 5 + 9)
@@ -87,9 +79,14 @@ def test_masks_may_change_on_the_way_and_stay_valid():
         model = nn.Sequential(nn.Linear(32, 32))
         model[0].load_state_dict(layer.state_dict())
         pruned = mst.adaprune(
-            model, [inputs], "2:4", optimizer="adam", remask=remask, iterations=300,
+            model,
+            [inputs],
+            "2:4",
+            optimizer="adam",
+            remask=remask,
+            iterations=300,
             rates=(5e-3, 1e-2),
-        )  # fmt: skip
+        )
         mask = pruned.masks["0.weight"]
         ms.check_mask(mask.numpy(), "2:4")
         ms.check_mask(mask.T.numpy(), "2:4")
@@ -103,9 +100,7 @@ def test_the_seed_settles_it():
     def run(seed):
         torch.manual_seed(3)
         model = nn.Sequential(nn.Linear(16, 16))
-        mst.adaprune(
-            model, [related(90, 16)], "4:8", optimizer="adam", iterations=30, seed=seed
-        )
+        mst.adaprune(model, [related(90, 16)], "4:8", optimizer="adam", iterations=30, seed=seed)
         return model[0].weight
 
     assert torch.equal(run(1), run(1))
@@ -116,7 +111,5 @@ def test_biases_may_be_left_alone():
     torch.manual_seed(4)
     model = nn.Sequential(nn.Linear(16, 16))
     bias = model[0].bias.clone()
-    mst.adaprune(
-        model, [related(90, 16)], "4:8", optimizer="adam", iterations=30, tune_bias=False
-    )
+    mst.adaprune(model, [related(90, 16)], "4:8", optimizer="adam", iterations=30, tune_bias=False)
     assert torch.equal(model[0].bias, bias)

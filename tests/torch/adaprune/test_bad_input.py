@@ -28,10 +28,7 @@ BATCHES = [
     ({"x": torch.randn(4, 16)}, "got one dict: put it in a list"),
     ("text", "got one str"),
     (None, "a list or a loader of batches, got NoneType"),
-    (
-        [torch.randn(4, 17)],
-        r"batch 0, a tensor of shape \(4, 17\), does not go through Sequential",
-    ),
+    ([torch.randn(4, 17)], r"batch 0, a tensor of shape \(4, 17\), does not go through Sequential"),
     ([torch.randn(4, 16), torch.randn(4)], r"batch 1, a tensor of shape \(4,\), does not go"),
     (
         [(torch.randn(4, 16), 3)],
@@ -59,10 +56,7 @@ OPTIONS = [
     ({"mode": "both"}, "mode must be one of sequential, parallel, got 'both'"),
     ({"optimizer": "sgd"}, "optimizer must be one of least_squares, adam, none, got 'sgd'"),
     ({"remask": -1}, "remask must be a whole number from 0 up, got -1"),
-    (
-        {"optimizer": "adam", "remask": 10, "iterations": 10},
-        "remask must be less than iterations",
-    ),
+    ({"optimizer": "adam", "remask": 10, "iterations": 10}, "remask must be less than iterations"),
     ({"iterations": 0}, "iterations must be a whole number from 1 up"),
     ({"batch_size": 2.5}, "batch_size must be a whole number from 1 up, got 2.5"),
     ({"rates": 1e-3}, "rates must be two positive numbers"),

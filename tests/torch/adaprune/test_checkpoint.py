@@ -14,14 +14,7 @@ torch = pytest.importorskip("torch")
 mst = pytest.importorskip("masksolve.torch")
 
 from masksolve.torch.adaprune import prune  # noqa: E402
-from tests.torch.adaprune.models import (  # noqa: E402
-    Recurrent,
-    Residual,
-    Sequences,
-    images,
-    mlp,
-    related,
-)
+from tests.torch.adaprune.models import Recurrent, Residual, Sequences, images, mlp, related  # noqa: E402
 
 
 def batches():
@@ -75,9 +68,7 @@ def test_it_goes_on_where_it_stopped(case, tmp_path, monkeypatch):
     for stop in (1, 3)[: len(names) - 1]:
         model = deepcopy(dense)
         with pytest.raises(KeyboardInterrupt):
-            mst.adaprune(
-                model, data(), checkpoint=tmp_path, progress=stop_after(stop), **options
-            )
+            mst.adaprune(model, data(), checkpoint=tmp_path, progress=stop_after(stop), **options)
         assert same(model, dense), "after a failure the model is as it was"
     model = deepcopy(dense)
     found = mst.adaprune(model, data(), checkpoint=tmp_path, **options)
@@ -94,9 +85,9 @@ def test_it_goes_on_where_it_stopped(case, tmp_path, monkeypatch):
 
 
 def done(folder, model=None, data=None, **options):
-    return mst.adaprune(model or mlp(), data or batches(), checkpoint=folder, **(
-        {"pattern": "4:8"} | options
-    ))  # fmt: skip
+    return mst.adaprune(
+        model or mlp(), data or batches(), checkpoint=folder, **({"pattern": "4:8"} | options)
+    )
 
 
 def test_other_runs_are_refused(tmp_path):
@@ -150,8 +141,9 @@ def test_memory_and_progress(tmp_path):
     model, other = mlp(), mlp()
     passes = []
     model.register_forward_pre_hook(lambda *_: passes.append(1))
-    pruned = mst.adaprune(model, batches(), "4:8", mode="parallel",
-                          progress=lambda *at: seen.append(at))  # fmt: skip
+    pruned = mst.adaprune(
+        model, batches(), "4:8", mode="parallel", progress=lambda *at: seen.append(at)
+    )
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert len(passes) == 2 * 3, "a look, and one pass for all"
     mst.adaprune(other, batches(), "4:8", mode="parallel", memory=1)

@@ -27,8 +27,9 @@ def test_embeddings_of_other_text_come_more_than_half_the_way_back():
         return float((embed(model, held_out) * expected).sum(1).mean())
 
     one_shot, model = deepcopy(dense), deepcopy(dense)
-    mst.adaprune(one_shot, calibration[:1], "4:8", mode="parallel", optimizer="none",
-                 absorb_mean=False)  # fmt: skip
+    mst.adaprune(
+        one_shot, calibration[:1], "4:8", mode="parallel", optimizer="none", absorb_mean=False
+    )
     pruned = mst.adaprune(model, calibration, "4:8", remask=2)
     assert len(pruned.masks) == 6
     for name, mask in pruned.masks.items():

@@ -10,14 +10,7 @@ torch = pytest.importorskip("torch")
 mst = pytest.importorskip("masksolve.torch")
 from torch import nn  # noqa: E402
 
-from tests.torch.adaprune.models import (  # noqa: E402
-    Recurrent,
-    Residual,
-    Sequences,
-    images,
-    mlp,
-    related,
-)
+from tests.torch.adaprune.models import Recurrent, Residual, Sequences, images, mlp, related  # noqa: E402
 
 PATTERNS = ["2:4", "4:8", "2:4,plain", "4:8,plain", "3:8,at-most"]
 
@@ -88,12 +81,16 @@ def test_convolutions_in_groups_norms_and_sums(mode, optimizer):
     batches = images()
     model = deepcopy(dense)
     pruned = mst.adaprune(
-        model, batches, "2:4", mode=mode, optimizer=optimizer, batch_norm=False,
-        iterations=60, rates=(5e-3, 1e-2),
-    )  # fmt: skip
-    assert set(pruned.masks) == {
-        "one.weight", "two.weight", "short.weight", "head.weight",
-    }  # fmt: skip
+        model,
+        batches,
+        "2:4",
+        mode=mode,
+        optimizer=optimizer,
+        batch_norm=False,
+        iterations=60,
+        rates=(5e-3, 1e-2),
+    )
+    assert set(pruned.masks) == {"one.weight", "two.weight", "short.weight", "head.weight"}
     assert dict(pruned.skipped)["stem.weight"] == "its matrix is 16 x 3, narrower than 4"
     for name, mask in pruned.masks.items():
         assert not model.get_parameter(name)[~mask].any()
@@ -106,9 +103,7 @@ def test_convolutions_in_groups_norms_and_sums(mode, optimizer):
     if optimizer != "none":
         assert all(row.error < row.one_shot for row in pruned.layers)
         assert gap(model, dense, batches) < gap(
-            one_shot(dense, "2:4", [n for n in pruned.masks if n != "two.weight"]),
-            dense,
-            batches,
+            one_shot(dense, "2:4", [n for n in pruned.masks if n != "two.weight"]), dense, batches
         )
     # What shares its input is pruned at the same time: the shortcut, with the first layer.
     assert [row.name for row in pruned.layers][:2] == ["one.weight", "short.weight"]
@@ -174,8 +169,9 @@ def test_what_is_called_again_and_again_counts_each_time(mode):
     model, batches = Recurrent(), [related(10, 6, 8, seed=k) for k in range(2)]
     pruned = mst.adaprune(model, batches, "4:8", mode=mode)
     assert [(row.name, row.rows) for row in pruned.layers] == [
-        ("cell.weight_ih", 120), ("cell.weight_hh", 120),
-    ]  # fmt: skip
+        ("cell.weight_ih", 120),
+        ("cell.weight_hh", 120),
+    ]
     assert all(row.error < row.one_shot for row in pruned.layers)
     for name, mask in pruned.masks.items():
         ms.check_mask(mask.numpy(), "4:8")
@@ -365,9 +361,7 @@ def test_data_that_say_little_do_no_harm(case, ridge, optimizer):
     batches, make = DEGENERATE[case]
     dense = make()
     model = deepcopy(dense)
-    pruned = mst.adaprune(
-        model, batches, "4:8", ridge=ridge, optimizer=optimizer, iterations=200
-    )
+    pruned = mst.adaprune(model, batches, "4:8", ridge=ridge, optimizer=optimizer, iterations=200)
     assert len(pruned.masks) == 3
     for row in pruned.layers:
         assert row.error <= row.one_shot + 1e-6

@@ -87,8 +87,7 @@ def test_attention(batch_first, bias, kdim):
     if kdim is None:
         weights = attention.in_proj_weight.view(3, 8, 8)
         products = [
-            source.rows(source.pick(call))
-            @ attention.in_proj_weight.view(3, 8, 8)[source.parts].mT
+            source.rows(source.pick(call)) @ attention.in_proj_weight.view(3, 8, 8)[source.parts].mT
             for source in sources_of(attention, "in_proj_weight")
         ]
     else:

@@ -13,9 +13,7 @@ from tests.torch.gpu.tiles import FAMILIES, matrices
 if not torch.cuda.is_available():
     pytest.skip("no CUDA device", allow_module_level=True)
 if interpreted():
-    pytest.skip(
-        "kernels are interpreted: run tests/torch/device alone", allow_module_level=True
-    )
+    pytest.skip("kernels are interpreted: run tests/torch/device alone", allow_module_level=True)
 CUDA = torch.device("cuda", torch.cuda.current_device())
 if why_not(CUDA) is not None:
     pytest.skip(why_not(CUDA), allow_module_level=True)
@@ -29,9 +27,7 @@ def solve(weights, pattern, *, magnitude=True):
 
 
 @pytest.mark.parametrize("at_most", ["", ",at-most"])
-@pytest.mark.parametrize(
-    "pattern", ["1:2", "2:4", "3:5", "4:8", "8:16", "10:20", "16:32", "32:64"]
-)
+@pytest.mark.parametrize("pattern", ["1:2", "2:4", "3:5", "4:8", "8:16", "10:20", "16:32", "32:64"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_as_on_the_cpu(family, pattern, at_most):
     pattern += at_most
@@ -49,9 +45,15 @@ def test_as_on_the_cpu(family, pattern, at_most):
 
 @pytest.mark.parametrize(
     "dtype",
-    [torch.float64, torch.bfloat16, torch.float16, torch.float8_e4m3fn, torch.float8_e5m2,
-     torch.int8],
-)  # fmt: skip
+    [
+        torch.float64,
+        torch.bfloat16,
+        torch.float16,
+        torch.float8_e4m3fn,
+        torch.float8_e5m2,
+        torch.int8,
+    ],
+)
 @pytest.mark.parametrize("pattern", ["2:4", "8:16", "2:4,plain"])
 def test_dtypes(dtype, pattern):
     weights = (3 * matrices("normal", (1, 256, 512))[0]).to(dtype)
@@ -145,9 +147,7 @@ def test_training(pattern):
 def test_a_device_without_room():
     weights = torch.zeros(4096, 4096, device=CUDA)
     torch.cuda.empty_cache()
-    held = (
-        torch.cuda.memory_allocated(CUDA) / torch.cuda.get_device_properties(CUDA).total_memory
-    )
+    held = torch.cuda.memory_allocated(CUDA) / torch.cuda.get_device_properties(CUDA).total_memory
     torch.cuda.set_per_process_memory_fraction(held + 1e-5, CUDA)
     try:
         with pytest.raises(ms.InvalidInput, match=r"has no room left to solve tensor of shape"):

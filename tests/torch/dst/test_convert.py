@@ -37,8 +37,11 @@ def test_a_whole_model_computes_what_it_did_with_the_same_objects():
     assert list(map(id, model.modules())) == modules
     assert {n: id(p) for n, p in model.named_parameters() if "threshold" not in n} == weights
     assert [type(m) for m in (model.across, model.lstm, model.cell, model.output)] == [
-        dst.Conv1d, dst.LSTM, dst.LSTMCell, dst.Linear,
-    ]  # fmt: skip
+        dst.Conv1d,
+        dst.LSTM,
+        dst.LSTMCell,
+        dst.Linear,
+    ]
     assert dst.remaining(model).dense == ["look.weight"]
 
 
@@ -78,8 +81,12 @@ def test_what_is_selected():
     assert type(by_name.output) is nn.Linear
     by_type = dst.convert(Reader(), select=nn.LSTM)
     assert dst.remaining(by_type).dense == [
-        "look.weight", "across.weight", "cell.weight_ih", "cell.weight_hh", "output.weight",
-    ]  # fmt: skip
+        "look.weight",
+        "across.weight",
+        "cell.weight_ih",
+        "cell.weight_hh",
+        "output.weight",
+    ]
     by_function = dst.convert(Reader(), select=lambda name, module: name != "output")
     assert type(by_function.output) is nn.Linear
 
@@ -175,20 +182,38 @@ class Odd(nn.Linear):
     ("model", "options", "said"),
     [
         (3, {}, "model must be a torch module, got int"),
-        (nn.ReLU(), {}, "nothing in ReLU can have thresholds: expected Linear, Conv1d, Conv2d, "
-         "LSTM, LSTMCell, selected is ReLU"),
-        (Odd(3, 3), {}, "nothing in Odd can have thresholds: expected Linear, Conv1d, Conv2d, "
-         "LSTM, LSTMCell, selected is Odd"),
+        (
+            nn.ReLU(),
+            {},
+            "nothing in ReLU can have thresholds: expected Linear, Conv1d, Conv2d, "
+            "LSTM, LSTMCell, selected is ReLU",
+        ),
+        (
+            Odd(3, 3),
+            {},
+            "nothing in Odd can have thresholds: expected Linear, Conv1d, Conv2d, "
+            "LSTM, LSTMCell, selected is Odd",
+        ),
         (dst.Linear(3, 3), {}, "Linear is converted already: what is selected has thresholds"),
-        (nn.Linear(3, 3), {"select": lambda name, module: False}, "nothing in Linear can have "
-         "thresholds: expected Linear, Conv1d, Conv2d, LSTM, LSTMCell, selected is nothing"),
-        (nn.Linear(3, 3), {"thresholds": "rows"}, "thresholds must be one of vector, scalar, "
-         "matrix, got 'rows'"),
+        (
+            nn.Linear(3, 3),
+            {"select": lambda name, module: False},
+            "nothing in Linear can have "
+            "thresholds: expected Linear, Conv1d, Conv2d, LSTM, LSTMCell, selected is nothing",
+        ),
+        (
+            nn.Linear(3, 3),
+            {"thresholds": "rows"},
+            "thresholds must be one of vector, scalar, matrix, got 'rows'",
+        ),
         (nn.Linear(3, 3), {"initial": "low"}, "initial must be a finite number, got 'low'"),
-        (nn.Linear(3, 3), {"reset_below": 7}, "reset_below must be a share from 0 to 1, or "
-         "None, got 7"),
+        (
+            nn.Linear(3, 3),
+            {"reset_below": 7},
+            "reset_below must be a share from 0 to 1, or None, got 7",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_sentence_and_changes_nothing(model, options, said):
     kind = type(model)
     with pytest.raises(InvalidInput) as caught:

@@ -100,10 +100,7 @@ def test_structure_gradient_by_finite_differences():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("sparse", "plain", "shape"),
-    [
-        (dst.Conv1d, nn.Conv1d, (2, 4, 9)),
-        (dst.Conv2d, nn.Conv2d, (2, 4, 9, 9)),
-    ],
+    [(dst.Conv1d, nn.Conv1d, (2, 4, 9)), (dst.Conv2d, nn.Conv2d, (2, 4, 9, 9))],
 )
 def test_convolutions_flatten_filters(kind, sparse, plain, shape):
     options = {"stride": 2, "padding": 1, "groups": 2, "dtype": torch.float64}

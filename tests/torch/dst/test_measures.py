@@ -10,8 +10,9 @@ from . import naive
 
 def _model(kind="vector"):
     torch.manual_seed(0)
-    model = nn.Sequential(dst.Conv2d(3, 4, 3, thresholds=kind), nn.Flatten(),
-                          dst.LSTM(16, 5, thresholds=kind))  # fmt: skip
+    model = nn.Sequential(
+        dst.Conv2d(3, 4, 3, thresholds=kind), nn.Flatten(), dst.LSTM(16, 5, thresholds=kind)
+    )
     with torch.no_grad():
         for parameter in dst.thresholds(model).values():
             assert not bool(parameter.any())
@@ -75,8 +76,7 @@ def test_thresholds_that_fell_out_of_range():
 
 
 @pytest.mark.parametrize(
-    "use",
-    [dst.sparsity_loss, dst.remaining, dst.masks, dst.thresholds, dst.reset, dst.finalize],
+    "use", [dst.sparsity_loss, dst.remaining, dst.masks, dst.thresholds, dst.reset, dst.finalize]
 )
 def test_models_without_thresholds(use):
     with pytest.raises(InvalidInput, match="Linear has no thresholds: build it of"):

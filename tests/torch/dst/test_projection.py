@@ -88,9 +88,7 @@ def test_output_and_gradients_are_those_of_the_mask():
     upstream = above.T @ x
     _, structure, threshold = (
         torch.tensor(g, dtype=torch.float64)
-        for g in naive.gradients(
-            layer.weight.tolist(), layer.threshold.tolist(), upstream.tolist()
-        )
+        for g in naive.gradients(layer.weight.tolist(), layer.threshold.tolist(), upstream.tolist())
     )
     torch.testing.assert_close(layer.weight.grad, upstream * mask + structure)
     torch.testing.assert_close(layer.threshold.grad, threshold.sum(1))
@@ -115,8 +113,11 @@ def test_every_layers_pattern_follows_what_its_thresholds_keep():
 def test_rule_by_share():
     rule = dst.by_share(4, transposable=False, least=2)
     assert [str(rule(share)) for share in (0.0, 0.5, 0.500001, 1.0)] == [
-        "2:4,plain,at-most", "2:4,plain,at-most", "3:4,plain,at-most", "4:4,plain,at-most",
-    ]  # fmt: skip
+        "2:4,plain,at-most",
+        "2:4,plain,at-most",
+        "3:4,plain,at-most",
+        "4:4,plain,at-most",
+    ]
     assert rule(3 * (1 / 12)).n == 2  # not 3 for a share of 0.25 and a rounding error
     with pytest.raises(InvalidPattern, match="n must be at most m"):
         dst.by_share(4, least=5)
@@ -175,9 +176,7 @@ def test_an_optimizer_that_steps_by_itself():
     projection.remove()
     optimizer.step()
     assert projection.steps == 1
-    assert torch.equal(
-        dst.masks(layer)["weight"], layer.weight.abs() > layer.threshold[:, None]
-    )
+    assert torch.equal(dst.masks(layer)["weight"], layer.weight.abs() > layer.threshold[:, None])
     with pytest.raises(InvalidInput, match="the projection is removed"):
         projection.step()
 
@@ -191,8 +190,10 @@ def test_the_reset_rule_goes_by_thresholds_and_comes_first():
     assert model[0].threshold.tolist() == [0] * 16
     assert bool((model[1].threshold_ih_l0 == 3).all())
     assert {name: pattern.n for name, pattern in projection.patterns.items()} == {
-        "0.weight": 8, "1.weight_ih_l0": 1, "1.weight_hh_l0": 8,
-    }  # fmt: skip
+        "0.weight": 8,
+        "1.weight_ih_l0": 1,
+        "1.weight_hh_l0": 8,
+    }
     model.eval()
     with torch.no_grad():
         model[0].threshold.fill_(3)
@@ -230,9 +231,7 @@ def test_a_weight_that_is_not_finite_leaves_all_masks():
     with torch.no_grad():
         model[0].weight.neg_().add_(0.1)
         model[1].weight[2, 3] = float("nan")
-    with pytest.raises(
-        InvalidInput, match=r"1\.weight at step 1: .*all masks stay as they were"
-    ):
+    with pytest.raises(InvalidInput, match=r"1\.weight at step 1: .*all masks stay as they were"):
         projection.step()
     assert all(torch.equal(mask, before[name]) for name, mask in dst.masks(model).items())
     with torch.no_grad():

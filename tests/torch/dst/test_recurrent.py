@@ -94,9 +94,13 @@ def test_cell_is_the_formula():
     ]
     for k in range(4):
         expected = naive.lstm_step(
-            x[k].tolist(), h[k].tolist(), c[k].tolist(), *masked,
-            cell.bias_ih.tolist(), cell.bias_hh.tolist(),
-        )  # fmt: skip
+            x[k].tolist(),
+            h[k].tolist(),
+            c[k].tolist(),
+            *masked,
+            cell.bias_ih.tolist(),
+            cell.bias_hh.tolist(),
+        )
         assert [part[k].tolist() for part in ours] == [pytest.approx(part) for part in expected]
 
 
@@ -145,8 +149,9 @@ def test_eight_thresholds_a_unit_and_eight_matrices():
     assert lstm.threshold_ih_l0.shape == lstm.threshold_hh_l0.shape == (24,)
     assert dst.LSTM(5, 6, thresholds="scalar").threshold_ih_l0.shape == (4,)
     assert dst.LSTM(5, 6, thresholds="matrix").threshold_hh_l0.shape == (24, 6)
-    names = [f"weight_{a}_l0.{g}" for a in ("ih", "hh") for g in
-             ("input", "forget", "update", "output")]  # fmt: skip
+    names = [
+        f"weight_{a}_l0.{g}" for a in ("ih", "hh") for g in ("input", "forget", "update", "output")
+    ]
     assert list(dst.remaining(lstm).layers) == names
 
 

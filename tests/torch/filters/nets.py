@@ -11,9 +11,14 @@ class Plain(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), nn.ReLU(),
-            nn.MaxPool2d(2), nn.Conv2d(6, 8, 3, padding=1), nn.PReLU(8), nn.Dropout(0.1),
-        )  # fmt: skip
+            nn.Conv2d(1, 6, 3, padding=1, bias=False),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(6, 8, 3, padding=1),
+            nn.PReLU(8),
+            nn.Dropout(0.1),
+        )
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(8 * 16, 10), nn.Linear(10, 3))
 
     def forward(self, x):

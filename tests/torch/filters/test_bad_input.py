@@ -57,9 +57,7 @@ def test_batches(batches, said):
 
 def test_batches_held_out():
     message = refused(*(*_usual(), 0.5), held_out=[torch.zeros(2, 2, 8, 8)])
-    assert message.startswith(
-        "held_out[0], of shape (2, 2, 8, 8), does not go through the model"
-    )
+    assert message.startswith("held_out[0], of shape (2, 2, 8, 8), does not go through the model")
     assert "at node 'stem'" in message
     assert "held_out holds no batch" in refused(*_usual(), 0.5, held_out=[])
 

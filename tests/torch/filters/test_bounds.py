@@ -24,9 +24,7 @@ def test_the_published_bound_turned_round(draws, weighted):
     assert 3 * (6 + 2 * error) * weighted / error**2 == pytest.approx(draws, rel=1e-9)
 
 
-@given(
-    st.integers(1, 10**6), st.floats(0.01, 100), st.integers(1, 10**6), st.floats(1e-16, 0.5)
-)
+@given(st.integers(1, 10**6), st.floats(0.01, 100), st.integers(1, 10**6), st.floats(1e-16, 0.5))
 def test_the_proven_bound_is_bernsteins(draws, total, parts, delta):
     """Solved numerically: of variance total * min(1, total) / draws, terms total / draws."""
 
@@ -53,9 +51,7 @@ def test_no_part_can_be_further_off_than_certified(data):
 
 def test_certified_is_attained():
     assert bounds.certified(np.array([0.0, 1, 1]), np.array([0.7, 0.2, 0.1])) == 0.7
-    assert bounds.certified(np.array([3.0, 0, 1]), np.array([0.7, 0.9, 0.8])) == pytest.approx(
-        1.4
-    )
+    assert bounds.certified(np.array([3.0, 0, 1]), np.array([0.7, 0.9, 0.8])) == pytest.approx(1.4)
     assert bounds.certified(np.array([0.0, 0, 1]), np.array([0.7, 0.9, 0.8])) == 1
 
 

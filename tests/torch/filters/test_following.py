@@ -77,9 +77,7 @@ CANNOT = {
 def test_what_cannot_be_followed_is_refused_by_its_node(node):
     function, why = CANNOT[node]
     size = 8 if node == "add" else 5
-    with pytest.raises(
-        InvalidInput, match=f"of one cannot be tied at node '{node}'"
-    ) as refused:
+    with pytest.raises(InvalidInput, match=f"of one cannot be tied at node '{node}'") as refused:
         follow(Middle(function, nn.GroupNorm(2, 8)).eval(), torch.rand(2, 2, size, size))
     assert why in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -143,14 +141,10 @@ def test_what_cannot_be_traced_or_does_not_fit():
         def forward(self, x):
             return x if x.sum() > 0 else -x
 
-    with pytest.raises(
-        InvalidInput, match=r"Branch cannot be traced by torch.fx: .*control flow"
-    ):
+    with pytest.raises(InvalidInput, match=r"Branch cannot be traced by torch.fx: .*control flow"):
         follow(Branch().eval(), torch.rand(2, 4))
     net, _ = make("plain")
-    with pytest.raises(
-        InvalidInput, match=r"of shape \(2, 3, 8, 8\), .* at node 'features_0': "
-    ):
+    with pytest.raises(InvalidInput, match=r"of shape \(2, 3, 8, 8\), .* at node 'features_0': "):
         follow(net.eval(), torch.rand(2, 3, 8, 8))
     with pytest.raises(
         InvalidInput, match=r"no linear layer or convolution .* is called 'features\.2'"

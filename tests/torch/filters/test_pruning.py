@@ -39,9 +39,7 @@ def zeroed(net, pruner, factors):
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("name", NETS)
-def test_the_smaller_network_is_the_whole_one_without_those_channels(
-    name, sampler, monkeypatch
-):
+def test_the_smaller_network_is_the_whole_one_without_those_channels(name, sampler, monkeypatch):
     net, batch = make(name)
     before = copy.deepcopy(net.state_dict())
     pruner = mst.filters.Pruner(net, [batch])
@@ -62,9 +60,7 @@ def test_the_smaller_network_is_the_whole_one_without_those_channels(
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
             wrong = seen[-1].copy()
             wrong[np.flatnonzero(wrong)[0]] *= 2  # the comparison can fail
-            assert not torch.allclose(
-                outputs(zeroed(net, pruner, wrong)(batch)), found, rtol=1e-3
-            )
+            assert not torch.allclose(outputs(zeroed(net, pruner, wrong)(batch)), found, rtol=1e-3)
             assert found.shape == expected.shape
         _check_shapes(model, pruned.report)
     after = net.state_dict()
@@ -168,9 +164,7 @@ def test_the_least_error_that_fits():
         return np.array(found)
 
     whole = report.parameters[0]
-    root = np.exp(
-        brentq(lambda e: sizes.after(kept(np.exp(e))) - 0.5 * whole, 0, 15, xtol=1e-9)
-    )
+    root = np.exp(brentq(lambda e: sizes.after(kept(np.exp(e))) - 0.5 * whole, 0, 15, xtol=1e-9))
     assert report.epsilon == pytest.approx(root, rel=1e-4)
     assert [g.kept for g in report.groups] == kept(report.epsilon).tolist()
 

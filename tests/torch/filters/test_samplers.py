@@ -15,18 +15,14 @@ def task(keep=3, draws=8, seed=0):
 
 
 def test_those_that_leave_nothing_to_chance():
-    kept = {
-        n: np.flatnonzero(SAMPLERS[n](task()).factors) for n in ("deterministic", "magnitude")
-    }
+    kept = {n: np.flatnonzero(SAMPLERS[n](task()).factors) for n in ("deterministic", "magnitude")}
     assert kept["deterministic"].tolist() == [0, 2, 4]
     assert kept["magnitude"].tolist() == [1, 3, 5]
 
 
 def test_uniform_takes_all_alike():
     rng = np.random.default_rng(1)
-    found = np.mean(
-        [SAMPLERS["uniform"](replace(task(), rng=rng)).factors for _ in range(4000)], 0
-    )
+    found = np.mean([SAMPLERS["uniform"](replace(task(), rng=rng)).factors for _ in range(4000)], 0)
     np.testing.assert_allclose(found, 3 / 7, atol=0.04)
 
 

@@ -9,12 +9,7 @@ from masksolve.torch.filters.ties import FIXED
 
 from . import naive
 
-GEOMETRIES = [
-    {},
-    {"stride": 2, "padding": 1},
-    {"dilation": 2, "padding": 1},
-    {"groups": 2},
-]
+GEOMETRIES = [{}, {"stride": 2, "padding": 1}, {"dilation": 2, "padding": 1}, {"groups": 2}]
 
 
 def layer(module, columns, groups=1):

@@ -14,9 +14,11 @@ from tests.torch.gpu.tiles import FAMILIES, matrices, tile
 def best(weights, n, m, *, at_most=False, magnitude=True):
     """Solve by the CPU engine; return mask and potentials as a kernel takes them."""
     found = ms.solve(
-        weights.to(torch.float64).numpy(), f"{n}:{m}{',at-most' * at_most}",
-        score=np.abs if magnitude else None, potentials=True,
-    )  # fmt: skip
+        weights.to(torch.float64).numpy(),
+        f"{n}:{m}{',at-most' * at_most}",
+        score=np.abs if magnitude else None,
+        potentials=True,
+    )
     tiling = Tiling(*weights.shape, m)
     lines = [
         torch.from_numpy(np.asarray(p, dtype=np.float64).reshape(tiling.tiles, m))
@@ -31,9 +33,8 @@ def judge(weights, mask, rows, columns, n, m, *, at_most=False, magnitude=True, 
     kept, gaps = torch.full((2, count), np.nan, dtype=torch.float64)
     flags = torch.zeros(4, dtype=torch.int32)
     certify(
-        weights, mask, tiling, n, at_most, magnitude, first, count, rows, columns, kept, gaps,
-        flags,
-    )  # fmt: skip
+        weights, mask, tiling, n, at_most, magnitude, first, count, rows, columns, kept, gaps, flags
+    )
     assert flags[2:].tolist() == [0, 0]
     return kept.numpy(), gaps.numpy(), flags[0].item(), flags[1].item()
 
@@ -146,9 +147,7 @@ def test_negative_potentials_prove_nothing_of_at_most():
     mask = torch.ones(1, 4, 4, dtype=torch.bool).triu().tril()
     exact, rows, columns = best(weights, 1, 4, magnitude=False)
     assert judge(weights, exact, rows, columns, 1, 4, magnitude=False)[3] == 0
-    _, gaps, _, failures = judge(
-        weights, exact, rows, columns, 1, 4, magnitude=False, at_most=True
-    )
+    _, gaps, _, failures = judge(weights, exact, rows, columns, 1, 4, magnitude=False, at_most=True)
     assert failures == 1
     assert gaps[0] >= -weights[exact].sum().item()  # it is best to keep nothing
     empty, zero = torch.zeros_like(mask), torch.zeros(1, 4, dtype=torch.float64)

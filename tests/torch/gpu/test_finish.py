@@ -131,9 +131,13 @@ def test_near_optimal_starts(at_most):
     noise = 0.01 * torch.from_numpy(np.random.default_rng(0).standard_normal((2, 8)))
     for shift in (0.0, noise):
         again = run(
-            weights, 3, 8, at_most=at_most, columns=best["column_potentials"] + shift,
+            weights,
+            3,
+            8,
+            at_most=at_most,
+            columns=best["column_potentials"] + shift,
             rows=best["row_potentials"],
-        )  # fmt: skip
+        )
         assert_optimal(again, weights, 3, at_most=at_most)
 
 
@@ -184,18 +188,14 @@ def test_only_what_is_listed_is_solved():
     for k in range(8):
         expected = tile(every["mask"], out["tiling"], k) if k in (1, 6) else torch.zeros(4, 4)
         assert torch.equal(tile(out["mask"], out["tiling"], k), expected.to(torch.bool))
-    assert torch.isnan(out["row_potentials"]).all(1).tolist() == [
-        k not in (1, 6) for k in range(8)
-    ]
+    assert torch.isnan(out["row_potentials"]).all(1).tolist() == [k not in (1, 6) for k in range(8)]
     assert not run(weights, 2, 4, listed=[])["mask"].any()
 
 
 def test_a_chunk_starts_at_its_first_tile():
     weights = matrices("normal", (2, 8, 8), seed=7)
     every, out = run(weights, 2, 4), space(weights, 4)
-    potentials = {
-        f"{side}_potentials": torch.zeros(3, 4).double() for side in ("row", "column")
-    }
+    potentials = {f"{side}_potentials": torch.zeros(3, 4).double() for side in ("row", "column")}
     out.update(potentials, left=torch.tensor([0, 2], dtype=torch.int32))
     out["number_left"][:] = 2
     finish(weights, n=2, at_most=False, magnitude=True, first=5, **out)

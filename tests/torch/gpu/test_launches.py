@@ -14,8 +14,11 @@ ROOT = Path(__file__).parents[3]
 def test_every_kernel_compiles(capability):
     done = subprocess.run(
         [sys.executable, "-m", "tests.torch.gpu.launches", str(capability)],
-        capture_output=True, text=True, cwd=ROOT, env=os.environ | {"TRITON_INTERPRET": "0"},
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"TRITON_INTERPRET": "0"},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     shared = {}
     for line in done.stdout.splitlines():

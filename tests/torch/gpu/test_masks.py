@@ -19,17 +19,23 @@ from tests.torch.gpu.tiles import matrices
 def on_device(tensor, pattern, *, method="exact", options=None, magnitude=True, layout=None):
     """Go where solve_mask goes with a CUDA tensor."""
     pattern, layout = ms.Pattern.parse(pattern), layout or mst.Layout()
-    return solving._on_device(
-        tensor, tensor, pattern, method, options, magnitude, layout, "tensor"
-    )
+    return solving._on_device(tensor, tensor, pattern, method, options, magnitude, layout, "tensor")
 
 
 @pytest.mark.parametrize("pattern", ["2:4", "2:4,at-most", "2:4,plain", "1:4,plain"])
 @pytest.mark.parametrize(
     "dtype",
-    [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.float8_e4m3fn,
-     torch.float8_e5m2, torch.int8, torch.int64],
-)  # fmt: skip
+    [
+        torch.float32,
+        torch.float64,
+        torch.bfloat16,
+        torch.float16,
+        torch.float8_e4m3fn,
+        torch.float8_e5m2,
+        torch.int8,
+        torch.int64,
+    ],
+)
 def test_the_same_score_as_on_the_cpu(dtype, pattern):
     tensor = (3 * matrices("normal", (1, 9, 12))[0]).to(dtype)
     found, expected = on_device(tensor, pattern), mst.solve_mask(tensor, pattern)
@@ -41,9 +47,13 @@ def test_the_same_score_as_on_the_cpu(dtype, pattern):
 
 @pytest.mark.parametrize(
     ("shape", "layout"),
-    [((8, 12, 3, 3), mst.Layout()), ((12, 8), mst.Layout((1, 0))),
-     ((24, 8), mst.Layout(parts=3)), ((8, 4, 2), mst.Layout((0, 1), parts=2))],
-)  # fmt: skip
+    [
+        ((8, 12, 3, 3), mst.Layout()),
+        ((12, 8), mst.Layout((1, 0))),
+        ((24, 8), mst.Layout(parts=3)),
+        ((8, 4, 2), mst.Layout((0, 1), parts=2)),
+    ],
+)
 def test_layouts(shape, layout):
     tensor = torch.from_numpy(np.random.default_rng(0).standard_normal(shape))
     found = on_device(tensor, "2:4", layout=layout)
@@ -105,9 +115,7 @@ def test_no_room(pattern, monkeypatch):
 
     monkeypatch.setattr("masksolve.torch.gpu.solver.run_rounds", full)
     monkeypatch.setattr(masks, "solve_batched", full)
-    with pytest.raises(
-        ms.InvalidInput, match=r"^cpu has no room left to solve tensor of shape"
-    ):
+    with pytest.raises(ms.InvalidInput, match=r"^cpu has no room left to solve tensor of shape"):
         on_device(torch.ones(8, 8), pattern)
 
 

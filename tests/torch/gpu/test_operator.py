@@ -84,9 +84,7 @@ def test_exporters_see_through_it():
 
 def test_compilers_see_through_solve_mask(monkeypatch):
     """And the question whether the device is able is put once, when they do."""
-    monkeypatch.setattr(
-        solving, "is_solved_there", lambda tensor: support.is_able(tensor.device)
-    )
+    monkeypatch.setattr(solving, "is_solved_there", lambda tensor: support.is_able(tensor.device))
     weights = matrices("normal", (1, 8, 8))[0]
     compiled = torch.compile(
         lambda weights: mst.solve_mask(weights, "2:4"), fullgraph=True, backend="aot_eager"

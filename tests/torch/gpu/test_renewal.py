@@ -58,9 +58,7 @@ def test_a_score_that_is_not_finite_leaves_all_masks():
     handle, masks = train("2:4")
     with torch.no_grad():
         handle.layers[0].original[3, 5] = np.nan
-    with pytest.raises(
-        ms.InvalidInput, match=r"weight at step .*\[3, 5\] is nan.*all masks stay"
-    ):
+    with pytest.raises(ms.InvalidInput, match=r"weight at step .*\[3, 5\] is nan.*all masks stay"):
         handle.refresh()
     assert torch.equal(handle.masks["weight"], masks[-1])
 

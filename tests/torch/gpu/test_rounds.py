@@ -15,9 +15,8 @@ def run(weights, n, m, *, at_most=False, magnitude=True, start=None):
     out = space(weights, m)
     tiles = out["tiling"].tiles
     run_rounds(
-        weights, n=n, at_most=at_most, magnitude=magnitude, first=0, count=tiles, start=start,
-        **out,
-    )  # fmt: skip
+        weights, n=n, at_most=at_most, magnitude=magnitude, first=0, count=tiles, start=start, **out
+    )
     left = out["left"].tolist()
     number = out["number_left"].item()
     assert left[number:] == [-1] * (tiles - number)

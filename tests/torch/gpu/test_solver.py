@@ -25,9 +25,7 @@ def assert_optimal(found, weights, n, m, *, at_most=False, magnitude=True):
     assert judged.objective == pytest.approx(best.objective, rel=1e-12, abs=1e-300)
     assert found.kept.sum().item() == pytest.approx(best.objective, rel=1e-12, abs=1e-300)
     assert (found.gaps >= 0).all()
-    assert (
-        found.gaps.sum().item() <= 1e-12 * max(abs(best.objective), 1e-300) * found.gaps.numel()
-    )
+    assert found.gaps.sum().item() <= 1e-12 * max(abs(best.objective), 1e-300) * found.gaps.numel()
 
 
 @pytest.mark.parametrize("at_most", [False, True])
@@ -40,9 +38,7 @@ def test_families(family, magnitude, at_most):
         assert_optimal(found, weights, n, m, at_most=at_most, magnitude=magnitude)
 
 
-@pytest.mark.parametrize(
-    ("n", "m"), [(1, 2), (1, 3), (4, 5), (5, 6), (3, 10), (8, 16), (1, 16)]
-)
+@pytest.mark.parametrize(("n", "m"), [(1, 2), (1, 3), (4, 5), (5, 6), (3, 10), (8, 16), (1, 16)])
 def test_patterns(n, m):
     weights = matrices("grid", (2, m, m), seed=m)
     assert_optimal(solve_on_device(weights, n, m), weights, n, m)
@@ -52,12 +48,14 @@ def test_patterns(n, m):
 @given(
     st.integers(2, 6).flatmap(
         lambda m: st.tuples(
-            st.integers(1, m - 1), st.just(m),
+            st.integers(1, m - 1),
+            st.just(m),
             arrays(np.float32, (1, m + 1, 2 * m), elements=st.floats(-4, 4, width=16)),
         )
     ),
-    st.booleans(), st.booleans(),
-)  # fmt: skip
+    st.booleans(),
+    st.booleans(),
+)
 def test_any_scores(drawn, magnitude, at_most):
     n, m, array = drawn
     weights = torch.from_numpy(array.copy())

@@ -52,9 +52,11 @@ def test_other_makers(monkeypatch):
 
 @pytest.mark.parametrize(
     ("version", "words"),
-    [("3.2.0", "the kernels need Triton 3.4 or later, this is 3.2.0"),
-     ("3.10.0+git", "Triton does not start: Failed to find C compiler")],
-)  # fmt: skip
+    [
+        ("3.2.0", "the kernels need Triton 3.4 or later, this is 3.2.0"),
+        ("3.10.0+git", "Triton does not start: Failed to find C compiler"),
+    ],
+)
 def test_a_triton_that_does_not_start(monkeypatch, version, words):
     class Driver:
         @property
@@ -94,7 +96,5 @@ def test_without_triton_all_else_is_as_it_was():
         "model = torch.nn.Linear(8, 8); handle = mst.sparsify(model, '2:4')\n"
         "print(int(mst.solve_mask(torch.randn(8, 8), '2:4').sum()))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "32\n"

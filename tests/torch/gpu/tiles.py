@@ -28,9 +28,10 @@ def matrices(family, shape, dtype=torch.float32, seed=0):
 def solved(weights, n, m, *, at_most=False, magnitude=True):
     """Return what the CPU engine says."""
     return ms.solve(
-        weights.to(torch.float64).numpy(), f"{n}:{m}{',at-most' if at_most else ''}",
+        weights.to(torch.float64).numpy(),
+        f"{n}:{m}{',at-most' if at_most else ''}",
         score=np.abs if magnitude else None,
-    )  # fmt: skip
+    )
 
 
 def tile(array, tiling, number):

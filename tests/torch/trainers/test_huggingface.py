@@ -42,10 +42,18 @@ def examples(number=48):
 
 def trainer_of(model, folder, *callbacks, **options):
     settings = {
-        "output_dir": str(folder), "max_steps": 12, "per_device_train_batch_size": 8,
-        "learning_rate": 0.02, "save_strategy": "no", "logging_steps": 4, "report_to": [],
-        "disable_tqdm": True, "use_cpu": True, "seed": 3, "dataloader_pin_memory": False,
-    }  # fmt: skip
+        "output_dir": str(folder),
+        "max_steps": 12,
+        "per_device_train_batch_size": 8,
+        "learning_rate": 0.02,
+        "save_strategy": "no",
+        "logging_steps": 4,
+        "report_to": [],
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "seed": 3,
+        "dataloader_pin_memory": False,
+    }
     arguments = transformers.TrainingArguments(**(settings | options))
     return transformers.Trainer(
         model, arguments, train_dataset=examples(), callbacks=list(callbacks)
@@ -134,8 +142,10 @@ def test_resuming_is_as_if_never_stopped(tmp_path, estimator):
         whole, tmp_path, mst.HuggingFaceCallback(handle), save_strategy="steps", save_steps=5
     ).train()
     assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == [
-        "checkpoint-10", "checkpoint-12", "checkpoint-5",
-    ]  # fmt: skip
+        "checkpoint-10",
+        "checkpoint-12",
+        "checkpoint-5",
+    ]
     saved = json.loads((tmp_path / "checkpoint-5" / "trainer_state.json").read_text())
     assert saved["stateful_callbacks"]["masksolve"] == {"steps": 5}
 
@@ -154,9 +164,7 @@ def test_resuming_with_the_callbacks_states_restored_by_the_trainer(tmp_path):
     trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle), **options).train()
     model, handle = sparse()
     callback = mst.HuggingFaceCallback(handle)
-    trainer = trainer_of(
-        model, tmp_path, callback, restore_callback_states_from_checkpoint=True
-    )
+    trainer = trainer_of(model, tmp_path, callback, restore_callback_states_from_checkpoint=True)
     trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
     assert callback in trainer.callback_handler.callbacks
     assert handle.steps == 12
@@ -236,9 +244,14 @@ def test_a_pretrained_model_saves_and_loads(tmp_path):
     def tiny():
         torch.manual_seed(0)
         config = transformers.BertConfig(
-            vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-            intermediate_size=32, max_position_embeddings=8, num_labels=2,
-        )  # fmt: skip
+            vocab_size=50,
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=8,
+            num_labels=2,
+        )
         return transformers.BertForSequenceClassification(config)
 
     tokens = torch.randint(50, (16, 8), generator=torch.Generator().manual_seed(0))

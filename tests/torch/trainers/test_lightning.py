@@ -69,10 +69,15 @@ def loader():
 
 def trainer_of(folder, *callbacks, library=L, **options):
     settings = {
-        "accelerator": "cpu", "default_root_dir": folder, "max_steps": 12, "logger": False,
-        "enable_checkpointing": False, "enable_progress_bar": False,
-        "enable_model_summary": False, "log_every_n_steps": 4,
-    }  # fmt: skip
+        "accelerator": "cpu",
+        "default_root_dir": folder,
+        "max_steps": 12,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 4,
+    }
     return library.Trainer(callbacks=list(callbacks), **(settings | options))
 
 
@@ -145,9 +150,8 @@ def test_resuming_is_as_if_never_stopped(tmp_path, estimator):
         )
         callbacks = saver, mst.LightningCallback(handle)
         trainer = trainer_of(
-            tmp_path, *callbacks, max_steps=16, enable_checkpointing=True,
-            accumulate_grad_batches=2,
-        )  # fmt: skip
+            tmp_path, *callbacks, max_steps=16, enable_checkpointing=True, accumulate_grad_batches=2
+        )
         trainer.fit(model, loader(), **options)
         assert handle.steps == 16
         return model, [record.step for record in handle.history.records]

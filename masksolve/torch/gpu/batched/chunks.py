@@ -81,8 +81,11 @@ def chunks(shape: torch.Size, tile: tuple[int, int], entries: int) -> Iterator[C
     """
     (batch, rows, columns), (h, w) = shape, tile
     down, across = rows // h, columns // w
-    regions = [(0, down, 0, across, False), (0, down, across, -(-columns // w), True),
-               (down, -(-rows // h), 0, -(-columns // w), True)]  # fmt: skip
+    regions = [
+        (0, down, 0, across, False),
+        (0, down, across, -(-columns // w), True),
+        (down, -(-rows // h), 0, -(-columns // w), True),
+    ]
     most = max(1, entries // (h * w))
     for top, bottom, left, right, partial in regions:
         for (b, r, c), grid in _boxes((batch, bottom - top, right - left), most):

@@ -60,9 +60,18 @@ def entropic(
 
         limit, largest = range_of(scores.dtype)
         return launch(
-            entropic_kernel, scores, n, begin, doublings, rounds, tolerance, limit, largest,
-            ROUNDING[scores.dtype], at_most,
-        )  # fmt: skip
+            entropic_kernel,
+            scores,
+            n,
+            begin,
+            doublings,
+            rounds,
+            tolerance,
+            limit,
+            largest,
+            ROUNDING[scores.dtype],
+            at_most,
+        )
     schedule = Schedule(sharpness, doublings, rounds, tolerance)
     y = plans(scores, n, at_most, schedule)
     mask = keep_heaviest(y, n, scores > 0 if at_most else None)

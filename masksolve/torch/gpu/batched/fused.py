@@ -47,9 +47,19 @@ def launch(kernel: Any, scores: Tensor, n: int, *arguments: object) -> Tensor:
     if tiles:
         with on_device(scores):
             kernel[(-(-tiles // together),)](
-                scores, mask, tiles, n, *arguments, h, w, high, wide, together,
-                num_warps=warps, enable_fp_fusion=False,
-            )  # fmt: skip
+                scores,
+                mask,
+                tiles,
+                n,
+                *arguments,
+                h,
+                w,
+                high,
+                wide,
+                together,
+                num_warps=warps,
+                enable_fp_fusion=False,
+            )
     return mask
 
 

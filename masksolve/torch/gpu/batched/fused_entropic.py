@@ -77,12 +77,8 @@ def _fill(s, x, i, j, inside, n, LEAST: tl.constexpr, AT_MOST: tl.constexpr):
     """
     none = -float("inf")
     kept = x.to(tl.int32)
-    rows = tl.max(inside.to(tl.int32), 1, keep_dims=True) * (
-        n - tl.sum(kept, 1, keep_dims=True)
-    )
-    columns = tl.max(inside.to(tl.int32), 0, keep_dims=True) * (
-        n - tl.sum(kept, 0, keep_dims=True)
-    )
+    rows = tl.max(inside.to(tl.int32), 1, keep_dims=True) * (n - tl.sum(kept, 1, keep_dims=True))
+    columns = tl.max(inside.to(tl.int32), 0, keep_dims=True) * (n - tl.sum(kept, 0, keep_dims=True))
     short = tl.sum(rows, 0, keep_dims=True)
     takes = inside
     least = _largest(tl.abs(s)) * LEAST
@@ -108,9 +104,7 @@ def _fill(s, x, i, j, inside, n, LEAST: tl.constexpr, AT_MOST: tl.constexpr):
         exchange = (short > 0) & (best <= none) & (most > least)
         direct = (short > 0) & (best > none)
         row = tl.where(direct, met_row, i_given)
-        first = tl.sum(
-            tl.where(i == row, tl.where(direct, met_column, b), 0), 0, keep_dims=True
-        )
+        first = tl.sum(tl.where(i == row, tl.where(direct, met_column, b), 0), 0, keep_dims=True)
         filled = tl.sum(tl.where(chosen, short_column, 0), 0, keep_dims=True)
         x = x | ((direct | exchange) & (i == row) & (j == first))
         x = x | (exchange & chosen & (j == filled))
@@ -125,10 +119,24 @@ def _fill(s, x, i, j, inside, n, LEAST: tl.constexpr, AT_MOST: tl.constexpr):
 
 @triton.jit
 def entropic_kernel(
-    scores, mask, tiles, n, sharpness, doublings, rounds, tolerance,
-    LIMIT: tl.constexpr, LARGEST: tl.constexpr, LEAST: tl.constexpr, AT_MOST: tl.constexpr,
-    H: tl.constexpr, W: tl.constexpr, PH: tl.constexpr, PW: tl.constexpr, T: tl.constexpr,
-):  # fmt: skip
+    scores,
+    mask,
+    tiles,
+    n,
+    sharpness,
+    doublings,
+    rounds,
+    tolerance,
+    LIMIT: tl.constexpr,
+    LARGEST: tl.constexpr,
+    LEAST: tl.constexpr,
+    AT_MOST: tl.constexpr,
+    H: tl.constexpr,
+    W: tl.constexpr,
+    PH: tl.constexpr,
+    PW: tl.constexpr,
+    T: tl.constexpr,
+):
     """Solve T tiles, beginning at a sharpness that is doubled on the way."""
     i, j, offsets, inside = places(tiles, H, W, PH, PW, T)
     s = load_tiles(scores, offsets, inside)

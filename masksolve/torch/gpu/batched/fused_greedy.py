@@ -36,9 +36,17 @@ def keep_heaviest(weights, takes, i, j, n):
 
 @triton.jit
 def greedy_kernel(
-    scores, mask, tiles, n, AT_MOST: tl.constexpr,
-    H: tl.constexpr, W: tl.constexpr, PH: tl.constexpr, PW: tl.constexpr, T: tl.constexpr,
-):  # fmt: skip
+    scores,
+    mask,
+    tiles,
+    n,
+    AT_MOST: tl.constexpr,
+    H: tl.constexpr,
+    W: tl.constexpr,
+    PH: tl.constexpr,
+    PW: tl.constexpr,
+    T: tl.constexpr,
+):
     """Keep entries of T tiles from heavy to light."""
     i, j, offsets, inside = places(tiles, H, W, PH, PW, T)
     s = load_tiles(scores, offsets, inside)

@@ -14,8 +14,9 @@ __all__ = ["across", "down", "load_tiles", "places", "select_kernel"]
 
 
 @triton.jit
-def places(tiles, H: tl.constexpr, W: tl.constexpr, PH: tl.constexpr, PW: tl.constexpr,
-           T: tl.constexpr):  # fmt: skip
+def places(
+    tiles, H: tl.constexpr, W: tl.constexpr, PH: tl.constexpr, PW: tl.constexpr, T: tl.constexpr
+):
     """Return the block's row and column numbers, its offsets, and what of it is there."""
     i = tl.arange(0, PH)[:, None, None]
     j = tl.arange(0, PW)[None, :, None]
@@ -49,9 +50,18 @@ def down(values):
 
 @triton.jit
 def select_kernel(
-    scores, mask, tiles, n, AT_MOST: tl.constexpr, BOTH: tl.constexpr,
-    H: tl.constexpr, W: tl.constexpr, PH: tl.constexpr, PW: tl.constexpr, T: tl.constexpr,
-):  # fmt: skip
+    scores,
+    mask,
+    tiles,
+    n,
+    AT_MOST: tl.constexpr,
+    BOTH: tl.constexpr,
+    H: tl.constexpr,
+    W: tl.constexpr,
+    PH: tl.constexpr,
+    PW: tl.constexpr,
+    T: tl.constexpr,
+):
     """Keep the n largest of every row, the first among equals; BOTH: and of its column."""
     i, j, offsets, inside = places(tiles, H, W, PH, PW, T)
     s = load_tiles(scores, offsets, inside)

@@ -48,9 +48,9 @@ class _Tiles:
         m, each, s = self.mask.shape[1], self.each, self.scores
         free = self.takes & ~self.mask
         short_rows, short_columns = self.rows > 0, self.columns > 0
-        meets = free & short_rows[:, :, None] & short_columns[:, None] & (
-            s > self.least[:, None, None]
-        )  # fmt: skip
+        meets = (
+            free & short_rows[:, :, None] & short_columns[:, None] & (s > self.least[:, None, None])
+        )
         best, place = _only(s, meets).flatten(1).max(1)
         added, column = _only(s, free & short_columns[:, None]).max(2)
         given = _only(s, free & short_rows[:, :, None]).amax(1)

@@ -11,10 +11,15 @@ def both(weights, pattern, method, score=np.abs, **options):
     """Return the batched method's mask and the CPU method's."""
     pattern = ms.Pattern.parse(pattern)
     found = solve_batched(
-        torch.from_numpy(np.ascontiguousarray(weights))[None], pattern.n, pattern.m,
-        method=method, transposable=pattern.transposable, at_most=pattern.at_most,
-        magnitude=score is np.abs, options=options,
-    )  # fmt: skip
+        torch.from_numpy(np.ascontiguousarray(weights))[None],
+        pattern.n,
+        pattern.m,
+        method=method,
+        transposable=pattern.transposable,
+        at_most=pattern.at_most,
+        magnitude=score is np.abs,
+        options=options,
+    )
     expected = ms.solve(weights, pattern, method=method, score=score, options=options).mask
     return found[0].numpy(), expected
 

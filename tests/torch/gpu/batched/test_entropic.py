@@ -54,11 +54,18 @@ def test_as_good_as_the_cpu_for_scores_of_all_kinds(pattern, dtype):
         assert kept(weights, found) >= 0.99 * kept(weights, expected)
 
 
-@pytest.mark.parametrize("options", [
-    {"rounds": 0}, {"doublings": 0, "rounds": 50}, {"sharpness": 300, "doublings": 0},
-    {"sharpness": 80, "doublings": 1}, {"sharpness": 300, "doublings": 8}, {"tolerance": 0.5},
-    {"tolerance": 0.0},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rounds": 0},
+        {"doublings": 0, "rounds": 50},
+        {"sharpness": 300, "doublings": 0},
+        {"sharpness": 80, "doublings": 1},
+        {"sharpness": 300, "doublings": 8},
+        {"tolerance": 0.5},
+        {"tolerance": 0.0},
+    ],
+)
 @pytest.mark.parametrize("kind", ["", ",at-most"])
 def test_takes_the_options_of_the_cpu(options, kind):
     weights = np.random.default_rng(2).standard_normal((40, 40))

@@ -9,18 +9,34 @@ import masksolve.torch as mst
 from masksolve.errors import InvalidInput, InvalidScore, UnknownMethod
 from masksolve.torch.gpu.batched import METHODS, solve, solve_batched
 
-DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.float8_e4m3fn,
-          torch.float8_e5m2, torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64,
-          torch.bool]  # fmt: skip
+DTYPES = [
+    torch.float64,
+    torch.float32,
+    torch.bfloat16,
+    torch.float16,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
+    torch.int8,
+    torch.uint8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.bool,
+]
 ALL = [*METHODS, "exact"]
 
 
 def solved(matrices, pattern, method, **options):
     pattern = ms.Pattern.parse(pattern if method != "exact" else pattern + ",plain")
     return solve_batched(
-        matrices, pattern.n, pattern.m, method=method, transposable=pattern.transposable,
-        at_most=pattern.at_most, **options,
-    )  # fmt: skip
+        matrices,
+        pattern.n,
+        pattern.m,
+        method=method,
+        transposable=pattern.transposable,
+        at_most=pattern.at_most,
+        **options,
+    )
 
 
 def expected(matrix, pattern, method):
@@ -86,12 +102,19 @@ def test_scores_beyond_sums_are_refused():
         solved(matrices, "2:4", "greedy")
 
 
-@pytest.mark.parametrize(("method", "transposable", "message"), [
-    ("exact", True, "method 'exact' is not batched for transposable patterns: expected "
-     "greedy, entropic, two_approx"),
-    ("greedy", False, "method 'greedy' is not batched for plain patterns: expected exact"),
-    ("none", True, "method 'none' is not batched"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "transposable", "message"),
+    [
+        (
+            "exact",
+            True,
+            "method 'exact' is not batched for transposable patterns: expected "
+            "greedy, entropic, two_approx",
+        ),
+        ("greedy", False, "method 'greedy' is not batched for plain patterns: expected exact"),
+        ("none", True, "method 'none' is not batched"),
+    ],
+)
 def test_unknown_methods(method, transposable, message):
     with pytest.raises(UnknownMethod) as error:
         solve_batched(torch.zeros(1, 4, 4), 2, 4, method=method, transposable=transposable)
