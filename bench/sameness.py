@@ -1,0 +1,254 @@
+"""The same masks, bit for bit? 200 seeded problems here and in another commit's code.
+
+``make same BASE=<commit>`` solves them with both and names those that differ. Only public names
+are used, so that what moves inside the package is no difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from numpy.typing import NDArray
+
+import masksolve as ms
+
+PATTERNS = (
+    "2:4",
+    "4:8",
+    "8:16",
+    "16:32",
+    "1:4",
+    "3:8",
+    "5:7",
+    "6:12",
+    "24:48",
+    "2:4,at-most",
+    "4:8,at-most",
+    "8:16,at-most",
+    "4:4",
+    "2:4,plain",
+    "4:8,plain,at-most",
+)
+DTYPES: tuple[Any, ...] = (
+    np.float32,
+    np.float64,
+    np.float16,
+    ml_dtypes.bfloat16,
+    ml_dtypes.float8_e4m3fn,
+    np.int8,
+    np.int32,
+)
+METHODS = tuple(name for name in ms.METHODS if name not in ("enumerate", "best_random"))
+
+Digest = Callable[..., str]
+
+
+def digest(*parts: Any) -> str:
+    """Hash arrays, bytes and what prints the same whenever it is the same."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found.update(f"{part.dtype}{part.shape}".encode())
+            found.update(np.ascontiguousarray(part).tobytes())
+        else:
+            found.update(part if isinstance(part, bytes) else repr(part).encode())
+    return found.hexdigest()[:16]
+
+
+def of_result(result: ms.MaskResult) -> str:
+    """Hash what a solver found, times and numbers of threads aside."""
+    counts = {k: v for k, v in result.stats.items() if k not in ("seconds", "threads")}
+    u, v = result.tiles.row_potentials, result.tiles.column_potentials
+    return digest(
+        result.mask, result.objective, result.upper_bound, result.status.name, counts, u, v
+    )
+
+
+def weights_of(seed: int) -> tuple[NDArray[Any], tuple[int, int]]:
+    """Make weights of some dtype, shape and layout, and say which axes are the matrix's."""
+    rng = np.random.default_rng(seed)
+    dtype, layout = DTYPES[seed % len(DTYPES)], seed // len(DTYPES) % 5
+    shape = [(96, 192), (101, 77), (3, 64, 96), (48, 32, 3, 3), (128, 160)][layout]
+    made = rng.standard_normal(shape) * (40 if np.dtype(dtype).kind == "i" else 1)
+    array = made.astype(dtype)
+    if layout == 4:
+        array = array.T[::-1]
+    return array, (0, 1) if layout == 3 else (-2, -1)
+
+
+def solved() -> Iterator[tuple[str, str]]:
+    """Solve exactly: every pattern, dtype and layout in turn."""
+    for seed in range(125):
+        weights, axes = weights_of(seed)
+        pattern = PATTERNS[seed % len(PATTERNS)]
+        score = None if seed % 4 == 3 else np.abs
+        result = ms.solve(weights, pattern, axes=axes, score=score, potentials=True)
+        yield f"exact {seed}: {pattern} of {weights.dtype} {weights.shape}", of_result(result)
+
+
+def warm() -> Iterator[tuple[str, str]]:
+    """Solve again after a change, from the earlier potentials."""
+    for seed in range(30):
+        rng = np.random.default_rng(1000 + seed)
+        pattern = PATTERNS[seed % 12]
+        weights = rng.standard_normal((96, 144)).astype(np.float32)
+        if seed % 3 == 2:
+            weights = np.round(weights * 20)  # ties
+        earlier = ms.solve(weights, pattern, potentials=True)
+        moved = weights * (1 + 10.0 ** -(seed % 4 + 1) * rng.standard_normal(weights.shape))
+        moved = moved.astype(np.float32) if seed % 3 < 2 else np.round(moved)
+        result = ms.solve(moved, pattern, warm_start=earlier, potentials=True)
+        yield f"warm {seed}: {pattern}", of_result(result)
+
+
+def others() -> Iterator[tuple[str, str]]:
+    """Run every other method; judge and repair what it finds."""
+    for seed in range(40):
+        weights, axes = weights_of(2000 + seed)
+        method, pattern = METHODS[seed % len(METHODS)], PATTERNS[seed % 4 // 2]
+        found = ms.solve(weights, pattern, method=method, axes=axes)
+        judged = ms.certify(weights, found.mask, pattern, axes=axes, plain=seed % 3 == 0)
+        repaired = ms.repair(weights, found.mask, pattern, axes=axes)
+        yield (
+            f"{method} {seed}: {pattern} of {weights.dtype}",
+            digest(of_result(found), judged.objective, judged.upper_bound, of_result(repaired)),
+        )
+
+
+def folder() -> Iterator[tuple[str, str]]:
+    """Solve a checkpoint of three shards, as masks and as pruned weights."""
+    from safetensors.numpy import save_file
+
+    rng = np.random.default_rng(7)
+    with tempfile.TemporaryDirectory() as place:
+        model, names = Path(place, "model"), {}
+        model.mkdir()
+        for k in range(3):
+            shard = f"model-{k + 1:05}-of-00003.safetensors"
+            tensors = {
+                f"layers.{k}.{name}.weight": rng.standard_normal((64, 128)).astype(dtype)
+                for name, dtype in (("up", np.float32), ("down", np.float16))
+            }
+            save_file(tensors, model / shard)
+            names |= dict.fromkeys(tensors, shard)
+        index = {"metadata": {"total_size": 0}, "weight_map": names}
+        (model / "model.safetensors.index.json").write_text(json.dumps(index))
+        for what, more in (("masks", {}), ("pruned", {"apply": True})):
+            out = Path(place, what)
+            ms.solve_checkpoint(model, out, "4:8", **more)
+            files = sorted(out.glob("*.safetensors"))
+            yield (
+                f"folder: {what}",
+                digest(*(part for f in files for part in (f.name, f.read_bytes()))),
+            )
+
+
+def trained() -> Iterator[tuple[str, str]]:
+    """Train 30 steps with masks; prune by AdaPrune, by thresholds, by filters."""
+    import torch
+    from torch import nn
+
+    import masksolve.torch as mst
+
+    torch.set_num_threads(1)
+
+    def network(seed: int) -> nn.Sequential:
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Conv2d(8, 16, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(576, 64),
+            nn.ReLU(),
+            nn.Linear(64, 8),
+        )
+
+    def steps(model: nn.Module, after: Callable[[], object], penalty: Callable[[], Any]) -> None:
+        optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+        for _ in range(30):
+            optimizer.zero_grad()
+            loss = model(torch.randn(16, 8, 8, 8)).square().mean() + penalty()
+            loss.backward()
+            optimizer.step()
+            after()
+
+    def state(model: nn.Module) -> list[Any]:
+        return [p for k, t in model.state_dict().items() for p in (k, t.numpy(force=True))]
+
+    for seed, (pattern, options) in enumerate(
+        (
+            ("4:8", {}),
+            ("8:16", {"estimator": "sr_ste", "select": nn.Linear}),
+            ("2:4", {"score": "movement", "warmup": 3, "ramp": 9, "refresh_every": 2}),
+        )
+    ):
+        model = network(seed)
+        handle = mst.sparsify(model, pattern, **options)
+        steps(model, handle.step, lambda: 0.0)
+        kept = [(r.step, r.whole.flips, r.whole.kept) for r in handle.history.records]
+        yield f"training {seed}: {pattern}", digest(*state(model), kept)
+    model = network(5)
+    pruned = mst.adaprune(model, [torch.randn(32, 8, 8, 8) for _ in range(3)], "4:8")
+    yield "adaprune", digest(*state(model), [layer.error for layer in pruned.layers])
+    model = mst.dst.convert(network(6))
+    steps(model, lambda: None, lambda: mst.dst.sparsity_loss(model, alpha=1e-2))
+    yield "dst", digest(*state(model), mst.dst.remaining(model).total)
+    narrow = mst.filters.prune(network(7), [torch.randn(32, 8, 8, 8)], budget=0.6).model
+    yield "filters", digest(*state(narrow))
+    tensor = torch.randn(64, 96, dtype=torch.bfloat16)
+    yield "solve_mask", digest(mst.solve_mask(tensor, "4:8").numpy())
+
+
+SECTIONS = (solved, warm, others, folder, trained)
+
+
+def main() -> None:
+    """Solve all, or compare with a commit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", help="a commit to compare with")
+    options = parser.parse_args()
+    found = dict(pair for section in SECTIONS for pair in section())
+    if options.base is None:
+        print(json.dumps(found, indent=1))
+        return
+    before = _elsewhere(options.base)
+    differ = [name for name in found if found[name] != before.get(name)]
+    for name in differ:
+        print(f"differs: {name}")
+    print(f"{len(found) - len(differ)} of {len(found)} problems give the same bytes")
+    sys.exit(bool(differ))
+
+
+def _elsewhere(commit: str) -> dict[str, str]:
+    """Run this file with the package of a commit."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(__file__).resolve().parent.parent
+        tree = subprocess.run(
+            ["git", "-C", str(root), "archive", commit, "masksolve"],
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+        subprocess.run(["tar", "-x", "-C", place], input=tree, check=True)
+        done = subprocess.run(
+            [sys.executable, "-P", __file__],
+            env=os.environ | {"PYTHONPATH": place},
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    main()
