@@ -132,7 +132,8 @@ def folder() -> Iterator[tuple[str, str]]:
 
     rng = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as place:
-        model, names = Path(place, "model"), {}
+        model = Path(place, "model")
+        names: dict[str, str] = {}
         model.mkdir()
         for k in range(3):
             shard = f"model-{k + 1:05}-of-00003.safetensors"
@@ -144,9 +145,9 @@ def folder() -> Iterator[tuple[str, str]]:
             names |= dict.fromkeys(tensors, shard)
         index = {"metadata": {"total_size": 0}, "weight_map": names}
         (model / "model.safetensors.index.json").write_text(json.dumps(index))
-        for what, more in (("masks", {}), ("pruned", {"apply": True})):
+        for what in ("masks", "pruned"):
             out = Path(place, what)
-            ms.solve_checkpoint(model, out, "4:8", **more)
+            ms.solve_checkpoint(model, out, "4:8", apply=what == "pruned")
             files = sorted(out.glob("*.safetensors"))
             yield (
                 f"folder: {what}",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from masksolve.checkpoints.masks import load_masks
+from masksolve.checkpoints.load import load_masks
 from masksolve.checks import check_mask, is_valid
 from masksolve.errors import (
     FileFormatError,
@@ -25,10 +25,11 @@ from masksolve.errors import (
     UnknownMethod,
 )
 from masksolve.layout import Layout
+from masksolve.moved import install as _install
 from masksolve.pattern import Pattern
 from masksolve.result import Certificate, MaskResult, Status, TileResults
-from masksolve.solve import certify, repair, solve
 from masksolve.solvers import METHODS, Method, Option
+from masksolve.solving import certify, repair, solve
 from masksolve.storage.masks import save_masks
 from masksolve.storage.stored import StoredMask
 from masksolve.zeros import mask_of_zeros
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from masksolve.checkpoints.result import CheckpointResult
     from masksolve.checkpoints.run import solve_checkpoint
     from masksolve.planning.forecast import plan
-    from masksolve.planning.result import Plan, PlanRow
+    from masksolve.planning.result import Plan
+    from masksolve.planning.rows import PlanRow
 
 __version__ = "0.1.0"
 
@@ -84,7 +86,7 @@ _LATER = {
     "diversity": ("masksolve.diversity", None),
     "plan": ("masksolve.planning.forecast", "plan"),
     "Plan": ("masksolve.planning.result", "Plan"),
-    "PlanRow": ("masksolve.planning.result", "PlanRow"),
+    "PlanRow": ("masksolve.planning.rows", "PlanRow"),
     "CheckpointResult": ("masksolve.checkpoints.result", "CheckpointResult"),
     "solve_checkpoint": ("masksolve.checkpoints.run", "solve_checkpoint"),
     "verify_checkpoint": ("masksolve.checkpoints.manifest", "verify_checkpoint"),
@@ -102,4 +104,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
+
+
+_install(torch=False)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable
+from math import inf, isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,7 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["LARGEST_SCORE", "ScoreFunction", "as_axes", "as_mask", "as_real", "check_dtype"]
+__all__ = [
+    "LARGEST_INTEGER",
+    "LARGEST_SCORE",
+    "ScoreFunction",
+    "as_axes",
+    "as_count",
+    "as_mask",
+    "as_number",
+    "as_real",
+    "as_share",
+    "as_threads",
+    "check_dtype",
+]
 
 LARGEST_SCORE = 2.0**960
 """Scores beyond this would overflow float64 in sums over tiles."""
@@ -87,3 +101,52 @@ def as_mask(mask: ArrayLike, name: str = "mask") -> NDArray[np.bool_]:
         )
     flags: NDArray[np.bool_] = ones
     return flags
+
+
+def as_count(value: Any, name: str, least: int = 1) -> int:
+    """Return a whole number of at least `least`."""
+    number = _as_whole(value)
+    if number is None or number < least:
+        raise InvalidInput(f"{name} must be a whole number from {least} up, got {value!r}")
+    return number
+
+
+def as_threads(threads: int | None) -> int:
+    """Return how many threads to use; None means every core this process may use."""
+    if threads is None:
+        if hasattr(os, "sched_getaffinity"):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+    number = _as_whole(threads)
+    if number is None or number < 1:
+        raise InvalidInput(f"threads must be a positive integer or None, got {threads!r}")
+    return number
+
+
+def _as_whole(value: Any) -> int | None:
+    try:
+        return None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        return None
+
+
+def as_number(value: Any, name: str, least: float = -inf) -> float:
+    """Return a finite number of at least `least`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, bool) or not isfinite(number) or number < least:
+        wanted = "a finite number" if least == -inf else f"a number from {least:g} up"
+        raise InvalidInput(f"{name} must be {wanted}, got {value!r}")
+    return number
+
+
+def as_share(value: Any, name: str) -> float | None:
+    """Return None, or a share from 0 to 1."""
+    if value is None:
+        return None
+    number = as_number(value, name, 0)
+    if number > 1:
+        raise InvalidInput(f"{name} must be a share from 0 to 1, or None, got {value!r}")
+    return number

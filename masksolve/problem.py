@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from masksolve.certificate import TOLERANCE, kept_scores, proven, tile_gaps
 from masksolve.checks import lines_short
-from masksolve.inputs import ScoreFunction, as_axes
+from masksolve.inputs import ScoreFunction, as_axes, as_threads
 from masksolve.pattern import Pattern
-from masksolve.pieces import Progress, as_threads, for_each_box
 from masksolve.result import MaskResult, SparseGaps, Status, TileResults
 from masksolve.scores import as_scores
 from masksolve.solvers import MatrixSolution, TileSolution
+from masksolve.threads import Progress, for_each_box
 from masksolve.tiles import BOX_ENTRIES, Box, TileLayout
 
 __all__ = ["Problem", "warn_of_kernels"]

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from masksolve.checks import refuse_violation
 from masksolve.inputs import as_axes, as_real
 from masksolve.pattern import Pattern
-from masksolve.solve import solve
+from masksolve.solving import solve
 from masksolve.tiles import TileLayout
 
 __all__ = ["mask_of_zeros"]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 import masksolve as ms
+from masksolve.torch.arrays import as_array
 from masksolve.torch.gpu.solver import DeviceSolution, solve_on_device
-from masksolve.torch.solving import as_array
 
 from .clock import medians
 from .sizes import KINDS, Sizes, make_weights

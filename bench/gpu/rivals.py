@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import masksolve as ms
-from masksolve.torch.gpu.batched import solve_batched
-from masksolve.torch.solving import as_array
+from masksolve.torch.arrays import as_array
+from masksolve.torch.batched import solve_batched
 
 from .clock import medians
 from .exact import Row, failing, seconds_of_first, solve

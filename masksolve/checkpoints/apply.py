@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from masksolve.checkpoints.folder import Target, write_whole
+from masksolve.checkpoints.load import MaskFiles
 from masksolve.checkpoints.manifest import file_hash, make_manifest
-from masksolve.checkpoints.masks import MaskFiles
 from masksolve.checkpoints.progress import reporting_bytes
 from masksolve.checkpoints.source import MANIFEST, Checkpoint
 from masksolve.errors import FileFormatError, InvalidInput
-from masksolve.pieces import Progress
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.packing import unpack_run
 from masksolve.storage.records import KEY, MaskRecord, describe, read_records
 from masksolve.storage.tensors import TensorFile, refuse_dtype, write_tensors
+from masksolve.threads import Progress
 
 __all__ = ["apply_masks"]
 

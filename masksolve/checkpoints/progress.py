@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from masksolve.pieces import Progress, reporting
+from masksolve.threads import Progress, reporting
 
 __all__ = ["reporting_bytes"]
 

@@ -30,9 +30,10 @@ from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import Slice, Solved
 from masksolve.checkpoints.writer import Step, Writer, all_steps
 from masksolve.errors import InvalidInput, MasksolveError
+from masksolve.inputs import as_threads
 from masksolve.pattern import Pattern
-from masksolve.pieces import Progress, as_threads
 from masksolve.solvers import as_options, find_method
+from masksolve.threads import Progress
 
 __all__ = ["solve_checkpoint"]
 

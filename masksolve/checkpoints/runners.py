@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from masksolve.checkpoints.work import Slice, Solved, Weights, fetch, solve_weights
-from masksolve.pieces import as_threads
+from masksolve.inputs import as_threads
 
 __all__ = ["LocalRunner", "Runner"]
 

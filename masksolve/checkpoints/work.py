@@ -16,7 +16,7 @@ from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem
 from masksolve.result import Status
-from masksolve.solve import repair, solve_problem
+from masksolve.solving import repair, solve_problem
 from masksolve.storage.hashing import hash_weights
 from masksolve.storage.packing import pack
 from masksolve.storage.tensors import as_tensor

@@ -28,7 +28,7 @@ from masksolve.inputs import as_axes, as_mask
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import Status
-from masksolve.solve import certify
+from masksolve.solving import certify
 from masksolve.storage.masks import read_mask
 from masksolve.storage.records import read_records
 

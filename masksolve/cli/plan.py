@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from masksolve.cli.common import choose, print_json, print_table, tensor_options
+from masksolve.drawing import check_drawing
 from masksolve.planning.forecast import PATTERNS, as_patterns, as_sample, survey
 from masksolve.planning.layers import file_layers
-from masksolve.planning.picture import check_drawing
 from masksolve.planning.tables import layer_table, notes, plan_tables
 from masksolve.storage.tensors import TensorFile
 
@@ -76,8 +76,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"file": str(file.path)} | found.to_dict())
         return 0
-    tables = plan_tables(found) + [layer_table(found)] * options.layers
+    tables = plan_tables(found.rows, found.layers)
+    tables += [layer_table(found.rows, found.layers)] * options.layers
     for table in tables:
         print_table(table.title, table.columns, table.rows)
-    print("\n".join(notes(found)))
+    print("\n".join(notes(found.rows, found.sample)))
     return 0

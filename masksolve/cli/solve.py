@@ -27,8 +27,8 @@ from masksolve.inputs import as_axes
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import MaskResult, Status
-from masksolve.solve import repair, solve
 from masksolve.solvers import METHODS, as_options, find_method
+from masksolve.solving import repair, solve
 from masksolve.storage.hashing import hash_weights
 from masksolve.storage.packing import pack, set_zeros
 from masksolve.storage.records import MaskRecord, describe

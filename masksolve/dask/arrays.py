@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from masksolve.dask.chunks import aligned
 from masksolve.dask.result import Block, DaskResult, Figures
 from masksolve.errors import InvalidInput, InvalidScore
-from masksolve.inputs import as_axes, check_dtype
+from masksolve.inputs import as_axes, as_threads, check_dtype
 from masksolve.pattern import Pattern
-from masksolve.pieces import as_threads
 from masksolve.problem import Problem, warn_of_kernels
-from masksolve.solve import solve_problem
 from masksolve.solvers import as_options, find_method
+from masksolve.solving import solve_problem
 from masksolve.tiles import TileLayout
 
 __all__ = ["solve"]

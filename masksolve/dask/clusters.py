@@ -16,7 +16,7 @@ from distributed import Client, LocalCluster
 
 from masksolve.dask.runner import DaskRunner
 from masksolve.errors import ClusterError
-from masksolve.pieces import as_threads
+from masksolve.inputs import as_threads
 
 __all__ = ["connect", "local_cluster"]
 

@@ -18,7 +18,7 @@ from distributed.comm import CommClosedError
 
 from masksolve.checkpoints.work import Slice, Solved, solve_slice
 from masksolve.errors import ClusterError, FileFormatError, MasksolveError
-from masksolve.pieces import as_threads
+from masksolve.inputs import as_threads
 
 __all__ = ["DaskRunner"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masksolve.diversity.tables import Lines, below_of, count_lines, primes_for, residues
-from masksolve.pieces import as_threads
+from masksolve.inputs import as_threads
 
 __all__ = ["Ranking", "ranking_of"]
 

@@ -12,7 +12,7 @@ from math import comb, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.pieces import as_threads
+from masksolve.inputs import as_threads
 
 __all__ = ["Lines", "below_of", "count_lines", "countable", "primes_for", "residues"]
 

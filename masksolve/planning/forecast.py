@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from masksolve import diversity
 from masksolve.errors import InvalidInput
-from masksolve.inputs import ScoreFunction
+from masksolve.inputs import ScoreFunction, as_threads
 from masksolve.pattern import Pattern
-from masksolve.pieces import Progress, as_threads, reporting
 from masksolve.planning.costs import capacity, index_bits, plain_of, slots
 from masksolve.planning.layers import Layer, about, as_layers
 from masksolve.planning.measure import Kept, read_scores, sampled, top_sums, whole
-from masksolve.planning.result import Plan, PlanRow, total_row
+from masksolve.planning.result import Plan
+from masksolve.planning.rows import PlanRow, total_row
+from masksolve.threads import Progress, reporting
 
 __all__ = ["PATTERNS", "as_patterns", "as_sample", "plan", "survey"]
 

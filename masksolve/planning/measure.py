@@ -29,7 +29,7 @@ from masksolve.pattern import Pattern
 from masksolve.planning.costs import plain_of
 from masksolve.result import Status
 from masksolve.scores import as_scores
-from masksolve.solve import solve
+from masksolve.solving import solve
 
 __all__ = ["Kept", "ratio_estimate", "read_scores", "sampled", "top_sums", "whole"]
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from masksolve.errors import InvalidInput
-from masksolve.planning.result import Plan, PlanRow
-from masksolve.storage.atomic import whole_file
+from masksolve.drawing import INK, check_drawing, save, style
+from masksolve.planning.rows import PlanRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["check_drawing", "draw"]
+__all__ = ["draw"]
 
-INK, FAINT, GRID, BAND = "#1d2733", "#6b7783", "#e3e8ed", "#f5f7f9"
-FORMATS = (".png", ".svg", ".pdf")
+BAND = "#f5f7f9"
 
 
 class _Kind(NamedTuple):
@@ -45,26 +42,12 @@ class _Point(NamedTuple):
     error: float
 
 
-def check_drawing(path: Path) -> None:
-    """Refuse what cannot be drawn, before any work is done for it."""
-    if path.suffix.lower() not in FORMATS:
-        raise InvalidInput(f"{path} must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    if not path.absolute().parent.is_dir():
-        raise InvalidInput(f"{path} lies in a folder that does not exist")
-    if path.is_dir():
-        raise InvalidInput(f"{path} is a folder: expected the name of a picture")
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError:
-        raise InvalidInput("drawing needs matplotlib: pip install matplotlib") from None
-
-
-def draw(plan: Plan, path: Path) -> None:
-    """Draw a plan to a file that appears whole or not at all."""
+def draw(rows: Sequence[PlanRow], path: Path) -> None:
+    """Draw a plan's rows to a file that appears whole or not at all."""
     check_drawing(path)
     from matplotlib.figure import Figure
 
-    points = _points(plan.rows)
+    points = _points(rows)
     kept = [point.kept for point in points]
     margin = 0.08 * (max(kept) - min(kept)) + 0.5
     # A figure of its own, without pyplot: nothing of the caller's is touched.
@@ -78,11 +61,7 @@ def draw(plan: Plan, path: Path) -> None:
     figure.legend(
         handles, labels, loc="outside lower center", ncols=4, frameon=False, labelcolor=INK
     )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:].lower(), dpi=110, facecolor="white")
-    content = buffer.getvalue()
-    with whole_file(path, len(content)) as file:
-        file.write(content)
+    save(figure, path)
 
 
 def _points(rows: Sequence[PlanRow]) -> list[_Point]:
@@ -215,9 +194,6 @@ def _apart(values: Sequence[float], axes: Axes) -> list[float]:
 
 
 def _style(axes: Axes, what: str, label: str) -> None:
-    axes.set_title(f"Kept score against {what}", loc="left", weight="bold", color=INK)
+    style(axes, f"Kept score against {what}")
     axes.set_xlabel(label, color=INK)
-    axes.grid(color=GRID, linewidth=0.9)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelcolor=FAINT, labelleft=True)
-    axes.spines[:].set_visible(False)
+    axes.tick_params(labelleft=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from masksolve import hardware
-from masksolve.planning.result import Plan, PlanRow
+from masksolve.planning.rows import PlanRow
 
 __all__ = ["Table", "as_text", "layer_table", "notes", "plan_tables"]
+
+
+Rows: TypeAlias = Sequence[PlanRow]
+"""Of all layers together, a pattern each; or of each layer, a pattern each."""
 
 
 class Table(NamedTuple):
@@ -19,11 +23,11 @@ class Table(NamedTuple):
     rows: list[list[str]]
 
 
-def plan_tables(plan: Plan) -> list[Table]:
+def plan_tables(rows: Rows, layers: Rows) -> list[Table]:
     """Give two tables: what each pattern keeps, and what it costs and saves."""
     return [
         Table(
-            f"Kept score and mask diversity: {_extent(plan)}",
+            f"Kept score and mask diversity: {_extent(rows, layers)}",
             [
                 "pattern",
                 "density",
@@ -33,7 +37,7 @@ def plan_tables(plan: Plan) -> list[Table]:
                 "masks",
                 "bits a weight",
             ],
-            [_kept(row) for row in plan.rows],
+            [_kept(row) for row in rows],
         ),
         Table(
             "Storage in bits a weight, multiply-adds that a sparse product can skip, hardware",
@@ -49,15 +53,15 @@ def plan_tables(plan: Plan) -> list[Table]:
                 "of training",
                 "runs on",
             ],
-            [_cost(row) for row in plan.rows],
+            [_cost(row) for row in rows],
         ),
     ]
 
 
-def _extent(plan: Plan) -> str:
-    layers = len(plan.layers) // len(plan.rows)
-    tensors = f"{layers} tensors, " if layers > 1 else ""
-    return f"{tensors}{plan.rows[0].weights:,} weights"
+def _extent(rows: Rows, layers: Rows) -> str:
+    number = len(layers) // len(rows)
+    tensors = f"{number} tensors, " if number > 1 else ""
+    return f"{tensors}{rows[0].weights:,} weights"
 
 
 def _kept(row: PlanRow) -> list[str]:
@@ -114,26 +118,26 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{round(100 * share, digits) + 0.0:.{digits}f} %"
 
 
-def layer_table(plan: Plan) -> Table:
+def layer_table(rows: Rows, layers: Rows) -> Table:
     """Give what every pattern keeps of every layer."""
-    width = len(plan.rows)
-    groups = [plan.layers[k : k + width] for k in range(0, len(plan.layers), width)]
+    width = len(rows)
+    groups = [layers[k : k + width] for k in range(0, len(layers), width)]
     return Table(
         "Kept score by tensor",
-        ["tensor", "weights", *(str(row.pattern) for row in plan.rows)],
+        ["tensor", "weights", *(str(row.pattern) for row in rows)],
         [[g[0].name, f"{g[0].weights:,}", *map(_keeps, g)] for g in groups],
     )
 
 
-def notes(plan: Plan) -> list[str]:
+def notes(rows: Rows, sample: int | None) -> list[str]:
     """Say what the tables leave open, one sentence each."""
     found = []
-    if any(row.solved_tiles < row.tiles for row in plan.rows):
+    if any(row.solved_tiles < row.tiles for row in rows):
         found.append(
-            f"At most {plan.sample:,} tiles of each tensor were solved: ± is a 95 % interval "
+            f"At most {sample:,} tiles of each tensor were solved: ± is a 95 % interval "
             "for the sampling, losses are estimates too."
         )
-    partial = {row.pattern.m: row for row in plan.rows if row.partial_tiles}
+    partial = {row.pattern.m: row for row in rows if row.partial_tiles}
     if partial:
         counts = (
             f"{row.partial_tiles:,} of {row.tiles:,} at m = {m}" for m, row in partial.items()
@@ -141,7 +145,7 @@ def notes(plan: Plan) -> list[str]:
         found.append(
             f"Partial tiles, whose lines keep at most n of what they have: {', '.join(counts)}."
         )
-    counted = [row for row in plan.rows if row.counted_weights]
+    counted = [row for row in rows if row.counted_weights]
     if not all(row.exact for row in counted):
         found.append("~ marks an asymptotic count of masks, the others are exact.")
     if any(row.counted_weights < row.weights for row in counted):
@@ -156,10 +160,10 @@ def notes(plan: Plan) -> list[str]:
     return found
 
 
-def as_text(plan: Plan) -> str:
+def as_text(rows: Rows, layers: Rows, sample: int | None) -> str:
     """Lay everything out as plain text."""
-    parts = [f"{table.title}\n{_aligned(table)}" for table in plan_tables(plan)]
-    return "\n\n".join([*parts, "\n".join(notes(plan))])
+    parts = [f"{table.title}\n{_aligned(table)}" for table in plan_tables(rows, layers)]
+    return "\n\n".join([*parts, "\n".join(notes(rows, sample))])
 
 
 def _aligned(table: Table) -> str:

@@ -15,7 +15,7 @@ from masksolve.inputs import as_axes, as_mask, as_real
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import Status
-from masksolve.solve import certify as prove
+from masksolve.solving import certify as prove
 from masksolve.storage.hashing import hash_weights
 from masksolve.storage.packing import dtype_code, set_zeros
 from masksolve.storage.records import MaskRecord

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if importlib.util.find_spec("torch") is None:
     raise ImportError("masksolve.torch needs PyTorch: pip install torch")
 
-from masksolve.torch.adaprune import (
+from masksolve.moved import install as _install
+from masksolve.torch._adaprune import (
     AdaPruned,
     ByDensity,
     Calibrated,
@@ -25,25 +26,27 @@ from masksolve.torch.adaprune import (
     kept_by_density,
     reestimate_batch_norms,
 )
-from masksolve.torch.handle import Handle
-from masksolve.torch.history import History, LayerRecord, Record
 from masksolve.torch.layer import Layer
 from masksolve.torch.layouts import Layout, layout_of, register_layout
 from masksolve.torch.masked import Masked
-from masksolve.torch.masks import load_masks, masks_of, prune_with, stored_mask
+from masksolve.torch.model_masks import load_masks, masks_of, prune_with, stored_mask
 from masksolve.torch.persistence import dense_state_dict
-from masksolve.torch.report import Report, ReportRow
 from masksolve.torch.scores import Gradient, Movement, Wanda
 from masksolve.torch.semi_structured import semi_structured, why_not_semi_structured
 from masksolve.torch.solving import solve_mask
 from masksolve.torch.sparse_linear import SparseLinear
-from masksolve.torch.sparsify import sparsify
+from masksolve.torch.training.handle import Handle
+from masksolve.torch.training.history import History, LayerRecord, Record
+from masksolve.torch.training.report import Report, ReportRow
+from masksolve.torch.training.sparsify import sparsify
 
 if TYPE_CHECKING:
     from masksolve.torch import dst as dst
     from masksolve.torch import filters as filters
-    from masksolve.torch.trainers.huggingface import HuggingFaceCallback as HuggingFaceCallback
-    from masksolve.torch.trainers.lightning import LightningCallback as LightningCallback
+    from masksolve.torch.training.callbacks.huggingface import (
+        HuggingFaceCallback as HuggingFaceCallback,
+    )
+    from masksolve.torch.training.callbacks.lightning import LightningCallback as LightningCallback
 
 __all__ = [
     "AdaPruned",
@@ -82,8 +85,8 @@ __all__ = [
 ]
 
 _LATER = {
-    "HuggingFaceCallback": "masksolve.torch.trainers.huggingface",
-    "LightningCallback": "masksolve.torch.trainers.lightning",
+    "HuggingFaceCallback": "masksolve.torch.training.callbacks.huggingface",
+    "LightningCallback": "masksolve.torch.training.callbacks.lightning",
 }
 """What needs a library of its own: not for ``import *``."""
 
@@ -97,3 +100,10 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_LATER, *(name for name in globals() if name.startswith("__"))]
+
+
+_install(torch=True)

@@ -13,10 +13,9 @@ from masksolve.result import MaskResult
 from masksolve.torch.distributed import part, whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
-from masksolve.torch.renewal import DeviceResult
-from masksolve.torch.sparse_linear import make_plain
+from masksolve.torch.results import DeviceResult
 
-__all__ = ["Layer", "give_mask", "masked_layers"]
+__all__ = ["Layer", "masked_layers"]
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +85,6 @@ class Layer:
             with torch.no_grad():
                 self.original.copy_(part(self.used(), self.original))
         parametrize.remove_parametrizations(self.module, self.tensor_name, leave_parametrized=False)
-        make_plain(self.module)
         for name in sorted(parameters, key=lambda n: order.index(n) if n in order else len(order)):
             parameters[name] = parameters.pop(name)
 
@@ -97,23 +95,6 @@ class Layer:
         for parametrization in self.module.parametrizations[self.tensor_name]:
             weight = parametrization(weight)
         return weight.detach()
-
-
-def give_mask(module: nn.Module, tensor_name: str, masked: Masked) -> None:
-    """Parametrize a parameter, which stays the same in every respect.
-
-    Torch would point it to its memory anew, and whoever waits for its gradient, as
-    DistributedDataParallel does, would wait in vain; so a stand-in goes through that.
-    """
-    original = module._parameters[tensor_name]
-    stand_in = nn.Parameter(original.detach(), original.requires_grad)
-    try:
-        module._parameters[tensor_name] = stand_in
-        parametrize.register_parametrization(module, tensor_name, masked)
-    except BaseException:
-        module._parameters[tensor_name] = original
-        raise
-    module.parametrizations[tensor_name].original = original
 
 
 def masked_layers(model: nn.Module) -> Iterator[Layer]:

@@ -15,6 +15,7 @@ none          dL/dW = g . M: what is pruned stays as it is
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import increment_version
 from torch.nn.functional import pad
 
+from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread, part, whole
 from masksolve.torch.layouts import Layout
@@ -73,6 +75,12 @@ class Masked(nn.Module):
         decay: float = 2e-4,
         absorb_mean: bool = False,
     ) -> None:
+        if estimator not in ESTIMATORS:
+            raise InvalidInput(
+                f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}"
+            )
+        if not (isinstance(decay, int | float) and 0 <= decay < inf):
+            raise InvalidInput(f"decay must be a number from 0 up, got {decay!r}")
         super().__init__()
         self.pattern, self.layout = pattern, layout
         self.estimator, self.decay, self.absorb_mean = estimator, decay, absorb_mean

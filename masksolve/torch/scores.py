@@ -1,15 +1,14 @@
-"""What masks maximise, other than magnitude: from gradients, movements, activations.
+"""What masks maximise: every score that has a name, in training and with calibration batches.
 
-A score is a function of a `Layer` that returns a tensor of its weight's shape, large where
-a weight should stay. One that needs to see the training go by is an object with `watch`
-(of a layer, once) or `observe` (of a layer, at every step) besides, as those here are.
-Until there is something to go by, they are the magnitudes.
+In training a score is a function of a `Layer` that returns a tensor of its weight's shape, large
+where a weight should stay. One that needs to see the training go by has `watch` or `observe`
+besides, as those here do; until there is something to go by, they are the magnitudes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,12 +21,57 @@ from masksolve.torch.distributed import whole
 if TYPE_CHECKING:
     from masksolve.torch.layer import Layer
 
-__all__ = ["SCORES", "Gradient", "LayerScore", "Movement", "Wanda", "as_score"]
+__all__ = [
+    "SCORES",
+    "CalibratedScore",
+    "Gradient",
+    "LayerScore",
+    "Movement",
+    "TrainingScore",
+    "Wanda",
+    "as_calibrated_score",
+    "as_training_score",
+]
 
 LayerScore: TypeAlias = Callable[["Layer"], Tensor]
 
 
-class Gradient:
+class TrainingScore(Protocol):
+    """A score as handles use it: what a plain function lacks has its default here."""
+
+    needs_gradients: bool = False
+    """Whether it cannot do without the gradients of a step."""
+
+    def watch(self, layer: Layer) -> Any:
+        """Look at a layer from now on; returns what has `remove`, or None."""
+
+    def observe(self, layer: Layer) -> None:
+        """See a layer after a step of the optimizer, its gradient still there."""
+
+    def __call__(self, layer: Layer) -> Tensor:
+        """Return the scores of a layer."""
+        ...
+
+
+class _Given(TrainingScore):
+    """What a user gave: a function, or an object with some of the methods besides."""
+
+    def __init__(self, score: LayerScore) -> None:
+        self._score = score
+        self.needs_gradients = getattr(score, "needs_gradients", False)
+
+    def watch(self, layer: Layer) -> Any:
+        return self._score.watch(layer) if hasattr(self._score, "watch") else None
+
+    def observe(self, layer: Layer) -> None:
+        if hasattr(self._score, "observe"):
+            self._score.observe(layer)
+
+    def __call__(self, layer: Layer) -> Tensor:
+        return self._score(layer)
+
+
+class Gradient(TrainingScore):
     """How much the loss would change without a weight, to first order: abs(W . g)."""
 
     needs_gradients = True
@@ -39,7 +83,7 @@ class Gradient:
         return (layer.weight * layer.gradient).abs()
 
 
-class Movement:
+class Movement(TrainingScore):
     """The sum of -W . g over the steps: what moves away from zero stays.
 
     Sanh et al. 2020, arXiv:2005.07683. Scores may be negative.
@@ -63,7 +107,7 @@ class Movement:
         return self._sums.get(layer.masked, layer.weight.abs())
 
 
-class Wanda:
+class Wanda(TrainingScore):
     """The magnitude of a weight times the norm of the input that it multiplies.
 
     Sun et al. 2023, arXiv:2306.11695. The norm of every input channel is taken over all
@@ -135,24 +179,74 @@ def _channel(layer: Layer) -> int | None:
     return next((_CHANNEL[name] for name in names if name in _CHANNEL), None)
 
 
-SCORES: Mapping[str, Callable[[], LayerScore] | None] = {
-    "magnitude": None,  # the solver takes it as it reads
-    "gradient": Gradient,
-    "movement": Movement,
-    "wanda": Wanda,
+class Calibrated(Protocol):
+    """A weight that calibration batches went by; see `masksolve.torch.Calibrated`."""
+
+    weight: Tensor
+
+    def scale(self) -> Tensor:
+        """Return the root mean square of what each entry multiplies."""
+        ...
+
+    def curvature(self) -> Tensor:
+        """Return how fast the error grows when an entry goes."""
+        ...
+
+
+CalibratedScore: TypeAlias = Callable[[Any], Tensor]
+
+
+class NamedScore(NamedTuple):
+    """A score that has a name, where it can be had.
+
+    Attributes
+    ----------
+    training : callable or None
+        Makes it, for a training.
+    calibrated : callable or None
+        It, of a weight that calibration batches went by.
+    """
+
+    training: Callable[[], TrainingScore] | None = None
+    calibrated: Callable[[Calibrated], Tensor] | None = None
+
+
+MAGNITUDE = "magnitude"
+"""Everywhere: the solver takes it as it reads."""
+SCORES: Mapping[str, NamedScore] = {
+    "gradient": NamedScore(training=Gradient),
+    "movement": NamedScore(training=Movement),
+    "wanda": NamedScore(Wanda, lambda layer: layer.weight.abs() * layer.scale()),
+    "obs": NamedScore(calibrated=lambda layer: layer.weight.square() * layer.curvature()),
 }
 
 
-def as_score(score: str | LayerScore) -> LayerScore | None:
-    """Return a score function by its name, or as it is; None for magnitudes."""
+def as_training_score(score: str | LayerScore) -> TrainingScore | None:
+    """Return a score for handles by its name, or of a function; None for magnitudes."""
     if isinstance(score, str):
-        if score not in SCORES:
-            raise InvalidInput(
-                f"score {score!r} is not known: expected one of {', '.join(SCORES)} "
-                "or a function of a layer"
-            )
-        make = SCORES[score]
+        make = _find(score, "training", "a layer")
         return None if make is None else make()
     if not callable(score):
         raise InvalidInput(f"score must be a name or a function, got {score!r}")
+    return score if isinstance(score, Gradient | Movement | Wanda | _Given) else _Given(score)
+
+
+def as_calibrated_score(score: str | CalibratedScore) -> CalibratedScore | None:
+    """Return a score of calibrated weights by its name, or as it is; None for magnitudes."""
+    if isinstance(score, str):
+        found: CalibratedScore | None = _find(score, "calibrated", "a Calibrated")
+        return found
+    if not callable(score):
+        raise InvalidInput(f"score must be a name or a function, got {score!r:.60}")
     return score
+
+
+def _find(name: str, kind: str, whose: str) -> Any:
+    """Look a name up among the scores of a kind; None is the magnitude's."""
+    known = {n: getattr(score, kind) for n, score in SCORES.items() if getattr(score, kind)}
+    if name != MAGNITUDE and name not in known:
+        raise InvalidInput(
+            f"score {name!r} is not known: expected one of {', '.join([MAGNITUDE, *known])} "
+            f"or a function of {whose}"
+        )
+    return known.get(name)

@@ -3,72 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-import ml_dtypes
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
-from masksolve.solve import solve
-from masksolve.solvers import METHODS, as_options, find_method
+from masksolve.torch.devices import mask_of
 from masksolve.torch.layouts import Layout
 
-__all__ = ["as_array", "is_solved_there", "refuse_unreadable", "solve_mask"]
-
-_VIEWED: dict[torch.dtype, tuple[torch.dtype, Any]] = {
-    torch.bfloat16: (torch.int16, ml_dtypes.bfloat16),
-    torch.float8_e4m3fn: (torch.uint8, ml_dtypes.float8_e4m3fn),
-    torch.float8_e5m2: (torch.uint8, ml_dtypes.float8_e5m2),
-    torch.float8_e4m3fnuz: (torch.uint8, ml_dtypes.float8_e4m3fnuz),
-    torch.float8_e5m2fnuz: (torch.uint8, ml_dtypes.float8_e5m2fnuz),
-}
-"""What NumPy lacks, with an integer type of its size and the ml_dtypes type it is."""
-
-
-def as_array(tensor: Tensor, name: str = "tensor") -> NDArray[Any]:
-    """Show a tensor as an array: the same memory if it is on the CPU.
-
-    Raises
-    ------
-    InvalidInput
-        If it is no tensor, has no data (meta device), is quantised, sparse or complex, or
-        of a dtype that NumPy has no like of.
-    """
-    if not isinstance(tensor, Tensor):
-        raise InvalidInput(f"{name} must be a tensor, got {type(tensor).__name__}")
-    refuse_unreadable(tensor, name)
-    held = tensor.detach().cpu().resolve_neg()
-    integer, dtype = _VIEWED.get(held.dtype, (held.dtype, None))
-    try:
-        array: NDArray[Any] = held.view(integer).numpy()
-    except TypeError:
-        raise InvalidInput(f"{name} has dtype {held.dtype}, which is not supported") from None
-    return array if dtype is None else array.view(dtype)
-
-
-def is_solved_there(tensor: Tensor) -> bool:
-    """Tell whether a tensor's own device can solve it; warn once if a GPU cannot."""
-    if tensor.device.type != "cuda":
-        return False
-    from masksolve.torch.gpu.support import is_able
-
-    able: bool = is_able(tensor.device)
-    return able
-
-
-def refuse_unreadable(tensor: Tensor, name: str) -> None:
-    """Refuse a tensor that has no real numbers to read, one by one."""
-    if tensor.device.type == "meta":
-        raise InvalidInput(f"{name} is on the meta device, without data: load weights first")
-    if tensor.is_quantized or tensor.layout != torch.strided or tensor.is_complex():
-        kind = "quantised" if tensor.is_quantized else str(tensor.layout)
-        if tensor.is_complex():
-            kind = "complex"
-        raise InvalidInput(f"{name} is {kind}: expected a dense tensor of real numbers")
+__all__ = ["solve_mask"]
 
 
 def solve_mask(
@@ -131,71 +75,15 @@ def solve_mask(
         if not callable(score):
             raise InvalidInput(f"score must be a function or None, got {score!r}")
         scores, name = score(tensor.detach()), "score(tensor)"
-    if isinstance(scores, Tensor) and is_solved_there(scores):
-        found = _on_device(scores, tensor, pattern, method, options, by_magnitude, layout, name)
-        if found is not None:
-            return found
-    array = as_array(scores, name)
-    _agree(array, tensor, name)
-    result = solve(
-        layout.matrices(array),
+    mask = mask_of(
+        scores,
+        layout,
         pattern,
+        shape=tensor.shape if isinstance(tensor, Tensor) else (),
         method=method,
         options=options,
-        score=np.abs if by_magnitude else None,
-        axes=layout.matrix_axes,
+        magnitude=by_magnitude,
         threads=threads,
+        name=name,
     )
-    return torch.from_numpy(result.mask).view(tensor.shape).to(tensor.device)
-
-
-def _agree(scores: Any, tensor: Tensor, name: str) -> None:
-    """Refuse scores of another shape than the tensor's, or without matrices."""
-    if tuple(scores.shape) != tuple(tensor.shape):
-        raise InvalidInput(
-            f"{name} has shape {tuple(scores.shape)}: expected that of tensor, "
-            f"{tuple(tensor.shape)}"
-        )
-    if scores.ndim < 2:
-        raise InvalidInput(f"tensor must have at least 2 dimensions, got {scores.ndim}")
-
-
-def _on_device(
-    scores: Tensor,
-    tensor: Tensor,
-    pattern: Pattern,
-    method: str,
-    options: Mapping[str, float] | None,
-    magnitude: bool,
-    layout: Layout,
-    name: str,
-) -> Tensor | None:
-    """Solve a tensor where it is; None if that is for the CPU engine."""
-    from masksolve.torch.gpu import masks
-
-    refuse_unreadable(scores, name)
-    find_method(method, pattern)
-    _agree(scores, tensor, name)
-    matrices, axes = layout.matrices(scores), layout.matrix_axes
-    if masks.takes(pattern, method):
-        as_options(method, METHODS[method].options, options)
-        found = masks.launch(matrices, pattern, magnitude=magnitude, axes=axes, name=name)
-        if torch.compiler.is_compiling() or (
-            scores.is_cuda and torch.cuda.is_current_stream_capturing()
-        ):
-            found.require()
-        else:
-            found.check()
-        return found.mask.reshape(tensor.shape).to(tensor.device)
-    if masks.is_batched(pattern, method):
-        mask = masks.mask_by(
-            matrices,
-            pattern,
-            method=method,
-            options=options,
-            magnitude=magnitude,
-            axes=axes,
-            name=name,
-        )
-        return mask.reshape(tensor.shape).to(tensor.device)
-    return None
+    return mask.to(tensor.device)

@@ -13,7 +13,11 @@ from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread
 from masksolve.torch.masked import Estimator, Masked, halves
+from masksolve.torch.masking import give_mask
+from masksolve.torch.persistence import keep_checkpoints_safe
+from masksolve.torch.selection import choose
 from masksolve.torch.semi_structured import why_no_kernel
+from masksolve.torch.solving import solve_mask
 from masksolve.torch.sparse_products import Compressed, sparse_linear
 
 __all__ = ["SparseLinear", "make_plain", "make_sparse"]
@@ -85,15 +89,14 @@ class SparseLinear(nn.Linear):
         estimator: Estimator = "ste",
         decay: float = 2e-4,
     ) -> None:
-        from masksolve.torch.sparsify import sparsify  # which makes such layers too
-
         wanted = Pattern.parse(pattern)
         if not halves(wanted):
             raise InvalidInput(_not_half(wanted))
         super().__init__(in_features, out_features, bias, device, dtype)
-        sparsify(
-            self, wanted, select=nn.Linear, estimator=estimator, decay=decay, products="sparse"
-        )
+        (choice,), _ = choose(self, wanted, nn.Linear)
+        masked = give_mask(choice, tuple(self._parameters), estimator, decay)
+        masked.write(solve_mask(self.parametrizations.weight.original, wanted), wanted)
+        keep_checkpoints_safe(self)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002, as in torch.nn.Linear
         """Multiply (..., in_features) to (..., out_features)."""

@@ -6,7 +6,7 @@ from torch.nn.utils import parametrize
 
 import masksolve.torch as mst
 from masksolve.torch.layer import masked_layers
-from tests.torch.training import WEIGHTS, net
+from tests.torch.trained import WEIGHTS, net
 
 
 class Tanh(nn.Module):

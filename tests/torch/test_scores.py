@@ -6,7 +6,7 @@ from torch import nn
 
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
-from masksolve.torch.scores import as_score
+from masksolve.torch.scores import as_training_score
 
 
 @pytest.fixture(autouse=True)
@@ -266,7 +266,7 @@ def test_memory_of_wanda():
 
 
 def test_names():
-    assert as_score("magnitude") is None
-    assert isinstance(as_score("movement"), mst.Movement)
-    assert isinstance(as_score("gradient"), mst.Gradient)
-    assert isinstance(as_score("wanda"), mst.Wanda)
+    assert as_training_score("magnitude") is None
+    assert isinstance(as_training_score("movement"), mst.Movement)
+    assert isinstance(as_training_score("gradient"), mst.Gradient)
+    assert isinstance(as_training_score("wanda"), mst.Wanda)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import masksolve as ms
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
-from masksolve.torch.solving import as_array
+from masksolve.torch.arrays import as_array
 from tests import naive, strategies
 
 FLOATS = {

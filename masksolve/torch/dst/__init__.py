@@ -15,6 +15,7 @@ masked, and comes back when it grows or the threshold falls.
 from __future__ import annotations
 
 from masksolve.torch.dst.convert import convert, finalize
+from masksolve.torch.dst.heaviside import step, surrogate
 from masksolve.torch.dst.layers import Conv1d, Conv2d, Linear
 from masksolve.torch.dst.measures import (
     Remaining,
@@ -26,7 +27,6 @@ from masksolve.torch.dst.measures import (
 )
 from masksolve.torch.dst.projection import Projection, by_share, project
 from masksolve.torch.dst.recurrent import LSTM, LSTMCell
-from masksolve.torch.dst.step import step, surrogate
 
 __all__ = [
     "LSTM",

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from masksolve.errors import InvalidInput
+from masksolve.inputs import as_number, as_share
 from masksolve.torch.dst.layers import Conv1d, Conv2d, Linear
-from masksolve.torch.dst.options import PUBLISHED_BELOW, Kind, as_kind, as_number, as_share
+from masksolve.torch.dst.options import PUBLISHED_BELOW, Kind, as_kind
 from masksolve.torch.dst.recurrent import LSTM, LSTMCell
 from masksolve.torch.dst.thresholds import Thresholded, sparse_weights
 from masksolve.torch.selection import Select, as_predicate
@@ -82,7 +83,7 @@ def convert(
     as_kind(thresholds)
     as_number(initial, "initial")
     published = reset_below == "published"
-    given = None if published else as_share(reset_below)
+    given = None if published else as_share(reset_below, "reset_below")
     selects = as_predicate(select, model)
     selected = {name: m for name, m in model.named_modules() if selects(name, m)}
     chosen = {name: module for name, module in selected.items() if type(module) in SPARSE}

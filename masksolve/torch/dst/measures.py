@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from io import StringIO
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
-from masksolve.torch.dst.options import as_number, as_share
+from masksolve.inputs import as_number, as_share
 from masksolve.torch.dst.thresholds import by_matrix, sparse_weights
+from masksolve.torch.tables import as_table
 
 __all__ = ["Remaining", "masks", "remaining", "reset", "sparsity_loss", "thresholds"]
 
@@ -97,20 +94,17 @@ class Remaining:
         return {name: _share(kept, size) for name, (kept, size) in self.counts.items()}
 
     def __str__(self) -> str:
-        table = Table(box=SIMPLE_HEAD)
-        table.add_column("matrix", no_wrap=True)
-        for column in ("kept", "of", "share"):
-            table.add_column(column, justify="right", no_wrap=True)
-        for name, (kept, size) in self.counts.items():
-            table.add_row(name, str(kept), str(size), f"{100 * _share(kept, size):.2f} %")
-        table.add_section()
-        table.add_row("all", str(self.kept), str(self.size), f"{100 * self.total:.2f} %")
-        console = Console(file=StringIO(), width=120, color_system=None)
-        console.print(table)
-        for name in self.dense:
-            console.print(f"dense: {name}", highlight=False)
-        text: str = console.file.getvalue()  # type: ignore[attr-defined]
-        return "\n".join(line.rstrip() for line in text.splitlines())
+        table = as_table(
+            ["matrix"],
+            ["kept", "of", "share"],
+            ([name, *_cells(kept, size)] for name, (kept, size) in self.counts.items()),
+            total=["all", *_cells(self.kept, self.size)],
+        )
+        return "\n".join([table, *(f"dense: {name}" for name in self.dense)])
+
+
+def _cells(kept: int, size: int) -> tuple[str, str, str]:
+    return str(kept), str(size), f"{100 * _share(kept, size):.2f} %"
 
 
 def remaining(model: nn.Module) -> Remaining:

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from masksolve.errors import InvalidInput
+from masksolve.inputs import as_count
 from masksolve.pattern import Pattern
 from masksolve.solvers import find_method
 from masksolve.torch.dst.thresholds import Projected, SparseWeight, sparse_weights
-from masksolve.torch.schedule import as_count
 from masksolve.torch.solving import solve_mask
 
 __all__ = ["Projection", "by_share", "project"]

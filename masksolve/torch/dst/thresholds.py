@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
+from masksolve.inputs import as_number, as_share
 from masksolve.pattern import Pattern
-from masksolve.torch.dst.options import Kind, as_kind, as_number, as_share
-from masksolve.torch.dst.step import step
+from masksolve.torch.dst.heaviside import step
+from masksolve.torch.dst.options import Kind, as_kind
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import decode, encode
 
@@ -75,6 +76,8 @@ class Thresholded(nn.Module):
     initial: float
     reset_below: float | None
     resets: Tensor
+    made_plain_by = "masksolve.torch.dst.finalize"
+    """Whom to call before anything that wants plain weights."""
 
     def matrices(self) -> Mapping[str, tuple[str, ...]]:
         """Return the weights that get thresholds, and how their matrices are called."""
@@ -87,7 +90,7 @@ class Thresholded(nn.Module):
     def add_thresholds(self, kind: Kind, initial: float, reset_below: float | None) -> None:
         """Register a threshold for every weight."""
         self.kind, self.initial = as_kind(kind), as_number(initial, "initial")
-        self.reset_below = as_share(reset_below)
+        self.reset_below = as_share(reset_below, "reset_below")
         for name, parts in self.matrices().items():
             weight = getattr(self, name)
             shape = {"vector": weight.shape[:1], "scalar": (len(parts),)}.get(kind, weight.shape)

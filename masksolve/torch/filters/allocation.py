@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from masksolve.errors import InvalidInput
 from masksolve.torch.filters.bounds import expected_unique, published_draws
-from masksolve.torch.filters.network import Sizes
+from masksolve.torch.filters.traced import Sizes
 
 __all__ = ["Allocation", "by_error", "by_share"]
 

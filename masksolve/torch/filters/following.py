@@ -18,7 +18,6 @@ from torch import Tensor, fx, nn
 
 from masksolve.errors import InvalidInput
 from masksolve.torch.filters.modules import CHANNELWISE, MIXING, follow_module, is_plain
-from masksolve.torch.filters.network import Network, Uses, going_through
 from masksolve.torch.filters.operations import (
     BINARY,
     ELEMENTWISE,
@@ -33,13 +32,14 @@ from masksolve.torch.filters.operations import (
     stay,
 )
 from masksolve.torch.filters.ties import FIXED, Ties
+from masksolve.torch.filters.traced import TracedModel, Uses, going_through
 
 __all__ = ["follow"]
 
 UNKNOWN = "mixes channels, or moves them in a way that is not known"
 
 
-def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network:
+def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> TracedModel:
     """Find out which channels of a model belong together.
 
     Parameters
@@ -68,7 +68,7 @@ def follow(model: nn.Module, batch: Tensor, keep: Sequence[str] = ()) -> Network
         )
     atoms = walk.ties.atoms()
     makers = [walk.ties.made_by(np.flatnonzero(np.isin(atoms.of_channel, g))) for g in atoms.groups]
-    return Network(model, graph, walk.uses, atoms, makers)
+    return TracedModel(model, graph, walk.uses, atoms, makers)
 
 
 def _trace(model: nn.Module) -> fx.GraphModule:

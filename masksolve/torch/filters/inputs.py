@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput
-from masksolve.torch.dst.thresholds import Thresholded
 
 __all__ = ["as_batches", "as_budget", "as_delta", "as_patterns", "as_rng", "check_model"]
 
@@ -25,8 +24,8 @@ def check_model(model: nn.Module) -> None:
     for name, module in model.named_modules():
         name = name or "the model"
         weight = getattr(module, "weight", None)
-        if isinstance(module, Thresholded):
-            raise InvalidInput(f"{name} has thresholds: call masksolve.torch.dst.finalize before")
+        if hasattr(module, "made_plain_by"):  # a layer of masksolve.torch.dst
+            raise InvalidInput(f"{name} has thresholds: call {module.made_plain_by} before")
         if parametrize.is_parametrized(module):
             raise InvalidInput(
                 f"{name} has a parametrized weight: prune filters first and "

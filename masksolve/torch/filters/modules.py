@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from masksolve.torch.filters.network import Uses
 from masksolve.torch.filters.operations import Flow
 from masksolve.torch.filters.ties import FIXED, Ids, Ties
+from masksolve.torch.filters.traced import Uses
 
 __all__ = ["CHANNELWISE", "MIXING", "follow_module", "is_plain"]
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
+from masksolve.inputs import as_count
 from masksolve.torch.filters.allocation import Allocation, by_error, by_share
 from masksolve.torch.filters.bounds import DELTA, certified, proven, published, published_factor
 from masksolve.torch.filters.following import follow
@@ -24,13 +25,12 @@ from masksolve.torch.filters.inputs import (
     as_rng,
     check_model,
 )
-from masksolve.torch.filters.network import Sizes
 from masksolve.torch.filters.report import GroupRow, LayerRow, Report
 from masksolve.torch.filters.samplers import SAMPLERS, Choice, Task
 from masksolve.torch.filters.shares import Errors, Shares
 from masksolve.torch.filters.surgery import check_sharing, operate
 from masksolve.torch.filters.ties import FIXED
-from masksolve.torch.schedule import as_count
+from masksolve.torch.filters.traced import Sizes
 
 __all__ = ["Pruned", "Pruner", "prune"]
 
@@ -98,21 +98,21 @@ class Pruner:
         self._training = {name: m.training for name, m in model.named_modules()}
         self._dense = copy.deepcopy(model).eval()
         self._batches = as_batches(batches, self._dense)
-        self._network = follow(self._dense, self._batches[0], as_patterns(keep))
-        check_sharing(self._network)
-        self._groups = self._network.atoms.groups
+        self._traced = follow(self._dense, self._batches[0], as_patterns(keep))
+        check_sharing(self._traced)
+        self._groups = self._traced.atoms.groups
         if not self._groups:
             raise InvalidInput(
                 f"{type(model).__name__} has no filters to prune: every layer's go to the "
                 "output, are tied to the input, or are named in keep"
             )
         count = sum(map(len, self._groups))
-        self._shares = [Shares(layer, count) for layer in self._network.layers()]
-        self._network.show(self._batches, {s.layer.name: s.see for s in self._shares}, "batches")
+        self._shares = [Shares(layer, count) for layer in self._traced.layers()]
+        self._traced.show(self._batches, {s.layer.name: s.see for s in self._shares}, "batches")
         everything = np.max([s.largest for s in self._shares], axis=0)
         self._norms = self._filter_norms(count)
         self.sensitivities = [everything[atoms] for atoms in self._groups]
-        self.makers = self._network.makers
+        self.makers = self._traced.makers
 
     def prune(
         self,
@@ -124,7 +124,7 @@ class Pruner:
         held_out: Iterable[Any] | None = None,
     ) -> Pruned:
         """Return a smaller network; see `prune`."""
-        allowed = as_budget(budget) * self._network.size()
+        allowed = as_budget(budget) * self._traced.size()
         if sampler not in SAMPLERS:
             raise InvalidInput(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
         if as_count(multiple_of, "multiple_of", 1) > 1 and sampler in CHANCE:
@@ -139,14 +139,14 @@ class Pruner:
         for atoms, choice in zip(self._groups, choices, strict=True):
             factors[atoms] = choice.factors
         model = copy.deepcopy(self._dense)
-        operate(self._network, model, factors)
+        operate(self._traced, model, factors)
         report = self._report(model, factors, choices, sampler, budget, allocation, others)
         for name, module in model.named_modules():
             module.training = self._training[name]
         return Pruned(model, report)
 
     def _allocate(self, allowed: float, sampler: str, multiple_of: int) -> Allocation:
-        sizes = Sizes(self._network)
+        sizes = Sizes(self._traced)
         if sampler in BY_SENSITIVITY:
             factors = [self._factor(atoms) for atoms in self._groups]
             return by_error(
@@ -213,7 +213,7 @@ class Pruner:
         return Report(
             sampler,
             budget,
-            (self._network.size(), after),
+            (self._traced.size(), after),
             allocation.epsilon,
             self._delta,
             groups,
@@ -250,7 +250,7 @@ class Pruner:
         self, factors: NDArray[np.float64], batches: list[Tensor], name: str
     ) -> list[Errors]:
         errors = [Errors(s.layer, factors) for s in self._shares]
-        self._network.show(batches, {e.layer.name: e.see for e in errors}, name)
+        self._traced.show(batches, {e.layer.name: e.see for e in errors}, name)
         return errors
 
     @torch.no_grad()
@@ -266,8 +266,8 @@ class Pruner:
     def _filter_norms(self, count: int) -> NDArray[np.float64]:
         """Sum up the L1 norms of the filters that make each atom."""
         norms = np.zeros(count)
-        for uses_name, tensor_name, tensor, axes in self._network.tensors():
-            if tensor_name == "weight" and self._network.uses[uses_name].mixes:
+        for uses_name, tensor_name, tensor, axes in self._traced.tensors():
+            if tensor_name == "weight" and self._traced.uses[uses_name].mixes:
                 lengths = tensor.detach().double().abs().flatten(1).sum(1).cpu().numpy()
                 made = axes[0] != FIXED
                 np.add.at(norms, axes[0][made], lengths[made])

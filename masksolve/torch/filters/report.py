@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from io import StringIO
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+from masksolve.torch.tables import as_table
 
 __all__ = ["GroupRow", "LayerRow", "Report"]
 
@@ -124,41 +121,35 @@ class Report:
     def __str__(self) -> str:
         before, after = self.parameters
         title = f"{self.sampler}: {after:,} of {before:,} parameters ({100 * self.share:.1f} %)"
-        groups = _table(("filters of", "of", "kept", "sensitivity", "draws"))
-        for group in self.groups:
-            groups.add_row(
-                _short(group.makers),
-                str(group.filters),
-                str(group.kept),
-                f"{group.sensitivity:.2f}",
-                "-" if group.draws is None else str(group.draws),
-            )
-        errors = ("published", "proven", "certified", "guaranteed", "measured", "held out", "norm")
-        layers = _table(("layer", "before", "after", *errors))
-        for row in self.layers:
-            values = (
-                row.published,
-                row.proven,
-                row.certified,
-                row.guaranteed,
-                row.measured,
-                row.held_out,
-                row.norm,
-            )
-            shapes = (" x ".join(map(str, shape)) for shape in (row.before, row.after))
-            layers.add_row(row.name, *shapes, *map(_error, values))
-        console = Console(file=StringIO(), width=200, color_system=None)
-        console.print(title, groups, "relative errors", layers, sep="\n", highlight=False)
-        console.print(f"relative error of the network's output: {self.output:.3g}")
-        text: str = console.file.getvalue()  # type: ignore[attr-defined]
-        return "\n".join(line.rstrip() for line in text.splitlines())
-
-
-def _table(columns: tuple[str, ...]) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    for k, column in enumerate(columns):
-        table.add_column(column, justify="right" if k else "left", no_wrap=True)
-    return table
+        groups = as_table(
+            ["filters of"],
+            ["of", "kept", "sensitivity", "draws"],
+            (
+                (
+                    _short(group.makers),
+                    str(group.filters),
+                    str(group.kept),
+                    f"{group.sensitivity:.2f}",
+                    "-" if group.draws is None else str(group.draws),
+                )
+                for group in self.groups
+            ),
+        )
+        figures = ("published", "proven", "certified", "guaranteed", "measured", "held_out", "norm")
+        layers = as_table(
+            ["layer"],
+            ["before", "after", *(name.replace("_", " ") for name in figures)],
+            (
+                (
+                    row.name,
+                    *(" x ".join(map(str, shape)) for shape in (row.before, row.after)),
+                    *(_error(getattr(row, name)) for name in figures),
+                )
+                for row in self.layers
+            ),
+        )
+        output = f"relative error of the network's output: {self.output:.3g}"
+        return "\n".join([title, groups, "relative errors", layers, output])
 
 
 def _short(names: list[str]) -> str:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from masksolve.torch.filters.network import Layer
 from masksolve.torch.filters.ties import FIXED
+from masksolve.torch.filters.traced import Layer
 
 __all__ = ["Errors", "Shares"]
 

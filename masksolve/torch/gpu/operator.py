@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from masksolve.errors import InvalidInput
-from masksolve.solve import solve
+from masksolve.solving import solve
+from masksolve.torch.arrays import as_array
 from masksolve.torch.gpu.solver import FLAGS, solve_on_device
 from masksolve.torch.gpu.support import READ, interpreted
 from masksolve.torch.gpu.tiling import Tiling
@@ -97,8 +98,6 @@ def _check(weights: Tensor, n: int, m: int, start: Tensor | None) -> None:
 def _on_cpu(
     weights: Tensor, n: int, m: int, at_most: bool, magnitude: bool, potentials: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    from masksolve.torch.solving import as_array
-
     found = solve(
         as_array(weights),
         f"{n}:{m}{',at-most' if at_most else ''}",

@@ -20,7 +20,7 @@ if why_not(CUDA) is not None:
 
 
 def solve(weights, pattern, *, magnitude=True):
-    from masksolve.torch.gpu.masks import launch
+    from masksolve.torch.gpu.launch import launch
 
     pattern = ms.Pattern.parse(pattern)
     return launch(weights, pattern, magnitude=magnitude, axes=(-2, -1)).check()

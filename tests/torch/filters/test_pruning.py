@@ -9,7 +9,7 @@ from torch import nn
 
 import masksolve.torch as mst
 from masksolve.torch.filters.following import follow
-from masksolve.torch.filters.network import Sizes
+from masksolve.torch.filters.traced import Sizes
 
 from .nets import NETS, make
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch import nn
 
-from masksolve.torch.filters.network import Layer
 from masksolve.torch.filters.shares import Errors, Shares
 from masksolve.torch.filters.ties import FIXED
+from masksolve.torch.filters.traced import Layer
 
 from . import naive
 

@@ -7,7 +7,7 @@ import torch
 
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
-from masksolve.torch import solving
+from masksolve.torch import devices
 from masksolve.torch.gpu import operator, support
 from masksolve.torch.gpu.operator import exact_mask
 from tests.torch.gpu.tiles import matrices, solved
@@ -84,7 +84,7 @@ def test_exporters_see_through_it():
 
 def test_compilers_see_through_solve_mask(monkeypatch):
     """And the question whether the device is able is put once, when they do."""
-    monkeypatch.setattr(solving, "is_solved_there", lambda tensor: support.is_able(tensor.device))
+    monkeypatch.setattr(devices, "serves", lambda tensor: support.is_able(tensor.device))
     weights = matrices("normal", (1, 8, 8))[0]
     compiled = torch.compile(
         lambda weights: mst.solve_mask(weights, "2:4"), fullgraph=True, backend="aot_eager"

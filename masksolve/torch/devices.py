@@ -1,0 +1,203 @@
+"""Who solves a tensor: the one place that decides.
+
+=======  =========================================================================
+kernels  ``exact`` for transposable patterns, on CUDA devices that Triton serves
+batched  ``greedy``, ``two_approx``, ``entropic`` and plain N:M, on such devices
+engine   everything else, on the CPU: its memory is read where it lies, that of
+         other devices is copied
+=======  =========================================================================
+
+`masksolve.torch.gpu.support` says which devices Triton serves, and why others not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from masksolve.errors import InvalidInput
+from masksolve.pattern import Pattern
+from masksolve.result import MaskResult
+from masksolve.solvers import METHODS, as_options, find_method
+from masksolve.solving import solve
+from masksolve.torch.arrays import as_array, refuse_unreadable
+from masksolve.torch.batched import IN_TORCH, BatchedMethods
+from masksolve.torch.gpu.support import is_able, why_not
+from masksolve.torch.layouts import Layout
+from masksolve.torch.results import DeviceResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["batched_methods", "mask_of", "result_of", "serves", "settle", "solver_of"]
+
+Solver: TypeAlias = Literal["kernels", "batched", "engine"]
+
+
+def serves(tensor: Tensor) -> bool:
+    """Tell whether a tensor's own device can solve it; warn once if a GPU cannot."""
+    return tensor.device.type == "cuda" and bool(is_able(tensor.device))
+
+
+def solver_of(scores: Tensor, pattern: Pattern, method: str) -> Solver:
+    """Decide who solves scores; see the table above."""
+    if not (isinstance(scores, Tensor) and serves(scores)):
+        return "engine"
+    if method == "exact" and pattern.transposable:
+        return "kernels" if pattern.n < pattern.m else "engine"
+    return "batched" if method in IN_TORCH.of(pattern.transposable) else "engine"
+
+
+def batched_methods(device: torch.device) -> BatchedMethods:
+    """Choose how batched methods run on a device: one kernel each, or step by step in torch."""
+    if device.type != "cuda" or why_not(device) is not None:
+        return IN_TORCH
+    from masksolve.torch.gpu.fused import FUSED  # which brings Triton
+
+    return FUSED
+
+
+def result_of(
+    scores: Tensor,
+    layout: Layout,
+    pattern: Pattern,
+    *,
+    shape: Sequence[int],
+    method: str = "exact",
+    options: Mapping[str, float] | None = None,
+    magnitude: bool = False,
+    warm_start: MaskResult | DeviceResult | None = None,
+    potentials: bool = False,
+    threads: int | None = None,
+    name: str = "tensor",
+    whose: str = "tensor",
+) -> MaskResult | DeviceResult:
+    """Solve scores by the kernels, which go on by themselves (see `settle`), or the engine.
+
+    Parameters
+    ----------
+    scores : Tensor
+    layout : Layout
+    pattern : Pattern
+    shape : sequence of int
+        That scores must have: that of `whose` weights.
+    method, options, threads
+        As for `masksolve.solve`.
+    magnitude : bool
+        Whether scores are the entries' magnitudes, or else the entries.
+    warm_start : MaskResult or DeviceResult, optional
+        An earlier result for such scores; one from elsewhere is passed over.
+    potentials : bool
+        Keep them, to start from next time.
+    name, whose : str
+        What scores and weights are called in sentences about them.
+
+    Raises
+    ------
+    InvalidInput, InvalidPattern, UnknownMethod
+        As for `masksolve.solve`.
+    """
+    if solver_of(scores, pattern, method) == "kernels":
+        from masksolve.torch.gpu.launch import launch
+
+        _agree(scores, shape, name, whose)
+        as_options(method, METHODS[method].options, options)
+        start = warm_start.column_potentials if isinstance(warm_start, DeviceResult) else None
+        if start is not None and start.device != scores.device:
+            start = None  # the model was moved
+        return launch(
+            layout.matrices(scores),
+            pattern,
+            magnitude=magnitude,
+            axes=layout.matrix_axes,
+            name=name,
+            start=start,
+            potentials=potentials,
+        )
+    array = as_array(scores, name)
+    _agree(scores, shape, name, whose)
+    return solve(
+        layout.matrices(array),
+        pattern,
+        method=method,
+        options=options,
+        score=np.abs if magnitude else None,
+        axes=layout.matrix_axes,
+        warm_start=warm_start if isinstance(warm_start, MaskResult) else None,
+        potentials=potentials,
+        threads=threads,
+    )
+
+
+def mask_of(
+    scores: Tensor,
+    layout: Layout,
+    pattern: Pattern,
+    *,
+    shape: Sequence[int],
+    method: str,
+    options: Mapping[str, float] | None,
+    magnitude: bool,
+    threads: int | None,
+    name: str,
+) -> Tensor:
+    """Solve scores by whoever is quickest, and wait for the mask, which is where they are.
+
+    The arguments are those of `result_of`.
+    """
+    find_method(method, pattern)
+    if solver_of(scores, pattern, method) == "batched":
+        from masksolve.torch.gpu.launch import mask_by
+
+        _agree(scores, shape, name, "tensor")
+        return mask_by(
+            layout.matrices(scores),
+            pattern,
+            batched_methods(scores.device),
+            method=method,
+            options=options,
+            magnitude=magnitude,
+            axes=layout.matrix_axes,
+            name=name,
+        ).reshape(tuple(shape))
+    found = result_of(
+        scores,
+        layout,
+        pattern,
+        shape=shape,
+        method=method,
+        options=options,
+        magnitude=magnitude,
+        threads=threads,
+        name=name,
+    )
+    if isinstance(found, MaskResult):
+        return torch.from_numpy(found.mask).view(tuple(shape))
+    if torch.compiler.is_compiling() or (
+        scores.is_cuda and torch.cuda.is_current_stream_capturing()
+    ):
+        found.require()
+    else:
+        found.check()
+    return found.mask.reshape(tuple(shape))
+
+
+def settle(result: MaskResult | DeviceResult) -> None:
+    """Wait for a device to be done, and see that all is proven."""
+    if isinstance(result, DeviceResult):
+        result.check()
+
+
+def _agree(scores: Tensor, shape: Sequence[int], name: str, whose: str) -> None:
+    """Refuse scores that cannot be read, of another shape, or without matrices."""
+    refuse_unreadable(scores, name)
+    if tuple(scores.shape) != tuple(shape):
+        raise InvalidInput(
+            f"{name} has shape {tuple(scores.shape)}: expected that of {whose}, {tuple(shape)}"
+        )
+    if scores.ndim < 2:
+        raise InvalidInput(f"{whose} must have at least 2 dimensions, got {scores.ndim}")

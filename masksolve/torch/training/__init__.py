@@ -1,0 +1,1 @@
+"""Masks in training: they are given, renewed, counted and let go."""

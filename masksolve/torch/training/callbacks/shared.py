@@ -1,0 +1,63 @@
+"""What the callbacks share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from masksolve.errors import InvalidInput
+from masksolve.torch.training.handle import Handle
+
+__all__ = ["add_decay", "check_model", "count_step", "latest"]
+
+
+def check_model(handle: Handle, trained: nn.Module) -> None:
+    """Refuse a handle to another model than the one that is trained.
+
+    It may be a part of it, or wrapped: a wrapper has the modules of what it wraps.
+    """
+    if not handle.layers:
+        raise InvalidInput("the handle's model is finalized: there are no masks to renew")
+    there = set(trained.modules())
+    strange = next((layer.name for layer in handle.layers if layer.module not in there), None)
+    if strange is not None:
+        raise InvalidInput(
+            f"the trainer's {type(trained).__name__} does not hold the {strange} that was "
+            "sparsified: give the trainer the same model, not a copy or one made anew"
+        )
+
+
+def add_decay(handle: Handle, optimizer: Optimizer, scale: Any = None) -> None:
+    """Add masked decay, if that is the estimator, to the gradients that a step is about to use.
+
+    Not left to `Handle.attach`: what it registers runs before the closure that some
+    trainers hand to the step, and the closure computes the gradients anew.
+
+    Parameters
+    ----------
+    scale : number or Tensor, optional
+        A loss scale that is still in the gradients: fused optimizers take it out.
+    """
+    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if not handle.attached and any(id(layer.original) in stepped for layer in handle.layers):
+        handle.decay_gradients(scale)
+
+
+def count_step(handle: Handle) -> None:
+    """Count a step of the optimizer, unless the optimizer does that itself."""
+    if not handle.attached:
+        handle.advance()
+
+
+def latest(handle: Handle) -> dict[str, float]:
+    """Return the totals of the last refresh for a log; nothing during the warm-up."""
+    if not handle.history.records:
+        return {}
+    whole = handle.history.records[-1].whole
+    return {
+        "masksolve/kept_share": whole.kept_share,
+        "masksolve/flip_rate": whole.flip_rate,
+        "masksolve/seconds": whole.seconds,
+    }

@@ -1,0 +1,435 @@
+"""The handle to a sparsified model: it renews masks, keeps account, and lets go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from masksolve.errors import InvalidInput
+from masksolve.inputs import as_count, as_threads
+from masksolve.result import MaskResult
+from masksolve.solvers import METHODS, as_options, find_method
+from masksolve.torch.devices import result_of, settle
+from masksolve.torch.distributed import agreed, part, replicas, sharding
+from masksolve.torch.layer import Layer, masked_layers
+from masksolve.torch.masked import pruned
+from masksolve.torch.results import DeviceResult
+from masksolve.torch.scores import LayerScore, as_training_score
+from masksolve.torch.sparse_linear import SparseLinear, make_plain
+from masksolve.torch.training.flips import flipped
+from masksolve.torch.training.history import History, LayerRecord, Record
+from masksolve.torch.training.report import Report, report
+from masksolve.torch.training.schedule import Schedule
+
+__all__ = ["Handle"]
+
+WARM_SINCE = 16
+"""From this m on a warm start pays. In smaller tiles the rounds are over sooner than the
+potentials are written and read again."""
+
+
+class Handle:
+    """Renews the masks of a sparsified model, and tells what became of them.
+
+    `sparsify` makes one. Made directly it takes charge of a model that has masks already:
+    a copy, an unpickled one, the average of a training; its masks stay as they are until
+    the first refresh.
+
+    Parameters
+    ----------
+    model : Module
+        With masks.
+    method, options, score, refresh_every, warm_start, warmup, ramp, optimizer, writer, threads
+        As for `sparsify`.
+
+    Attributes
+    ----------
+    model : Module
+    layers : list of Layer
+    skipped : list of (str, str)
+        Weights that `sparsify` passed over, and why.
+    steps : int
+        Optimizer steps taken.
+    history : History
+    attached : bool
+        Whether an optimizer calls `step` by itself.
+
+    Raises
+    ------
+    InvalidInput
+        If the model has no masks, or an option is not what it should be.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        method: str = "exact",
+        options: Mapping[str, float] | None = None,
+        score: str | LayerScore = "magnitude",
+        refresh_every: int = 1,
+        warm_start: bool | None = None,
+        warmup: int = 0,
+        ramp: int = 0,
+        optimizer: torch.optim.Optimizer | None = None,
+        writer: Any = None,
+        threads: int | None = None,
+    ) -> None:
+        self.model = model
+        self.layers = list(masked_layers(model))
+        if not self.layers:
+            raise InvalidInput(f"{type(model).__name__} has no masks: sparsify it first")
+        self.skipped: list[tuple[str, str]] = []
+        self.steps = 0
+        self.history = History()
+        self._schedule = Schedule(
+            as_count(refresh_every, "refresh_every", 1),
+            as_count(warmup, "warmup", 0),
+            as_count(ramp, "ramp", 0),
+        )
+        for layer in self.layers:
+            find_method(method, layer.masked.pattern)
+        as_options(method, METHODS[method].options, options)
+        as_threads(threads)
+        if not (writer is None or hasattr(writer, "add_scalar")):
+            raise InvalidInput(f"writer must have add_scalar, got {type(writer).__name__}")
+        self._method, self._options, self._threads = method, options, threads
+        self._warm_start = warm_start if METHODS[method].warm == "potentials" else False
+        self._writer = writer
+        self._score = as_training_score(score)
+        self._replicas = replicas(model)
+        # To notice a step without training.
+        self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
+        self.attached = False
+        self._hooks: list[Any] = []
+        try:
+            if self._score is not None:
+                watching = [self._score.watch(layer) for layer in self.layers]
+                self._hooks += [hook for hook in watching if hook is not None]
+            if optimizer is not None:
+                self.attach(optimizer)
+        except BaseException:
+            self.detach()
+            raise
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._score is not None:  # a function, if it was pickled before scores were wrapped
+            self._score = as_training_score(self._score)
+
+    def __repr__(self) -> str:
+        patterns = sorted({str(layer.masked.pattern) for layer in self.layers})
+        return (
+            f"Handle({type(self.model).__name__}, {len(self.layers)} weights, "
+            f"{', '.join(patterns)}, {self._method}, step {self.steps})"
+        )
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """The masks by the names of their weights, of bool, True = kept; not copied."""
+        return {layer.name: layer.mask for layer in self.layers}
+
+    @property
+    def dense_products(self) -> list[tuple[str, str]]:
+        """The weights that are multiplied densely, zeros and all, and why."""
+        found = []
+        for layer in self.layers:
+            if isinstance(layer.module, SparseLinear):
+                why = layer.module.why_not()
+            elif layer.kind is nn.Linear:
+                why = "sparse products were not asked for"
+            else:
+                why = f"it belongs to a {layer.kind.__name__}: only nn.Linear can do else"
+            if why is not None:
+                found.append((layer.name, why))
+        return found
+
+    def step(self) -> None:
+        """Count a step of the optimizer, after it; renew the masks when that is due.
+
+        Raises
+        ------
+        InvalidInput
+            Before the first backward pass; if an attached optimizer calls it already; for
+            a weight that is not finite, naming it and the step: the old masks stay.
+        """
+        if self.attached:
+            raise InvalidInput("the optimizer calls step by itself since attach: leave it out")
+        if self._decays():
+            raise InvalidInput(
+                "masked_decay adds to gradients before the optimizer's step: "
+                "give the optimizer to sparsify, or to attach"
+            )
+        self.advance()
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let an optimizer call `step` from now on, after each step of its own.
+
+        Raises
+        ------
+        InvalidInput
+            If it does not train the masked weights, or another is attached.
+        """
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise InvalidInput(
+                f"optimizer must be a torch optimizer, got {type(optimizer).__name__}"
+            )
+        trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        for layer, weight in self._originals():
+            if weight.requires_grad and id(weight) not in trained:
+                raise InvalidInput(f"the optimizer does not train {layer.name}")
+        if self.attached:
+            raise InvalidInput("an optimizer is attached already")
+        self._hooks += [
+            optimizer.register_step_pre_hook(self._before_step),
+            optimizer.register_step_post_hook(lambda *_: self.advance()),
+        ]
+        self.attached = True
+
+    def detach(self) -> None:
+        """Let go of the optimizer, and of the modules that a score looks at."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks, self.attached = [], False
+
+    def refresh(self) -> None:
+        """Solve all masks now, for the weights as they are.
+
+        During the warm-up masks keep everything, and this does nothing.
+
+        Raises
+        ------
+        InvalidInput
+            For a weight that is not finite, naming it and the step: the old masks stay.
+        """
+        self._refuse_finalized()
+        self._renew(self.layers)
+
+    def report(self, since: int | None = None) -> Report:
+        """Tell how the masks stand: print it for a table.
+
+        Parameters
+        ----------
+        since : int, optional
+            The step from whose masks the distance (SAD) is told; default: the first ones'.
+        """
+        return report(self.layers, self.history, self.steps, self.skipped, since)
+
+    def finalize(self) -> dict[str, Tensor]:
+        """Leave plain modules with dense weights in which the pruned ones are zero.
+
+        Returns
+        -------
+        dict of str to Tensor of bool
+            The last masks, by the names of the weights.
+
+        Raises
+        ------
+        InvalidInput
+            If the model is sharded.
+        """
+        wrapper = sharding(self.model)
+        if wrapper is not None:
+            raise InvalidInput(
+                f"the model's weights are sharded by {wrapper}: instead of finalizing it, load "
+                "masksolve.torch.dense_state_dict(model) into a plain one"
+            )
+        masks = self.masks
+        self.detach()
+        for layer in self.layers:
+            layer.release()
+            make_plain(layer.module)
+        self.layers = []
+        return masks
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what a checkpoint needs besides the model's own state: the step."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go on from a checkpoint; the masks come with the model's own state.
+
+        The history begins anew: what came before was another training.
+        """
+        self.steps = as_count(state["steps"], "steps", 0)
+        self.history = History()
+        for layer in self.layers:
+            layer.result = None
+
+    def _originals(self) -> list[tuple[Layer, nn.Parameter]]:
+        return [(layer, layer.original) for layer in self.layers]
+
+    def advance(self) -> None:
+        """Do what `step` does, for callers that add masked decay themselves."""
+        self._refuse_finalized()
+        if self.steps == 0 and self._is_untouched():
+            raise InvalidInput(
+                "step came before the first backward pass: call it after optimizer.step()"
+            )
+        score = self._score
+        if (
+            score is not None
+            and score.needs_gradients
+            and all(weight.grad is None for _, weight in self._originals())
+        ):
+            raise InvalidInput(
+                "the score needs gradients and there are none: call step before zero_grad"
+            )
+        self.steps += 1
+        if score is not None:
+            for layer in self.layers:
+                score.observe(layer)
+        due = [layer for layer in self.layers if self._is_due(layer)]
+        if due:
+            self._renew(due)
+
+    def _is_untouched(self) -> bool:
+        """Tell whether no weight has a gradient, nor changed, nor was put elsewhere."""
+        trained = [(layer, w) for layer, w in self._originals() if w.requires_grad]
+        return bool(trained) and all(
+            weight.grad is None and self._untouched[layer.name] == (id(weight), weight._version)
+            for layer, weight in trained
+        )
+
+    def _refuse_finalized(self) -> None:
+        if not self.layers:
+            raise InvalidInput("the model is finalized: there are no masks to renew")
+
+    def _is_due(self, layer: Layer) -> bool:
+        final = layer.masked.pattern
+        if layer.masked.estimator == "none":
+            # Static: only on the way to the pattern.
+            now, before = (self._schedule.pattern(final, s) for s in (self.steps, self.steps - 1))
+            return now != before
+        return self._schedule.due(final, self.steps)
+
+    def _before_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: Any) -> None:
+        # The arguments begin with the optimizer itself.
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
+        if closure is not None and self._decays():
+            raise InvalidInput(
+                "masked_decay adds to gradients before the optimizer's step, and a closure "
+                "computes them within: call backward before step"
+            )
+        self.decay_gradients(getattr(optimizer, "grad_scale", None))
+
+    def _decays(self) -> bool:
+        return any(layer.masked.estimator == "masked_decay" for layer in self.layers)
+
+    @torch.no_grad()
+    def decay_gradients(self, scale: Tensor | None = None) -> None:
+        """Add masked decay to the gradients, once an optimizer's step.
+
+        Fused optimizers take a GradScaler's scale out of the gradients themselves, later.
+        """
+        for layer, weight in self._originals():
+            if layer.masked.estimator == "masked_decay" and weight.grad is not None:
+                lost = pruned(weight, part(layer.mask, weight))
+                lost = lost if scale is None else lost * scale
+                weight.grad.add_(lost, alpha=layer.masked.decay)
+
+    @torch.no_grad()
+    def _renew(self, layers: list[Layer]) -> None:
+        found = [self._solve(layer) for layer in layers]
+        for layer, solved in zip(layers, found, strict=True):
+            if solved is not None:
+                with self._named(layer):
+                    settle(solved[0])
+        # Only now: a weight that cannot be solved leaves all masks as they were.
+        rows: dict[str, LayerRecord] = {}
+        changes: dict[str, NDArray[np.uint32]] = {}
+        for layer, solved in zip(layers, found, strict=True):
+            if solved is None:
+                continue
+            result, scores, seconds = solved
+            start = time.perf_counter()
+            mask = result.mask.reshape(layer.mask.shape)
+            changes[layer.name] = self._changes(layer, mask)
+            layer.masked.write(mask, result.pattern)
+            layer.result = result
+            # Single precision sums in pieces: good to six digits.
+            wide = torch.promote_types(scores.dtype, torch.float32)
+            total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
+            seconds += time.perf_counter() - start
+            layer.seconds += seconds
+            rows[layer.name] = LayerRecord(
+                layer.mask.numel(),
+                changes[layer.name].size,
+                result.objective,
+                total,
+                result.gap,
+                seconds,
+            )
+        if rows:
+            record = Record(self.steps, rows)
+            self.history.add(record, changes)
+            if self._writer is not None:
+                _write(self._writer, record)
+
+    def _changes(self, layer: Layer, mask: NDArray[np.bool_] | Tensor) -> NDArray[np.uint32]:
+        """Return where a mask differs from the layer's last; nowhere from none at all."""
+        # What was solved last counts, whatever was loaded since.
+        if layer.result is not None:
+            return flipped(layer.result.mask.reshape(mask.shape), mask)
+        before = layer.mask if layer.mask.is_cuda else layer.mask.numpy(force=True)
+        if before.all():
+            return np.empty(0, dtype=np.uint32)
+        return flipped(before, mask)
+
+    @contextmanager
+    def _named(self, layer: Layer) -> Iterator[None]:
+        """Say in the sentence about a bad score whose it is, and when."""
+        try:
+            yield
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
+            ) from None
+
+    def _solve(self, layer: Layer) -> tuple[MaskResult | DeviceResult, Tensor, float] | None:
+        """Return a layer's new mask, its scores and the seconds; None during the warm-up.
+
+        Nothing here may wake torch's threads: for a while they would spin where the solver's
+        are at work.
+        """
+        start = time.perf_counter()
+        pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
+        if pattern.n == pattern.m:
+            return None
+        weight = layer.weight
+        scores = weight if self._score is None else self._score(layer)
+        scores = agreed(scores, weight, self._replicas)
+        last = layer.result
+        same = last is not None and last.pattern == pattern
+        warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
+        with self._named(layer):
+            result = result_of(
+                scores,
+                layer.layout,
+                pattern,
+                shape=layer.mask.shape,
+                method=self._method,
+                options=self._options,
+                magnitude=self._score is None,
+                warm_start=last if warm and same else None,
+                potentials=warm,
+                threads=self._threads,
+                name=f"the score of {layer.name}",
+                whose="the weight",
+            )
+        return result, scores, time.perf_counter() - start
+
+
+def _write(writer: Any, record: Record) -> None:
+    """Log a refresh to whatever takes TensorBoard's scalars."""
+    rows = {"": record.whole, **{f"/{name}": row for name, row in record.layers.items()}}
+    for name, row in rows.items():
+        for key in ("flip_rate", "kept_share", "seconds"):
+            writer.add_scalar(f"masksolve/{key}{name}", getattr(row, key), record.step)
