@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from masksolve import pieces
+from masksolve.inputs import as_threads
+from masksolve.threads import for_each_box
 from masksolve.tiles import TileLayout
 
 LAYOUT = TileLayout((5, 301, 603), (1, 2), (4, 4))
@@ -22,7 +23,7 @@ def test_every_box_is_worked_on_once(threads):
         with lock:
             seen.append(str(box))
 
-    pieces.for_each_box(LAYOUT.boxes(), work, threads=threads)
+    for_each_box(LAYOUT.boxes(), work, threads=threads)
     assert sorted(seen) == sorted(map(str, LAYOUT.boxes()))
     assert len(seen) > 10
 
@@ -31,13 +32,13 @@ def test_several_threads_work_at_the_same_time():
     together = threading.Barrier(2, timeout=60)
     two = TileLayout((512, 256), (0, 1), (4, 4))
     assert len(two.boxes()) == 2
-    pieces.for_each_box(two.boxes(), lambda box: together.wait(), threads=2)
+    for_each_box(two.boxes(), lambda box: together.wait(), threads=2)
 
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_progress_grows_to_the_total(threads):
     calls = []
-    pieces.for_each_box(
+    for_each_box(
         LAYOUT.boxes(),
         lambda box: None,
         threads=threads,
@@ -68,7 +69,7 @@ def test_a_failing_box_is_raised_and_stops_the_rest(threads):
         raise KeyError("box")
 
     with pytest.raises(KeyError, match="box"):
-        pieces.for_each_box(boxes, work, threads=threads)
+        for_each_box(boxes, work, threads=threads)
     assert len(started) < len(boxes) / 2 > 1000
 
 
@@ -82,12 +83,12 @@ def test_a_failing_progress_function_is_raised(threads):
 
 
 def test_threads_default_to_the_cores_of_this_process():
-    assert pieces.as_threads(None) >= 1
-    assert ms.solve(np.ones((4, 4)), "2:4").stats["threads"] == pieces.as_threads(None)
+    assert as_threads(None) >= 1
+    assert ms.solve(np.ones((4, 4)), "2:4").stats["threads"] == as_threads(None)
 
 
 def test_threads_may_be_any_kind_of_integer():
-    assert type(pieces.as_threads(np.int64(3))) is int
+    assert type(as_threads(np.int64(3))) is int
 
 
 def test_a_bar_is_no_part_of_the_answer(capsys):

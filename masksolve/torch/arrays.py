@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import ml_dtypes
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["as_array", "refuse_unreadable"]
+__all__ = ["as_array", "refuse_unfit", "refuse_unreadable"]
 
 _VIEWED: dict[torch.dtype, tuple[torch.dtype, Any]] = {
     torch.bfloat16: (torch.int16, ml_dtypes.bfloat16),
@@ -53,3 +54,14 @@ def refuse_unreadable(tensor: Tensor, name: str) -> None:
         if tensor.is_complex():
             kind = "complex"
         raise InvalidInput(f"{name} is {kind}: expected a dense tensor of real numbers")
+
+
+def refuse_unfit(scores: Tensor, shape: Sequence[int], name: str, whose: str) -> None:
+    """Refuse scores that cannot be read, of another shape, or without matrices."""
+    refuse_unreadable(scores, name)
+    if tuple(scores.shape) != tuple(shape):
+        raise InvalidInput(
+            f"{name} has shape {tuple(scores.shape)}: expected that of {whose}, {tuple(shape)}"
+        )
+    if scores.ndim < 2:
+        raise InvalidInput(f"{whose} must have at least 2 dimensions, got {scores.ndim}")

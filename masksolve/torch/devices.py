@@ -19,12 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.result import MaskResult
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.solving import solve
-from masksolve.torch.arrays import as_array, refuse_unreadable
+from masksolve.torch.arrays import as_array, refuse_unfit
 from masksolve.torch.batched import IN_TORCH, BatchedMethods
 from masksolve.torch.gpu.support import is_able, why_not
 from masksolve.torch.layouts import Layout
@@ -104,7 +103,7 @@ def result_of(
     if solver_of(scores, pattern, method) == "kernels":
         from masksolve.torch.gpu.launch import launch
 
-        _agree(scores, shape, name, whose)
+        refuse_unfit(scores, shape, name, whose)
         as_options(method, METHODS[method].options, options)
         start = warm_start.column_potentials if isinstance(warm_start, DeviceResult) else None
         if start is not None and start.device != scores.device:
@@ -118,8 +117,8 @@ def result_of(
             start=start,
             potentials=potentials,
         )
+    refuse_unfit(scores, shape, name, whose)
     array = as_array(scores, name)
-    _agree(scores, shape, name, whose)
     return solve(
         layout.matrices(array),
         pattern,
@@ -153,7 +152,7 @@ def mask_of(
     if solver_of(scores, pattern, method) == "batched":
         from masksolve.torch.gpu.launch import mask_by
 
-        _agree(scores, shape, name, "tensor")
+        refuse_unfit(scores, shape, name, "tensor")
         return mask_by(
             layout.matrices(scores),
             pattern,
@@ -190,14 +189,3 @@ def settle(result: MaskResult | DeviceResult) -> None:
     """Wait for a device to be done, and see that all is proven."""
     if isinstance(result, DeviceResult):
         result.check()
-
-
-def _agree(scores: Tensor, shape: Sequence[int], name: str, whose: str) -> None:
-    """Refuse scores that cannot be read, of another shape, or without matrices."""
-    refuse_unreadable(scores, name)
-    if tuple(scores.shape) != tuple(shape):
-        raise InvalidInput(
-            f"{name} has shape {tuple(scores.shape)}: expected that of {whose}, {tuple(shape)}"
-        )
-    if scores.ndim < 2:
-        raise InvalidInput(f"{whose} must have at least 2 dimensions, got {scores.ndim}")

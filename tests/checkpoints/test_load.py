@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from masksolve.checkpoints import masks as module
+from masksolve.checkpoints import load as module
 from masksolve.checkpoints.load import MaskFiles
 from masksolve.storage.packing import unpack_run
 from tests.storage.files import read_file, read_metadata, write_file

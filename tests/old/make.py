@@ -6,6 +6,7 @@ to be made again: what they name are the modules of that time.
 
 import pickle
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def main():
 
     model = network()
     handle = mst.sparsify(model, "4:8", score="gradient", warmup=1, ramp=2)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    optimizer = torch.optim.SGD(model.parameters(), 1e-3)
     for _ in range(5):
         optimizer.zero_grad()
         model(torch.ones(2, 4, 4, 4)).square().sum().backward()
@@ -47,6 +48,8 @@ def main():
     keep("report", handle.report())
     torch.save(model, OUT / "model.pt")
     torch.save({"model": model.state_dict(), "handle": handle.state_dict()}, OUT / "checkpoint.pt")
+    handle = mst.sparsify(network(), "4:8", score=attrgetter("weight"))
+    keep("handle_function", handle)
     sparse = nn.Sequential(nn.Linear(16, 16))
     mst.sparsify(sparse, "2:4", products="sparse")
     keep("sparse_products", sparse)

@@ -16,6 +16,7 @@ from masksolve.errors import InvalidInput
 from masksolve.inputs import as_count, as_threads
 from masksolve.result import MaskResult
 from masksolve.solvers import METHODS, as_options, find_method
+from masksolve.torch.arrays import refuse_unfit
 from masksolve.torch.devices import result_of, settle
 from masksolve.torch.distributed import agreed, part, replicas, sharding
 from masksolve.torch.layer import Layer, masked_layers
@@ -111,8 +112,9 @@ class Handle:
         self._hooks: list[Any] = []
         try:
             if self._score is not None:
-                watching = [self._score.watch(layer) for layer in self.layers]
-                self._hooks += [hook for hook in watching if hook is not None]
+                for layer in self.layers:
+                    hook = self._score.watch(layer)
+                    self._hooks += [] if hook is None else [hook]
             if optimizer is not None:
                 self.attach(optimizer)
         except BaseException:
@@ -409,6 +411,8 @@ class Handle:
         last = layer.result
         same = last is not None and last.pattern == pattern
         warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
+        name, whose = f"the score of {layer.name}", "the weight"
+        refuse_unfit(scores, layer.mask.shape, name, whose)
         with self._named(layer):
             result = result_of(
                 scores,
@@ -421,8 +425,8 @@ class Handle:
                 warm_start=last if warm and same else None,
                 potentials=warm,
                 threads=self._threads,
-                name=f"the score of {layer.name}",
-                whose="the weight",
+                name=name,
+                whose=whose,
             )
         return result, scores, time.perf_counter() - start
 

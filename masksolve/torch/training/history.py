@@ -160,11 +160,14 @@ class History:
         """
         if not self.records:
             raise InvalidInput("there is nothing to draw: no masks were solved yet")
+        draw(self._curves(), Path(path))
+
+    def _curves(self) -> Curves:
         rows: dict[str, list[tuple[int, LayerRecord]]] = {}
         for record in self.records:
             for name, row in record.layers.items():
                 rows.setdefault(name, []).append((record.step, row))
-        curves = Curves(
+        return Curves(
             kept=[
                 Curve([step for step, _ in of], [100 * row.kept_share for _, row in of])
                 for of in rows.values()
@@ -185,4 +188,3 @@ class History:
                 [1000 * record.whole.seconds for record in self.records],
             ),
         )
-        draw(curves, Path(path))

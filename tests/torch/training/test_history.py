@@ -7,7 +7,7 @@ import torch
 import masksolve as ms
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
-from masksolve.torch import history as module
+from masksolve.torch.training import history as module
 from tests.torch.trained import WEIGHTS, net, optimizer_for, train
 
 

@@ -9,7 +9,8 @@ from torch import nn
 
 import masksolve as ms
 import masksolve.torch as mst
-from masksolve.torch.training.picture import _aligned, _Curve, _distances, _from_first
+from masksolve.torch.training.flips import Flips
+from masksolve.torch.training.picture import Curve, _aligned
 from tests.storage.files import contents
 
 
@@ -58,7 +59,7 @@ def test_after_a_refresh_by_hand(tmp_path):
 def test_distances_are_those_of_the_history():
     handle = trained(steps=30)
     size = {name: mask.numel() for name, mask in handle.masks.items()}
-    for name, curve in zip(handle.masks, _distances(handle.history), strict=True):
+    for name, curve in zip(handle.masks, handle.history._curves().distances, strict=True):
         assert list(curve.steps) == list(range(31))
         for step, percent in zip(*curve, strict=True):
             far = handle.history.sad(None, step, [name])
@@ -67,18 +68,18 @@ def test_distances_are_those_of_the_history():
 
 
 def test_distances_without_a_flip():
-    flips = mst.history.Flips(0)
+    flips = Flips(0)
     flips.add(1, np.empty(0, dtype=np.uint32))
-    assert _from_first(flips) == [0, 0]
+    assert flips.from_first() == [0, 0]
 
 
 def test_values_at_steps():
-    curve = _Curve([2, 4, 4], [1.0, 2.0, 3.0])
+    curve = Curve([2, 4, 4], [1.0, 2.0, 3.0])
     np.testing.assert_equal(_aligned(curve, [1, 2, 3, 4, 5], hold=True), [np.nan, 1, 1, 3, 3])
     np.testing.assert_equal(
         _aligned(curve, [1, 2, 3, 4, 5], hold=False), [np.nan, 1, np.nan, 3, np.nan]
     )
-    assert np.isnan(_aligned(_Curve([], []), [1], hold=False)).all()
+    assert np.isnan(_aligned(Curve([], []), [1], hold=False)).all()
 
 
 def test_nothing_to_draw(tmp_path):

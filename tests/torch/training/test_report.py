@@ -7,8 +7,8 @@ import torch
 
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
-from tests.torch.test_history import trained
 from tests.torch.trained import WEIGHTS, net, optimizer_for, train
+from tests.torch.training.test_history import trained
 
 
 @pytest.mark.parametrize("since", [None, 0, 2, 5])
