@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
@@ -75,7 +74,7 @@ COMMANDS = {
 class _Moved(ModuleType):
     """Stands where a module was."""
 
-    __path__: Sequence[str] = ()  # so that what lies below is asked for, too
+    __path__ = ()  # type: ignore[assignment]  # so that what lies below is asked for, too
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # who goes through sys.modules asks for these

@@ -1,17 +1,13 @@
-"""The same masks, bit for bit? 200 seeded problems here and in another commit's code.
+"""Seeded problems of every kind, and what is made of them, hashed.
 
-``make same BASE=<commit>`` solves them with both and names those that differ. Only public names
-are used, so that what moves inside the package is no difference.
+Run as a file, so that it takes whichever masksolve comes first; it uses public names alone, so
+that what moves inside the package is no difference.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,8 +46,6 @@ DTYPES: tuple[Any, ...] = (
     np.int32,
 )
 METHODS = tuple(name for name in ms.METHODS if name not in ("enumerate", "best_random"))
-
-Digest = Callable[..., str]
 
 
 def digest(*parts: Any) -> str:
@@ -213,43 +207,5 @@ def trained() -> Iterator[tuple[str, str]]:
 
 SECTIONS = (solved, warm, others, folder, trained)
 
-
-def main() -> None:
-    """Solve all, or compare with a commit."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", help="a commit to compare with")
-    options = parser.parse_args()
-    found = dict(pair for section in SECTIONS for pair in section())
-    if options.base is None:
-        print(json.dumps(found, indent=1))
-        return
-    before = _elsewhere(options.base)
-    differ = [name for name in found if found[name] != before.get(name)]
-    for name in differ:
-        print(f"differs: {name}")
-    print(f"{len(found) - len(differ)} of {len(found)} problems give the same bytes")
-    sys.exit(bool(differ))
-
-
-def _elsewhere(commit: str) -> dict[str, str]:
-    """Run this file with the package of a commit."""
-    with tempfile.TemporaryDirectory() as place:
-        root = Path(__file__).resolve().parent.parent
-        tree = subprocess.run(
-            ["git", "-C", str(root), "archive", commit, "masksolve"],
-            check=True,
-            stdout=subprocess.PIPE,
-        ).stdout
-        subprocess.run(["tar", "-x", "-C", place], input=tree, check=True)
-        done = subprocess.run(
-            [sys.executable, "-P", __file__],
-            env=os.environ | {"PYTHONPATH": place},
-            check=True,
-            stdout=subprocess.PIPE,
-        )
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
-
-
 if __name__ == "__main__":
-    main()
+    print(json.dumps(dict(pair for section in SECTIONS for pair in section())))

@@ -1,0 +1,1 @@
+"""Our build against another commit's: the same masks, and how fast."""
