@@ -19,32 +19,10 @@ from numpy.typing import NDArray
 
 import masksolve as ms
 
-PATTERNS = (
-    "2:4",
-    "4:8",
-    "8:16",
-    "16:32",
-    "1:4",
-    "3:8",
-    "5:7",
-    "6:12",
-    "24:48",
-    "2:4,at-most",
-    "4:8,at-most",
-    "8:16,at-most",
-    "4:4",
-    "2:4,plain",
-    "4:8,plain,at-most",
-)
-DTYPES: tuple[Any, ...] = (
-    np.float32,
-    np.float64,
-    np.float16,
-    ml_dtypes.bfloat16,
-    ml_dtypes.float8_e4m3fn,
-    np.int8,
-    np.int32,
-)
+FULL = ("2:4", "4:8", "8:16", "16:32", "1:4", "3:8", "5:7", "6:12", "24:48")
+PATTERNS = (*FULL, *(f"{p},at-most" for p in FULL[:3]), "4:4", "2:4,plain", "4:8,plain,at-most")
+NARROW: tuple[Any, ...] = (np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, np.int8)
+DTYPES = (np.float32, np.float64, *NARROW, np.int32)
 METHODS = tuple(name for name in ms.METHODS if name not in ("enumerate", "best_random"))
 
 
