@@ -134,14 +134,19 @@ def test_copies_have_thresholds_of_their_own(copied):
     assert not torch.equal(lstm(x)[0], expected)
 
 
-def test_mixed_precision():
-    lstm, cell = (_spread_thresholds(kind(5, 6)) for kind in (dst.LSTM, dst.LSTMCell))
-    for module in (lstm, cell):
-        with torch.autocast("cpu", torch.bfloat16):
-            found = module(torch.randn(4, 5))[0]
-        found.float().sum().backward()
-        grads = [p.grad.dtype for n, p in module.named_parameters() if "threshold" in n]
-        assert grads == [torch.float32] * 2
+@pytest.mark.parametrize("kind", ["LSTM", "LSTMCell"])
+def test_mixed_precision(kind):
+    x = torch.randn(4, 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        try:  # torch 2.13 has no such LSTM on CPUs without AVX-512
+            getattr(nn, kind)(5, 6)(x)
+        except RuntimeError as error:
+            pytest.skip(f"torch's own {kind} cannot do it here: {error}")
+        module = _spread_thresholds(getattr(dst, kind)(5, 6))
+        found = module(x)[0]
+    found.float().sum().backward()
+    grads = [p.grad.dtype for n, p in module.named_parameters() if "threshold" in n]
+    assert grads == [torch.float32] * 2
 
 
 def test_eight_thresholds_a_unit_and_eight_matrices():
