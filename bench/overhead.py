@@ -7,8 +7,8 @@ import importlib.util
 import masksolve as ms
 
 from .contest import Contest, needs, noting
-from .contestants import Contestant
 from .crew import START_LIMIT, Failure
+from .registry import Contestant
 from .results import Status, Training
 from .timing import Turn, take_turns
 

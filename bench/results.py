@@ -16,6 +16,8 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 from masksolve.errors import FileFormatError
 from masksolve.storage.atomic import whole_file
 
+from .pages.findings import significant
+
 __all__ = [
     "FORMAT",
     "QUANTILES",
@@ -179,7 +181,7 @@ def _lines(results: Results) -> Iterator[str]:
 def _short(value: Any) -> Any:
     """Keep six digits: more than any of these figures has."""
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return significant(value, 6)
     if isinstance(value, dict):
         return {key: _short(entry) for key, entry in value.items()}
     if isinstance(value, list):

@@ -12,8 +12,8 @@ import masksolve as ms
 
 from .cases import make_scores
 from .contest import Contest, noting
-from .contestants import Contestant
-from .crew import all_cores
+from .machine import all_cores
+from .registry import Contestant
 from .results import Timed, Timing
 
 __all__ = ["Turn", "take_turns", "time_cores", "time_patterns", "time_sizes"]

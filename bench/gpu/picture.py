@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ..report.style import FAINT, INK, bare, canvas, entitle, settle, styled
+from ..pages.style import FAINT, FINE, INK, bare, canvas, decades, entitle, settle, styled
 
 __all__ = ["draw_copies", "draw_methods"]
 
@@ -42,7 +40,7 @@ def draw_methods(found: Mapping[str, Any]) -> Figure:
 def _methods(axes: Axes, pattern: str, rows: Rows) -> None:
     bare(axes, pattern)
     axes.set_xscale("log")
-    _mark(axes.xaxis)
+    decades(axes.xaxis, "{:g}".format, subs=FINE)
     axes.set_xlabel("ms (log)")
     axes.set_ylabel("% below the optimum")
     curve = [row for row in rows if row["method"].startswith("entropic")]
@@ -83,7 +81,7 @@ def draw_copies(found: Mapping[str, Any]) -> Figure:
         )
         bare(axes, "")
         axes.set_yscale("log")
-        _mark(axes.yaxis)
+        decades(axes.yaxis, "{:g}".format, subs=FINE)
         for kind, marker in KINDS.items():
             mine = [row for row in rows if row["weights"] == kind]
             axes.plot(
@@ -102,13 +100,6 @@ def draw_copies(found: Mapping[str, Any]) -> Figure:
         axes.legend(frameon=False)
         settle(figure)
     return figure
-
-
-def _mark(axis: Axis) -> None:
-    """Mark 1, 2 and 5 of every power of ten on a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _warning(found: Mapping[str, Any]) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
+from ..pages.words import TOLERANCE
 from ..results import Agreement, ContestantRecord, Quality, Results, Timing, Training
-from .words import TOLERANCE
 
 __all__ = ["REFERENCE", "Facts", "first", "key_of", "per_tile", "shape"]
 

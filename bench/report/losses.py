@@ -5,11 +5,12 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..pages.style import FAINT, FONT, GRID, bare, canvas, entitle, settle
 from ..results import QUANTILES, Quality
+from .cells import why_nothing
 from .facts import Facts, first
 from .lanes import Lanes
-from .style import FAINT, FONT, GRID, Look, bare, canvas, entitle, looks, settle
-from .words import ABSENT, STATUS
+from .looks import Look, looks
 
 __all__ = ["draw_losses"]
 
@@ -71,7 +72,7 @@ def _rank(facts: Facts, name: str) -> float:
 def _row(axes: Axes, row: int, record: Quality | None, look: Look, lanes: Lanes) -> None:
     quantiles = record["loss_quantiles"] if record else None
     if record is None or quantiles is None or record["status"] != "ok":
-        word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
+        word = why_nothing(record)
         axes.text(lanes.bottom + 0.1, row, word, size=7.5, color=FAINT, va="center", style="italic")
         return
     at = dict(zip(QUANTILES, (lanes(loss) for loss in quantiles), strict=True))

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..pages.style import FAINT, FONT, INK, bare, canvas, entitle, settle
+from ..pages.words import duration, percent, short_name
 from ..published import Published
+from .cells import why_nothing
 from .facts import Facts, first
-from .style import FAINT, FONT, INK, Look, bare, canvas, entitle, looks, settle
-from .words import ABSENT, STATUS, duration, percent, short_name
+from .looks import Look, looks
 
 __all__ = ["draw_overheads"]
 
@@ -73,8 +75,7 @@ def _bar(
     # What kept it from one kept it from all.
     record = record or first(facts.training, name, pattern=pattern)
     if record is None or record["every"] != every or record["overhead"] is None:
-        word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
-        _value(axes, row, 0, word, FAINT)
+        _value(axes, row, 0, why_nothing(record), FAINT)
         return
     share = record["overhead"]
     axes.barh(row, 100 * share, 0.62, fc=look.face, ec=look.colour, linewidth=1.3)
