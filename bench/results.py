@@ -31,6 +31,7 @@ __all__ = [
     "Timed",
     "Timing",
     "Training",
+    "blank",
     "load_results",
     "save_results",
 ]
@@ -147,6 +148,11 @@ class Results(TypedDict):
     quality: list[Quality]
     agreement: list[Agreement]
     training: list[Training]
+
+
+def blank(kind: type, **known: Any) -> Any:
+    """Return a record of which only so much is known: all is well, and nothing was measured."""
+    return dict.fromkeys(kind.__annotations__) | {"status": "ok", "reason": ""} | known
 
 
 def save_results(results: Results, path: Path) -> None:

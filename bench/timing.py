@@ -14,7 +14,7 @@ from .cases import make_scores
 from .contest import Contest, noting
 from .machine import all_cores
 from .registry import Contestant
-from .results import Timed, Timing
+from .results import Timed, Timing, blank
 
 __all__ = ["Turn", "take_turns", "time_cores", "time_patterns", "time_sizes"]
 
@@ -185,20 +185,16 @@ def _time(contest: Contest, turns: Sequence[Turn]) -> None:
 def _blank(
     section: Section, contestant: str, pattern: ms.Pattern, rows: int, columns: int, cores: int
 ) -> Timing:
-    return {
-        "section": section,
-        "contestant": contestant,
-        "status": "ok",
-        "reason": "",
-        "case": CASE,
-        "pattern": str(pattern),
-        "rows": rows,
-        "columns": columns,
-        "tiles": rows * columns // pattern.m**2,
-        "cores": cores,
-        "seconds": [],
-        "loops": None,
-        "median": None,
-        "spread": None,
-        "peak_bytes": None,
-    }
+    found: Timing = blank(
+        Timing,
+        section=section,
+        contestant=contestant,
+        case=CASE,
+        pattern=str(pattern),
+        rows=rows,
+        columns=columns,
+        tiles=rows * columns // pattern.m**2,
+        cores=cores,
+        seconds=[],
+    )
+    return found

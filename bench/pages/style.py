@@ -40,6 +40,7 @@ __all__ = [
     "per_cent",
     "save",
     "settle",
+    "sheet",
     "styled",
 ]
 
@@ -127,9 +128,24 @@ def entitle(figure: Figure, title: str, hint: str) -> None:
     figure.text(0.012, 1 - 0.40 / top, hint, size=9, color=FAINT, va="top")
 
 
-def settle(figure: Figure, right: float = 1.0) -> None:
-    """Lay the panels out, with room for the title and, at the right, for names."""
-    figure.tight_layout(rect=(0, 0, right, 1 - 0.58 / figure.get_figheight()), w_pad=2.0)
+def settle(
+    figure: Figure, left: float = 0.0, bottom: float = 0.0, right: float = 1.0, w_pad: float = 2.0
+) -> None:
+    """Lay the panels out, with room for the title and, as shares, at other sides."""
+    top = 1 - 0.58 / figure.get_figheight()
+    figure.tight_layout(rect=(left, bottom, right, top), w_pad=w_pad)
+
+
+@contextmanager
+def sheet(
+    rows: int, columns: int, width: float, height: float, title: str, hint: str, **room: float
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a titled figure and its panels, to be drawn on in our style and then laid out."""
+    with styled():
+        figure, panels = canvas(rows, columns, width, height)
+        entitle(figure, title, hint)
+        yield figure, panels
+        settle(figure, **room)
 
 
 def save(figure: Figure, path: Path, palette: Palette = BANDS) -> None:

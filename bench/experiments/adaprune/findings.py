@@ -4,50 +4,34 @@ from __future__ import annotations
 
 from statistics import fmean
 
+from ..shared import reader as shared
 from ..shared.estimates import Estimate
-from ..shared.reader import Runs
 from .records import Findings, Run
 from .sizes import ADAPRUNE, ONE_SHOT, Arm, Method
 
 __all__ = ["Reader"]
 
 
-class Reader:
-    """Reads findings.
-
-    Parameters
-    ----------
-    found : Findings
+class Reader(shared.Reader[Run]):
+    """Looks things up in findings, by arm.
 
     Attributes
     ----------
-    found : Findings
     patterns : list of str
         Transposable ones, by width; each is there plain as well.
     """
 
     def __init__(self, found: Findings) -> None:
-        self.found = found
+        super().__init__(found, lambda run: (Arm(run["recovery"], run["pattern"], run["method"]),))
         self.patterns = [f"{m // 2}:{m}" for m in found["settings"]["widths"]]
-        self._runs = Runs(
-            found["runs"], lambda run: Arm(run["recovery"], run["pattern"], run["method"])
-        )
-
-    def has(self, arm: Arm) -> bool:
-        """Tell whether an arm was run."""
-        return arm in self._runs
-
-    def runs(self, arm: Arm) -> list[Run]:
-        """Return an arm's runs, by seed."""
-        return list(self._runs.of(arm).values())
 
     def mean(self, arm: Arm, what: str) -> Estimate:
         """Return a figure's mean over seeds."""
-        return self._runs.estimate(lambda run: run[what], arm)
+        return self.estimate(lambda run: run[what], (arm,))
 
     def less(self, arm: Arm, other: Arm, what: str) -> Estimate:
         """Return a figure less another arm's for the same sentences."""
-        return self._runs.estimate(lambda a, b: a[what] - b[what], arm, other)
+        return self.estimate(lambda a, b: a[what] - b[what], (arm,), (other,))
 
     def recovered(self, arm: Arm, what: str = "cosine") -> Estimate:
         """Return the share of what one-shot lost that an arm gives back.
@@ -58,7 +42,7 @@ class Reader:
 
     def avoided(self, arm: Arm, other: Arm, what: str) -> Estimate:
         """Return by what share an arm's loss is below another's, for the same sentences."""
-        return self._runs.estimate(lambda a, b: (a[what] - b[what]) / (1 - b[what]), arm, other)
+        return self.estimate(lambda a, b: (a[what] - b[what]) / (1 - b[what]), (arm,), (other,))
 
     def layers(self, pattern: str, method: Method = "exact") -> dict[str, list[float]]:
         """Return errors of AdaPrune's layers: one-shot, absorbed, fitted; means over seeds."""

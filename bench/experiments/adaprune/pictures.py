@@ -7,19 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from ...pages.style import (
-    FAINT,
-    FINE,
-    INK,
-    bare,
-    canvas,
-    decades,
-    entitle,
-    legend_beside,
-    per_cent,
-    settle,
-    styled,
-)
+from ...pages.style import FAINT, FINE, INK, bare, decades, legend_beside, per_cent, sheet
 from .findings import Reader
 from .sizes import ABSORBED, ADAPRUNE, MAIN, ONE_SHOT, RENEWED, Arm
 from .tables import KINDS, kind
@@ -33,14 +21,15 @@ THREE = (ONE_SHOT, ABSORBED, ADAPRUNE)
 
 def fidelity(reader: Reader) -> Figure:
     """Draw cosines and rankings by pattern, transposable and plain."""
-    with styled():
-        figure, panels = canvas(1, 2, 11, 4.6)
-        entitle(
-            figure,
-            "What pruning half of the weights leaves of the embeddings",
-            "1 is the dense encoder; filled and solid: transposable, hollow and dashed: "
-            "plain; means over seeds, bars: 95 % intervals",
-        )
+    with sheet(
+        1,
+        2,
+        11,
+        4.6,
+        "What pruning half of the weights leaves of the embeddings",
+        "1 is the dense encoder; filled and solid: transposable, hollow and dashed: "
+        "plain; means over seeds, bars: 95 % intervals",
+    ) as (figure, panels):
         shown = (
             ("cosine to the dense embedding", "cosine"),
             ("10 nearest that stay among them", "nearest"),
@@ -55,7 +44,6 @@ def fidelity(reader: Reader) -> Figure:
             axes.set_xlim(-0.35, len(reader.patterns) - 0.65)
             axes.axhline(1, color=INK, linewidth=1)
         legend_beside(panels[1])
-        settle(figure)
     return figure
 
 
@@ -83,14 +71,15 @@ def _line(axes: Axes, reader: Reader, name: str, what: str, *, plain: bool) -> N
 
 def masks(reader: Reader) -> Figure:
     """Draw by how much exact masks are better than greedy ones."""
-    with styled():
-        figure, panels = canvas(1, 2, 11, 4.0)
-        entitle(
-            figure,
-            "Loss that exact masks avoid, of the loss with greedy ones",
-            "transposable; for the same sentences, means over seeds; lines: 95 % "
-            "intervals; above 0 exact is better",
-        )
+    with sheet(
+        1,
+        2,
+        11,
+        4.0,
+        "Loss that exact masks avoid, of the loss with greedy ones",
+        "transposable; for the same sentences, means over seeds; lines: 95 % "
+        "intervals; above 0 exact is better",
+    ) as (figure, panels):
         shown = (("1 less the cosine", "cosine"), ("10 nearest that do not stay", "nearest"))
         for axes, (title, what) in zip(panels, shown, strict=True):
             bare(axes, title)
@@ -99,7 +88,6 @@ def masks(reader: Reader) -> Figure:
             axes.axhline(0, color=INK, linewidth=1)
             axes.set_xticks(range(len(reader.patterns)), reader.patterns)
         legend_beside(panels[1])
-        settle(figure)
     return figure
 
 
@@ -124,14 +112,15 @@ def layers(reader: Reader) -> Figure:
     """Draw every layer's error on the calibration batches."""
     pattern = MAIN if MAIN in reader.patterns else reader.patterns[0]
     found = reader.layers(pattern)
-    with styled():
-        figure, panels = canvas(1, 1, 8.5, 4.8)
-        entitle(
-            figure,
-            f"Error of every layer by itself, transposable {pattern}",
-            "squared error of a layer's outputs over their square, on calibration; dots: "
-            "the encoder's blocks; mean over seeds",
-        )
+    with sheet(
+        1,
+        1,
+        8.5,
+        4.8,
+        f"Error of every layer by itself, transposable {pattern}",
+        "squared error of a layer's outputs over their square, on calibration; dots: "
+        "the encoder's blocks; mean over seeds",
+    ) as (figure, panels):
         axes = panels[0]
         bare(axes, "")
         words = list(KINDS.values())
@@ -142,7 +131,6 @@ def layers(reader: Reader) -> Figure:
         axes.set_yticks(range(len(words)), words)
         axes.set_ylim(len(words) - 0.5, -0.5)
         legend_beside(axes)
-        settle(figure)
     return figure
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
+from ..shared import reader as shared
 from ..shared.estimates import Estimate
-from ..shared.reader import Runs
 from .records import Findings, Run
 
 __all__ = ["MEASURES", "Reader"]
@@ -27,17 +27,11 @@ MEASURES: dict[str, Callable[[Run], float]] = {
 """One number a run, at its end."""
 
 
-class Reader:
-    """Looks things up in findings.
-
-    Parameters
-    ----------
-    found : Findings
-    """
+class Reader(shared.Reader[Run]):
+    """Looks things up in findings, by task and arm."""
 
     def __init__(self, found: Findings) -> None:
-        self.found = found
-        self._runs = Runs(found["runs"], lambda run: (run["task"], run["arm"]))
+        super().__init__(found, lambda run: (run["task"], run["arm"]))
         self.tasks: dict[str, dict[str, Any]] = {task["name"]: task for task in found["tasks"]}
 
     def arms(self, task: str) -> list[str]:
@@ -50,13 +44,9 @@ class Reader:
         plain = [label for label in self.arms(task) if label.startswith("alpha ")]
         return {float(label[6:]): label for label in plain if "," not in label}
 
-    def runs(self, task: str, arm: str) -> list[Run]:
-        """Return an arm's runs, seed by seed."""
-        return list(self._runs.of((task, arm)).values())
-
     def mean(self, task: str, arm: str, measure: str) -> Estimate:
         """Estimate a measure."""
-        return self._runs.estimate(MEASURES[measure], (task, arm))
+        return self.estimate(MEASURES[measure], (task, arm))
 
     def less_dense(self, task: str, arm: str, m: str | None = None) -> Estimate:
         """Estimate the accuracy less that of dense networks of the same seeds.
@@ -68,12 +58,12 @@ class Reader:
             ours = run["accuracy"][-1] if m is None else run["cuts"][m]["accuracy"]
             return ours - dense["accuracy"][-1]
 
-        return self._runs.estimate(less, (task, arm), (task, "dense"))
+        return self.estimate(less, (task, arm), (task, "dense"))
 
     def less(self, task: str, arm: str, other: str) -> Estimate:
         """Estimate an arm's accuracy less another's of the same seeds."""
         accuracy = MEASURES["accuracy"]
-        return self._runs.estimate(
+        return self.estimate(
             lambda ours, theirs: accuracy(ours) - accuracy(theirs), (task, arm), (task, other)
         )
 
@@ -84,7 +74,7 @@ class Reader:
 
     def cut(self, task: str, arm: str, m: str, name: str) -> Estimate:
         """Estimate a figure of the masks cut to N:m after training."""
-        return self._runs.estimate(lambda run: run["cuts"][m][name], (task, arm))
+        return self.estimate(lambda run: run["cuts"][m][name], (task, arm))
 
     def curve(self, task: str, arm: str, kind: str, name: str | None = None) -> Any:
         """Return the mean over seeds of a curve, of one matrix or weight if it has a name."""

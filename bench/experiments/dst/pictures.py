@@ -9,20 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...pages.style import (
-    FAINT,
-    FINE,
-    INK,
-    OTHERS,
-    OURS,
-    bare,
-    canvas,
-    decades,
-    entitle,
-    heat,
-    settle,
-    styled,
-)
+from ...pages.style import FAINT, FINE, INK, OTHERS, OURS, bare, decades, heat, sheet
 from .findings import Reader
 from .tasks import MAIN, PROJECTED
 
@@ -33,26 +20,24 @@ MARKS = ("o", "s", "D", "^")
 SMALL = 8.0
 
 
-@styled()
 def sweep(reader: Reader) -> Figure:
     """Draw accuracy against the remaining share, a panel a network."""
-    figure, panels = canvas(1, len(reader.tasks), 3.4 * len(reader.tasks) + 0.4, 3.9)
-    for axes, task in zip(panels, reader.tasks, strict=True):
-        for k, (alpha, arm) in enumerate(reader.swept(task).items()):
-            _point(axes, reader, task, arm, COLOURS[k], MARKS[k % 4], f"{alpha:g}")
-        axes.axhline(0, color=FAINT, linewidth=1)
-        axes.axhline(-1, color=FAINT, linewidth=1, linestyle=":")
-        _percent(axes, "remaining weights, %")
-        bare(axes, task)
-        _legend(axes, "alpha")
-    panels[0].set_ylabel("accuracy less dense's, points")
-    entitle(
-        figure,
-        "What is left, and what it costs",
+    title = "What is left, and what it costs"
+    hint = (
         "Means of all seeds with 95 % intervals; 0 is the dense networks of the same seeds, "
-        "dotted a point less.",
+        "dotted a point less."
     )
-    settle(figure)
+    many = len(reader.tasks)
+    with sheet(1, many, 3.4 * many + 0.4, 3.9, title, hint) as (figure, panels):
+        for axes, task in zip(panels, reader.tasks, strict=True):
+            for k, (alpha, arm) in enumerate(reader.swept(task).items()):
+                _point(axes, reader, task, arm, COLOURS[k], MARKS[k % 4], f"{alpha:g}")
+            axes.axhline(0, color=FAINT, linewidth=1)
+            axes.axhline(-1, color=FAINT, linewidth=1, linestyle=":")
+            _percent(axes, "remaining weights, %")
+            bare(axes, task)
+            _legend(axes, "alpha")
+        panels[0].set_ylabel("accuracy less dense's, points")
     return figure
 
 
@@ -78,29 +63,28 @@ def _bar(half: float) -> float | None:
     return None if np.isnan(half) else 100 * half
 
 
-@styled()
 def layers(reader: Reader) -> Figure:
     """Draw what is kept of each matrix at the end: a field a matrix and alpha."""
     names = {task: _matrices(reader, task) for task in reader.tasks}
     height = 0.24 * max(map(len, names.values())) + 1.6
-    figure, panels = canvas(1, len(names), 3.6 * len(names) + 0.4, height)
-    for axes, task in zip(panels, reader.tasks, strict=True):
-        swept = reader.swept(task)
-        kept = np.array(
-            [
-                [reader.curve(task, arm, "layers", name)[-1] for arm in swept.values()]
-                for name in names[task]
-            ]
-        )
-        heat(axes, kept, lambda share: f"{100 * share:.{0 if share > 0.1 else 1}f}", SMALL)
-        bare(axes, task)
-        axes.grid(visible=False)
-        axes.set_xticks(range(len(swept)), [f"{alpha:g}" for alpha in swept])
-        axes.set_yticks(range(len(names[task])), [_called(name) for name in names[task]])
-        axes.set_xlabel("alpha")
+    title = "Which layers keep their weights"
     hint = "Kept of each matrix at the end, %; means of all seeds."
-    entitle(figure, "Which layers keep their weights", hint)
-    settle(figure)
+    many = len(names)
+    with sheet(1, many, 3.6 * many + 0.4, height, title, hint) as (figure, panels):
+        for axes, task in zip(panels, reader.tasks, strict=True):
+            swept = reader.swept(task)
+            kept = np.array(
+                [
+                    [reader.curve(task, arm, "layers", name)[-1] for arm in swept.values()]
+                    for name in names[task]
+                ]
+            )
+            heat(axes, kept, lambda share: f"{100 * share:.{0 if share > 0.1 else 1}f}", SMALL)
+            bare(axes, task)
+            axes.grid(visible=False)
+            axes.set_xticks(range(len(swept)), [f"{alpha:g}" for alpha in swept])
+            axes.set_yticks(range(len(names[task])), [_called(name) for name in names[task]])
+            axes.set_xlabel("alpha")
     return figure
 
 
@@ -112,83 +96,76 @@ def _called(name: str) -> str:
     return name.removeprefix("lstm.").replace("weight_", "")
 
 
-@styled()
 def time(reader: Reader) -> Figure:
     """Draw remaining share and mean thresholds while the main network learns."""
     swept, every = reader.swept(MAIN), reader.tasks[MAIN]["every"]
     names = list(reader.runs(MAIN, next(iter(swept.values())))[0]["thresholds"])
-    figure, panels = canvas(1, 1 + len(names), 3.4 * (1 + len(names)) + 0.4, 3.9)
-    for k, (alpha, arm) in enumerate(swept.items()):
-        curves: Sequence[np.ndarray] = [
-            100 * reader.curve(MAIN, arm, "remaining"),
-            *(reader.curve(MAIN, arm, "thresholds", name) for name in names),
-        ]
-        for axes, curve in zip(panels, curves, strict=True):
-            epochs = every * np.arange(1, len(curve) + 1)
-            axes.plot(epochs, curve, color=COLOURS[k], label=f"{alpha:g}")
-    for axes, title in zip(
-        panels, ("remaining, %", *(f"thresholds of {n}" for n in names)), strict=True
-    ):
-        bare(axes, title)
-        axes.set_xlabel("epoch")
-    _legend(panels[0], "alpha", "upper right")
-    entitle(
-        figure,
-        f"{MAIN}: thresholds over time",
-        "Means of all seeds; thresholds of a layer by their mean.",
-    )
-    settle(figure)
+    title = f"{MAIN}: thresholds over time"
+    hint = "Means of all seeds; thresholds of a layer by their mean."
+    many = 1 + len(names)
+    with sheet(1, many, 3.4 * many + 0.4, 3.9, title, hint) as (figure, panels):
+        for k, (alpha, arm) in enumerate(swept.items()):
+            curves: Sequence[np.ndarray] = [
+                100 * reader.curve(MAIN, arm, "remaining"),
+                *(reader.curve(MAIN, arm, "thresholds", name) for name in names),
+            ]
+            for axes, curve in zip(panels, curves, strict=True):
+                epochs = every * np.arange(1, len(curve) + 1)
+                axes.plot(epochs, curve, color=COLOURS[k], label=f"{alpha:g}")
+        for axes, title in zip(
+            panels, ("remaining, %", *(f"thresholds of {n}" for n in names)), strict=True
+        ):
+            bare(axes, title)
+            axes.set_xlabel("epoch")
+        _legend(panels[0], "alpha", "upper right")
     return figure
 
 
-@styled()
 def masks(reader: Reader) -> Figure:
     """Draw N:M masks beside masks by thresholds alone: by what is kept and has room."""
-    figure, panels = canvas(1, 2, 11.6, 4.4)
-    for k, m in enumerate(PROJECTED):
-        swept = reader.swept(MAIN).values()
-        trained = [arm for arm in (f"{a}, N:{m}" for a in swept) if arm in reader.arms(MAIN)]
-        cut = [a for a in swept if f"{a}, N:{m}" in trained]
-        if not trained:
-            continue
-        less = [100 * reader.less_dense(MAIN, arm).mean for arm in trained]
-        after = [100 * reader.less_dense(MAIN, arm, str(m)).mean for arm in cut]
-        for axes, name in zip(panels, ("remaining", "stored"), strict=True):
-            there = [100 * reader.mean(MAIN, arm, name).mean for arm in trained]
-            axes.plot(there, less, color=COLOURS[k], marker="o", label=f"N:{m} in training")
-            there = [100 * reader.cut(MAIN, arm, str(m), name).mean for arm in cut]
-            axes.plot(
-                there,
-                after,
-                color=COLOURS[k],
-                marker="o",
-                linestyle=":",
-                markerfacecolor="white",
-                label=f"N:{m} after training",
-            )
-    swept_arms = list(reader.swept(MAIN).values())
-    _line(panels[0], reader, swept_arms, "remaining", INK, "thresholds alone")
-    uniform = [arm for arm in reader.arms(MAIN) if arm.startswith("uniform")]
-    for axes, name in zip(panels, ("remaining", "stored"), strict=True):
-        _line(axes, reader, uniform, name, OTHERS[0], "the same N:M everywhere")
-        axes.axhline(0, color=FAINT, linewidth=1)
-    _percent(panels[0], "remaining weights, %")
-    _percent(panels[1], "room in the patterns, N/M, %")
-    bare(panels[0], "by what is kept")
-    bare(panels[1], "by what would be stored")
-    for axes in panels:
-        axes.set_yscale("symlog", linthresh=1, linscale=2)
-        axes.margins(y=0.1)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    panels[0].set_ylabel("accuracy less dense's, points (logarithmic beyond 1)")
-    entitle(
-        figure,
-        f"{MAIN}: thresholds that choose N:M masks",
-        "Means of all seeds, lines along alpha. All N:M masks are transposable and proven optimal.",
+    title = f"{MAIN}: thresholds that choose N:M masks"
+    hint = (
+        "Means of all seeds, lines along alpha. All N:M masks are transposable and proven optimal."
     )
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=SMALL, loc="center right", frameon=False)
-    settle(figure, 0.82)
+    with sheet(1, 2, 11.6, 4.4, title, hint, right=0.82) as (figure, panels):
+        for k, m in enumerate(PROJECTED):
+            swept = reader.swept(MAIN).values()
+            trained = [arm for arm in (f"{a}, N:{m}" for a in swept) if arm in reader.arms(MAIN)]
+            cut = [a for a in swept if f"{a}, N:{m}" in trained]
+            if not trained:
+                continue
+            less = [100 * reader.less_dense(MAIN, arm).mean for arm in trained]
+            after = [100 * reader.less_dense(MAIN, arm, str(m)).mean for arm in cut]
+            for axes, name in zip(panels, ("remaining", "stored"), strict=True):
+                there = [100 * reader.mean(MAIN, arm, name).mean for arm in trained]
+                axes.plot(there, less, color=COLOURS[k], marker="o", label=f"N:{m} in training")
+                there = [100 * reader.cut(MAIN, arm, str(m), name).mean for arm in cut]
+                axes.plot(
+                    there,
+                    after,
+                    color=COLOURS[k],
+                    marker="o",
+                    linestyle=":",
+                    markerfacecolor="white",
+                    label=f"N:{m} after training",
+                )
+        swept_arms = list(reader.swept(MAIN).values())
+        _line(panels[0], reader, swept_arms, "remaining", INK, "thresholds alone")
+        uniform = [arm for arm in reader.arms(MAIN) if arm.startswith("uniform")]
+        for axes, name in zip(panels, ("remaining", "stored"), strict=True):
+            _line(axes, reader, uniform, name, OTHERS[0], "the same N:M everywhere")
+            axes.axhline(0, color=FAINT, linewidth=1)
+        _percent(panels[0], "remaining weights, %")
+        _percent(panels[1], "room in the patterns, N/M, %")
+        bare(panels[0], "by what is kept")
+        bare(panels[1], "by what would be stored")
+        for axes in panels:
+            axes.set_yscale("symlog", linthresh=1, linscale=2)
+            axes.margins(y=0.1)
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        panels[0].set_ylabel("accuracy less dense's, points (logarithmic beyond 1)")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, fontsize=SMALL, loc="center right", frameon=False)
     return figure
 
 

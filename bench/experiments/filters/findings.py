@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..shared import reader as shared
 from ..shared.estimates import Estimate
-from ..shared.reader import Runs
 from .records import Findings, LayerErrors, Point, Run
 from .sizes import SAMPLERS
 
@@ -45,22 +45,12 @@ class Promise:
         return self.within / self.trials if self.trials else nan
 
 
-class Reader:
-    """Reads findings.
-
-    Parameters
-    ----------
-    found : Findings
-    """
+class Reader(shared.Reader[Run]):
+    """Looks things up in findings, by sampler."""
 
     def __init__(self, found: Findings) -> None:
-        self.found = found
+        super().__init__(found, lambda run: (run["sampler"],))
         self.budgets: list[float] = found["settings"]["budgets"]
-        self._runs = Runs(found["runs"], lambda run: run["sampler"])
-
-    def runs(self, sampler: str) -> list[Run]:
-        """Return a sampler's runs, by seed."""
-        return list(self._runs.of(sampler).values())
 
     def points(self, sampler: str, budget: float) -> list[Point]:
         """Return what a sampler made of every network at a budget."""
@@ -69,7 +59,7 @@ class Reader:
 
     def dense(self, what: str = "dense") -> Estimate:
         """Return the dense networks' error: as they are, or "trained_on"."""
-        return self._runs.estimate(lambda run: run[what], SAMPLERS[0])
+        return self.estimate(lambda run: run[what], (SAMPLERS[0],))
 
     def _value(self, budget: float, what: str) -> Callable[[Run], float]:
         """Return what finds a figure of a run: a mean over draws where there are several."""
@@ -83,12 +73,12 @@ class Reader:
 
     def mean(self, sampler: str, budget: float, what: str) -> Estimate:
         """Return a figure's mean over seeds."""
-        return self._runs.estimate(self._value(budget, what), sampler)
+        return self.estimate(self._value(budget, what), (sampler,))
 
     def less(self, sampler: str, other: str, budget: float, what: str) -> Estimate:
         """Return a figure less another sampler's on the same network."""
         value = self._value(budget, what)
-        return self._runs.estimate(lambda a, b: value(a) - value(b), sampler, other)
+        return self.estimate(lambda a, b: value(a) - value(b), (sampler,), (other,))
 
     def layers(self, samplers: Iterable[str] = SAMPLERS) -> Iterator[LayerErrors]:
         """Go through the layers of all draws."""

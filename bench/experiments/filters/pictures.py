@@ -7,20 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from ...pages.style import (
-    FAINT,
-    FINE,
-    INK,
-    bare,
-    canvas,
-    decades,
-    entitle,
-    heat,
-    legend_beside,
-    per_cent,
-    settle,
-    styled,
-)
+from ...pages.style import FAINT, FINE, INK, bare, decades, heat, legend_beside, per_cent, sheet
 from .findings import Reader
 from .sizes import SAMPLERS
 
@@ -40,14 +27,15 @@ SHOWN = 0.5
 
 def errors(reader: Reader) -> Figure:
     """Draw held-out error over the share of parameters."""
-    with styled():
-        figure, panels = canvas(1, 2, 11, 4.6)
-        entitle(
-            figure,
-            "Held-out error against size",
-            "means over networks and draws; bands: 95 % intervals over networks; "
-            "dashed: the whole network",
-        )
+    with sheet(
+        1,
+        2,
+        11,
+        4.6,
+        "Held-out error against size",
+        "means over networks and draws; bands: 95 % intervals over networks; "
+        "dashed: the whole network",
+    ) as (figure, panels):
         parts = (("as pruned", "wrong", "dense"), ("trained on", "tuned", "trained_on"))
         for axes, (title, what, dense) in zip(panels, parts, strict=True):
             bare(axes, title)
@@ -57,7 +45,6 @@ def errors(reader: Reader) -> Figure:
             _per_cent(axes)
             axes.set_xlabel("parameters that stayed")
         panels[1].legend(frameon=False, loc="upper right")
-        settle(figure)
     return figure
 
 
@@ -84,14 +71,15 @@ def bounds(reader: Reader) -> Figure:
     """Draw every layer's errors at a budget, below its bounds."""
     budget = min(reader.budgets, key=lambda b: abs(b - SHOWN))
     samplers = ("deterministic", "hybrid", "random")
-    with styled():
-        figure, panels = canvas(1, len(samplers), 11, 5.2)
-        entitle(
-            figure,
-            f"Every layer's relative error, and its bounds, at {100 * budget:g} %",
-            "dots: networks and draws; lines: their largest bound; a layer that lost no "
-            "inputs has neither",
-        )
+    with sheet(
+        1,
+        len(samplers),
+        11,
+        5.2,
+        f"Every layer's relative error, and its bounds, at {100 * budget:g} %",
+        "dots: networks and draws; lines: their largest bound; a layer that lost no "
+        "inputs has neither",
+    ) as (figure, panels):
         for axes, sampler in zip(panels, samplers, strict=True):
             bare(axes, sampler)
             _layers(axes, reader, sampler, budget)
@@ -103,7 +91,6 @@ def bounds(reader: Reader) -> Figure:
             axes.set_xlim(low, high)
             decades(axes.xaxis, lambda x: f"{x:g}")
         legend_beside(panels[-1])
-        settle(figure)
     return figure
 
 
@@ -129,10 +116,8 @@ def _layers(axes: Axes, reader: Reader, sampler: str, budget: float) -> None:
 
 def kept(reader: Reader) -> Figure:
     """Draw the share of filters that each group keeps, by budget."""
-    with styled():
-        figure, panels = canvas(1, 1, 8, 4.4)
-        hint = "share of a group's filters that stay, by one error for all; mean over networks"
-        entitle(figure, "Which filters go first", hint)
+    hint = "share of a group's filters that stay, by one error for all; mean over networks"
+    with sheet(1, 1, 8, 4.4, "Which filters go first", hint) as (figure, panels):
         axes, runs = panels[0], reader.runs("deterministic")
         shares = np.mean(
             [[np.divide(point["kept"], run["filters"]) for point in run["points"]] for run in runs],
@@ -147,5 +132,4 @@ def kept(reader: Reader) -> Figure:
         axes.spines[:].set_visible(False)
         bar = figure.colorbar(image, ax=axes, format=FuncFormatter(lambda v, _: per_cent(v)))
         bar.outline.set_visible(False)
-        settle(figure)
     return figure

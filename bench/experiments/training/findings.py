@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..shared import reader as shared
 from ..shared.estimates import Estimate
-from ..shared.reader import Runs
 from .questions import Pairs
 from .records import Findings, Run
 
@@ -31,27 +31,17 @@ MEASURES: dict[str, Callable[[Run], float]] = {
 """One number a run."""
 
 
-class Reader:
-    """Looks things up in findings.
-
-    Parameters
-    ----------
-    found : Findings
-    """
+class Reader(shared.Reader[Run]):
+    """Looks things up in findings, by task and arm."""
 
     def __init__(self, found: Findings) -> None:
-        self.found = found
-        self._runs = Runs(found["runs"], lambda run: (run["task"], run["arm"]))
+        super().__init__(found, lambda run: (run["task"], run["arm"]))
         self.tasks = [task["name"] for task in found["tasks"]]
         self.arms = list(dict.fromkeys(run["arm"] for run in found["runs"]))
 
-    def runs(self, task: str, arm: str) -> list[Run]:
-        """Return an arm's runs, seed by seed."""
-        return list(self._runs.of((task, arm)).values())
-
     def mean(self, task: str, arm: str, measure: str) -> Estimate:
         """Estimate a measure."""
-        return self._runs.estimate(MEASURES[measure], (task, arm))
+        return self.estimate(MEASURES[measure], (task, arm))
 
     def difference(self, task: str, pairs: Pairs, measure: str) -> Estimate:
         """Estimate the mean difference of pairs of arms that share their seed.
@@ -64,7 +54,7 @@ class Reader:
             values = [MEASURES[measure](run) for run in runs]
             return fmean(np.subtract(values[::2], values[1::2]).tolist())
 
-        return self._runs.estimate(less, *((task, arm) for pair in pairs for arm in pair))
+        return self.estimate(less, *((task, arm) for pair in pairs for arm in pair))
 
     def settings(self, task: str) -> dict[str, Any]:
         """Return a task's settings."""

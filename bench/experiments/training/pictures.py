@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -13,18 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ...pages.style import (
-    FAINT,
-    FINE,
-    INK,
-    bare,
-    canvas,
-    decades,
-    entitle,
-    legend_beside,
-    per_cent,
-    styled,
-)
+from ...pages.style import FAINT, FINE, INK, bare, decades, legend_beside, per_cent, sheet
 from ..shared.estimates import half_interval
 from .arms import DENSE, ESTIMATORS, EVERY, METHODS, PATTERNS, PLAIN, Arm
 from .findings import Reader
@@ -63,15 +53,14 @@ def curves(reader: Reader) -> Figure:
             lambda line: Arm("4:8", every=SELDOM).label,
         ),
     ]
-    with styled():
-        figure, grid = _canvas(
-            reader,
-            len(rows),
-            "Learning curves",
-            "masks by STE; rows 1 and 2: exact, renewed at every step; bands: 95 % intervals "
-            "over seeds, paired in rows 2 to 4",
-        )
-        for (name, lines, base), panels in zip(rows, _rows(grid, reader), strict=True):
+    with _sheet(
+        reader,
+        len(rows),
+        "Learning curves",
+        "masks by STE; rows 1 and 2: exact, renewed at every step; bands: 95 % intervals "
+        "over seeds, paired in rows 2 to 4",
+    ) as (figure, grid):
+        for (name, lines, base), panels in zip(rows, grid, strict=True):
             for axes, task in zip(panels, reader.tasks, strict=True):
                 for line in lines:
                     _curve(axes, reader, task, line, "loss", base(line))
@@ -81,7 +70,6 @@ def curves(reader: Reader) -> Figure:
                     _zoom(axes)
             panels[0].set_ylabel(name)
             _legend(panels[-1], lines)
-        _settle(figure)
     return figure
 
 
@@ -95,15 +83,14 @@ def flips(reader: Reader) -> Figure:
         ("4:8: flips in a\nrenewal, every step", "flips", [*at_every_step, refined]),
         ("4:8: moved in\n40 steps", "moved", [*at_every_step, refined, seldom]),
     ]
-    with styled():
-        figure, grid = _canvas(
-            reader,
-            len(rows),
-            "How the masks move",
-            "share of the masks' entries; STE, but where it says SR-STE; moved: entries that "
-            "differ from 40 steps before; bands: 95 % intervals over seeds",
-        )
-        for (name, what, lines), panels in zip(rows, _rows(grid, reader), strict=True):
+    with _sheet(
+        reader,
+        len(rows),
+        "How the masks move",
+        "share of the masks' entries; STE, but where it says SR-STE; moved: entries that "
+        "differ from 40 steps before; bands: 95 % intervals over seeds",
+    ) as (figure, grid):
+        for (name, what, lines), panels in zip(rows, grid, strict=True):
             for axes, task in zip(panels, reader.tasks, strict=True):
                 for line in lines:
                     _curve(axes, reader, task, line, what, None)
@@ -112,20 +99,22 @@ def flips(reader: Reader) -> Figure:
                 axes.yaxis.set_major_locator(MaxNLocator(5))
             panels[0].set_ylabel(name)
             _legend(panels[-1], lines)
-        _settle(figure)
     return figure
 
 
 def differences(reader: Reader) -> Figure:
     """Draw the final loss of every arm less that of dense networks."""
     arms = list(_ladder())
-    with styled():
-        figure, grid = canvas(1, len(reader.tasks), 11, 8.6)
-        entitle(
-            figure,
-            "Every arm: held-out loss less that of dense networks",
-            "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE",
-        )
+    with sheet(
+        1,
+        len(reader.tasks),
+        11,
+        8.6,
+        "Every arm: held-out loss less that of dense networks",
+        "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE",
+        left=0.01,
+        bottom=0.03,
+    ) as (figure, grid):
         for axes, task in zip(grid, reader.tasks, strict=True):
             bare(axes, task)
             values = [
@@ -160,7 +149,6 @@ def differences(reader: Reader) -> Figure:
         marks = [Line2D([], [], color=METHOD_COLOURS[m], lw=3, label=m) for m in METHODS]
         marks += [_mark("o", INK, "every step"), _mark("s", INK, "every 40")]
         figure.legend(handles=marks, loc="lower center", ncols=len(marks), frameon=False)
-        figure.tight_layout(rect=(0.01, 0.03, 1, 1 - 0.58 / figure.get_figheight()), w_pad=2)
     return figure
 
 
@@ -186,19 +174,21 @@ def _by_method(pattern: str, every: int) -> list[Line]:
     return [Line(Arm(pattern, m, every=every), METHOD_COLOURS[m], m) for m in METHODS]
 
 
-def _canvas(reader: Reader, rows: int, title: str, hint: str) -> tuple[Figure, list[Axes]]:
-    figure, grid = canvas(rows, len(reader.tasks), 11, 2.3 * rows + 0.8)
-    entitle(figure, title, hint)
-    for k, axes in enumerate(grid):
-        bare(axes, reader.tasks[k] if k < len(reader.tasks) else "")
-    for axes in grid[-len(reader.tasks) :]:
-        axes.set_xlabel("steps")
-    return figure, grid
-
-
-def _rows(grid: list[Axes], reader: Reader) -> Iterator[list[Axes]]:
-    columns = len(reader.tasks)
-    return (grid[k : k + columns] for k in range(0, len(grid), columns))
+@contextmanager
+def _sheet(
+    reader: Reader, rows: int, title: str, hint: str
+) -> Iterator[tuple[Figure, list[list[Axes]]]]:
+    """Give rows of panels, one for each task, over steps."""
+    tasks = reader.tasks
+    height = 2.3 * rows + 0.8
+    with sheet(rows, len(tasks), 11, height, title, hint, w_pad=1.2) as (figure, grid):
+        panels = [grid[k : k + len(tasks)] for k in range(0, len(grid), len(tasks))]
+        for k, row in enumerate(panels):
+            for axes, task in zip(row, tasks, strict=True):
+                bare(axes, "" if k else task)
+        for axes in panels[-1]:
+            axes.set_xlabel("steps")
+        yield figure, panels
 
 
 def _curve(axes: Axes, reader: Reader, task: str, line: Line, what: str, base: str | None) -> None:
@@ -237,10 +227,6 @@ def _legend(axes: Axes, lines: Sequence[Line]) -> None:
         Line2D([], [], color=line.colour, linestyle=line.dashes, label=line.text) for line in lines
     ]
     legend_beside(axes, handles=handles)
-
-
-def _settle(figure: Figure) -> None:
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.58 / figure.get_figheight()), w_pad=1.2)
 
 
 def _mark(shape: str, colour: str, label: str) -> Line2D:
