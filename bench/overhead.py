@@ -36,12 +36,7 @@ def time_training(contest: Contest) -> list[Training]:
     entrants = contest.entrants(pattern)
     contest.section("training", len(entrants))
     turns: list[Turn] = []
-    found = [
-        _blank(
-            absent["contestant"], pattern, None, status=absent["status"], reason=absent["reason"]
-        )
-        for absent in contest.absent(pattern)
-    ]
+    found = [_blank(pattern, None, **absent) for absent in contest.absent(pattern)]
     for contestant in entrants:
         contest.tick(contestant.name)
         trouble = _blank(pattern, None, contestant=contestant.name)
