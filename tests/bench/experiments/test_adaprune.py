@@ -10,14 +10,11 @@ pytest.importorskip("matplotlib")
 
 import torch
 
-from masksolve.bench.adaprune import __main__ as command
-from masksolve.bench.adaprune import experiment, texts
-from masksolve.bench.adaprune.encoder import batches, embed, make
-from masksolve.bench.adaprune.fidelity import fidelity
-from masksolve.bench.adaprune.findings import Reader
-from masksolve.bench.adaprune.page import write_page
-from masksolve.bench.adaprune.records import load
-from masksolve.bench.adaprune.sizes import (
+from masksolve.bench.experiments.adaprune import texts
+from masksolve.bench.experiments.adaprune.encoder import batches, embed, make
+from masksolve.bench.experiments.adaprune.fidelity import fidelity
+from masksolve.bench.experiments.adaprune.findings import Reader
+from masksolve.bench.experiments.adaprune.sizes import (
     ABSORBED,
     ADAM,
     ADAPRUNE,
@@ -27,18 +24,11 @@ from masksolve.bench.adaprune.sizes import (
     SIZES,
     Arm,
 )
-from masksolve.bench.adaprune.tables import KINDS, layers, masks
+from masksolve.bench.experiments.adaprune.tables import KINDS, layers, masks
+from masksolve.bench.experiments.shared.experiment import common
 from masksolve.errors import InvalidInput
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """For what is this small a second thread mostly waits."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
+from . import helpers
 
 # Texts.
 
@@ -110,13 +100,11 @@ def test_fidelity_is_what_scipy_and_a_loop_say():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("adaprune") / "adaprune.json"
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
-    return out
+    return helpers.smoke("adaprune", tmp_path_factory.mktemp("adaprune") / "adaprune.json")
 
 
 def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
-    found, smoke = load(run), SIZES["smoke"]
+    found, smoke = helpers.load("adaprune", run), SIZES["smoke"]
     assert len(found["runs"]) == smoke.seeds * len(smoke.arms)
     assert len(smoke.arms) == 2 * 9 + 1
     reader = Reader(found)
@@ -135,55 +123,28 @@ def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
         assert greedy < best < plain
     for one_shot, _, fitted in reader.layers(MAIN).values():
         assert fitted < one_shot
-    text = run.with_suffix(".md").read_text()
+    pictures = ("fidelity", "masks", "layers")
+    text = helpers.check_the_whole("adaprune", run, pictures, ["prune"], monkeypatch)
     assert "At transposable 4:8 the mean cosine falls to 0." in text
     options = "--pattern 4:8,plain --dense-ends --optimizer adam --mode parallel"
     assert f"| `prune.py resnet-50 --start dense.pth {options}` |" in text
     assert "| BERT | SQuAD, F1 | 88.53 | 87.12 | 70.32 | 18.75 |" in text
-    for name in ("fidelity", "masks", "layers"):
-        assert (run.parent / f"adaprune-{name}.png").stat().st_size > 5_000
-
-    def never(*arguments):
-        raise AssertionError("what was finished is done again")
-
-    monkeypatch.setattr(experiment, "prune", never)
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(run)])
-    command.main(["--read", str(run)])
     assert "Exact masks against greedy ones" in capsys.readouterr().out
 
 
 def test_an_interrupted_run_goes_on(run, monkeypatch, tmp_path):
-    lines = run.with_suffix(".jsonl").read_text().splitlines()
     out = tmp_path / "adaprune.json"
-    # The last but one is cut off, and of those without data a seed is missing.
-    left = [*lines[:1], *lines[2:-2], lines[-2][:40]]
-    out.with_suffix(".jsonl").write_text("\n".join(left))
-    done = []
-    prune = experiment.prune
-
-    def spy(size, arm, seeds):
-        done.extend((arm, seed) for seed in seeds)
-        return prune(size, arm, seeds)
-
-    monkeypatch.setattr(experiment, "prune", spy)
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
-    assert done == [(Arm(ONE_SHOT, "2:4"), 0), (Arm(ADAM, MAIN), 0), (Arm(ADAM, MAIN), 1)]
-
-    def without_times(path):
-        return [{k: v for k, v in one.items() if k != "seconds"} for one in load(path)["runs"]]
-
-    assert without_times(out) == without_times(run)
+    done = helpers.check_it_goes_on("adaprune", run, out, "prune", monkeypatch, ["seconds"])
+    arms = [(arm, seed) for _, arm, seed in done]
+    assert arms == [(Arm(ONE_SHOT, "2:4"), 0), (Arm(ADAM, MAIN), 0), (Arm(ADAM, MAIN), 1)]
 
 
-def test_other_settings_and_other_texts_are_refused(run, monkeypatch, tmp_path):
-    kept = run.with_suffix(".jsonl")
-    said = r"holds runs of other settings"
-    with pytest.raises(SystemExit, match=said):
-        command.main(["--size", "full", "--out", str(run)])
-    monkeypatch.setattr(experiment, "library", lambda: {"os": ("Another Python's text.",)})
-    with pytest.raises(SystemExit, match=said):
-        command.main(["--size", "smoke", "--processes", "1", "--out", str(run)])
-    assert kept.exists()
+def test_other_settings_and_other_texts_are_refused(run, monkeypatch):
+    helpers.check_other_settings_are_refused("adaprune", run)
+    other = {"os": ("Another Python's text.",)}
+    monkeypatch.setattr(helpers.module("adaprune"), "library", lambda: other)
+    with pytest.raises(SystemExit, match="holds runs of other settings"):
+        helpers.smoke("adaprune", run)
 
 
 # What is read from the figures.
@@ -213,7 +174,7 @@ def made_up(cosines, seeds=3):
         if MAIN in arm.pattern
         for seed in range(seeds)
     ]
-    settings = {**SIZES["smoke"].settings(), "widths": [8], "texts": "a"}
+    settings = common(SIZES["smoke"]) | {"widths": [8], "texts": "a"}
     return {
         "machine": {"cpu": "a", "cores": 2, "commit": "b"},
         "versions": {"torch": "2"},
@@ -227,7 +188,7 @@ def made_up(cosines, seeds=3):
     }
 
 
-def test_what_is_read_from_figures(tmp_path):
+def test_what_is_read_from_figures():
     one_shot, full = Arm(ONE_SHOT, MAIN), Arm(ADAPRUNE, MAIN)
     greedy = Arm(ONE_SHOT, MAIN, "greedy")
     found = made_up(
@@ -253,9 +214,7 @@ def test_what_is_read_from_figures(tmp_path):
     assert reader.layers(MAIN) == {n: pytest.approx([0.3, 0.2, 0.2]) for n in NAMES}
     said = [(word, "1", "30.00", "20.00", "20.00") for word in KINDS.values()]
     assert layers(reader).rows == said
-    page, *pictures = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
-    text = page.read_text()
+    text = helpers.filled("adaprune", found).text()
     assert re.search(r"falls to 0\.500 ± 0\.248 one-shot; AdaPrune raises it to 0\.900", text)
     assert "lowers the cosine at transposable 4:8." in text
     assert "](pictures/adaprune-fidelity.png)" in text
-    assert all(picture.parent.name == "pictures" for picture in pictures)

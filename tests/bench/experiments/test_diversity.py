@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 import masksolve as ms
-from masksolve.bench.diversity.constraints import CONSTRAINTS, DENSE, Constraint
-from masksolve.bench.diversity.findings import difference, groups, reversed_pairs
-from masksolve.bench.diversity.ranks import kendall, spearman
+from masksolve.bench.experiments.diversity.constraints import CONSTRAINTS, DENSE, Constraint
+from masksolve.bench.experiments.diversity.findings import difference, groups, reversed_pairs
+from masksolve.bench.experiments.diversity.ranks import kendall, spearman
 
 SHAPES = [(32, 64), (32, 32)]
 SOME = [Constraint(1 / 2), *(Constraint(1 / 2, ms.Pattern.parse(p)) for p in ("2:4,plain", "4:8"))]
@@ -127,13 +127,13 @@ def test_a_copy_goes_its_own_way():
 
 def test_the_whole_experiment_in_small(tmp_path, monkeypatch, capsys):
     _digits()
-    from masksolve.bench.diversity import __main__ as command
-    from masksolve.bench.diversity import experiment
+    from masksolve.bench.experiments.diversity import experiment as command
+    from masksolve.bench.experiments.diversity import measure
 
     monkeypatch.setattr(command, "CONSTRAINTS", SOME)
-    monkeypatch.setattr(experiment, "MATRICES", 2)
+    monkeypatch.setattr(measure, "MATRICES", 2)
     layer = np.random.default_rng(3).standard_normal((32, 64), np.float32)
-    monkeypatch.setattr(experiment, "encoder_layers", lambda: {"a layer": layer})
+    monkeypatch.setattr(measure, "encoder_layers", lambda: {"a layer": layer})
     path, drawn = tmp_path / "found.json", []
     command.main(["--seeds", "2", "--processes", "1", "--out", str(path)])
     printed = capsys.readouterr().out
@@ -146,12 +146,13 @@ def test_the_whole_experiment_in_small(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "draw", lambda again, picture: drawn.append(again))
     command.main(["--read", str(path)])
     assert drawn == [found]
+    with pytest.raises(SystemExit, match=r"^error: cannot read none\.json"):
+        command.main(["--read", "none.json"])
 
 
 def _digits():
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     pytest.importorskip("sklearn")
-    torch.set_num_threads(1)
-    from masksolve.bench.diversity import digits
+    from masksolve.bench.experiments.diversity import digits
 
     return digits

@@ -1,36 +1,27 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-import torch
 from scipy import stats
 from torch import nn
 
-from masksolve.bench.dst import __main__ as command
-from masksolve.bench.dst.arms import DENSE, Arm
-from masksolve.bench.dst.findings import Reader
-from masksolve.bench.dst.published import ROWS
-from masksolve.bench.dst.records import load
-from masksolve.bench.dst.run import train
-from masksolve.bench.dst.tables import everything, masks
-from masksolve.bench.dst.tasks import MAIN, TASKS, Task
+from masksolve.bench.experiments.dst.arms import DENSE, Arm
+from masksolve.bench.experiments.dst.findings import Reader
+from masksolve.bench.experiments.dst.published import ROWS
+from masksolve.bench.experiments.dst.run import train
+from masksolve.bench.experiments.dst.tables import everything, masks
+from masksolve.bench.experiments.dst.tasks import MAIN, TASKS
 from masksolve.torch import dst
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from . import helpers
 
 
 def _short(task, epochs=6, every=2):
-    names = ("name", "optimizer", "rate", "batch")
-    return Task(*(getattr(task, n) for n in names), epochs=epochs, every=every, arms=task.arms)
+    return replace(task, epochs=epochs, every=every)
 
 
 def test_a_run_with_thresholds():
@@ -105,13 +96,12 @@ def test_all_arms_are_told_apart():
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    path = tmp_path_factory.mktemp("dst") / "dst.json"
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(path)])
-    return path
+    return helpers.smoke("dst", tmp_path_factory.mktemp("dst") / "dst.json")
 
 
-def test_the_whole_experiment_in_small(smoke, capsys):
-    page = smoke.with_suffix(".md").read_text()
+def test_the_whole_experiment_in_small(smoke, monkeypatch, capsys):
+    pictures = ("sweep", "layers", "time", "masks")
+    page = helpers.check_the_whole("dst", smoke, pictures, ["train"], monkeypatch)
     for words in (
         "**theirs**",
         "LeNet-300-100: the sweep",
@@ -120,23 +110,11 @@ def test_the_whole_experiment_in_small(smoke, capsys):
         "uniform 2:8",
     ):
         assert words in page
-    for name in ("sweep", "layers", "time", "masks"):
-        picture = smoke.with_name(f"dst-{name}.png")
-        assert picture.stat().st_size > 5_000
-        assert f"](./{picture.name})" in page
-    finished = smoke.with_suffix(".jsonl").read_text()
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(smoke)])  # all is there
-    assert smoke.with_suffix(".jsonl").read_text() == finished
-    before, page = smoke.read_bytes(), smoke.with_suffix(".md").read_text()
-    command.main(["--read", str(smoke), "--page", str(smoke.with_name("again.md"))])
-    assert smoke.read_bytes() == before
-    again = smoke.with_name("again.md").read_text()
-    assert again == page
     assert "came back" in capsys.readouterr().out
 
 
 def test_figures_read_from_runs(smoke):
-    reader = Reader(load(smoke))
+    reader = Reader(helpers.load("dst", smoke))
     runs = reader.runs(MAIN, "alpha 0.01")
     left = [run["remaining"][-1] for run in runs]
     assert reader.mean(MAIN, "alpha 0.01", "remaining").mean == pytest.approx(sum(left) / 2)

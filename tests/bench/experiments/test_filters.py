@@ -6,25 +6,20 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 
-from masksolve.bench.filters import __main__ as command
-from masksolve.bench.filters import experiment
-from masksolve.bench.filters.findings import Reader
-from masksolve.bench.filters.page import write_page
-from masksolve.bench.filters.records import load
-from masksolve.bench.filters.sizes import SAMPLERS, SIZES
-from masksolve.bench.filters.tables import errors
+from masksolve.bench.experiments.filters.findings import Reader
+from masksolve.bench.experiments.filters.sizes import SAMPLERS, SIZES
+from masksolve.bench.experiments.filters.tables import errors
+
+from . import helpers
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("filters") / "filters.json"
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
-    return out
+    return helpers.smoke("filters", tmp_path_factory.mktemp("filters") / "filters.json")
 
 
 def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
-    found = load(run)
-    smoke = SIZES["smoke"]
+    found, smoke = helpers.load("filters", run), SIZES["smoke"]
     assert len(found["runs"]) == smoke.seeds * len(SAMPLERS)
     for one in found["runs"]:
         assert [point["budget"] for point in one["points"]] == list(smoke.budgets)
@@ -35,39 +30,22 @@ def test_the_whole_experiment_in_small(run, monkeypatch, capsys):
     reader = Reader(found)
     for bound in ("certified", "proven", "published"):
         assert reader.promise(bound, "measured").share >= 0.99
-    text = run.with_suffix(".md").read_text()
+    pictures, work = ("errors", "bounds", "kept"), ["prune", "trained"]
+    text = helpers.check_the_whole("filters", run, pictures, work, monkeypatch)
     assert "is certain once filters are drawn" in text
     command_of_it = "`prune.py vgg-16 --budget 0.0513`"
     assert f"| CIFAR-10 | VGG-16 | {command_of_it} | 92.78 | -0.47 | 94.87 | 84.76 |" in text
-    for name in ("errors", "bounds", "kept"):
-        assert (run.parent / f"filters-{name}.png").stat().st_size > 5_000
-
-    def never(*arguments):
-        raise AssertionError("what was finished is done again")
-
-    monkeypatch.setattr(experiment, "prune", never)
-    monkeypatch.setattr(experiment, "trained", never)
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(run)])
-    command.main(["--read", str(run)])
     assert "promises kept" in capsys.readouterr().out
 
 
 def test_an_interrupted_run_goes_on(run, monkeypatch, tmp_path):
-    lines = run.with_suffix(".jsonl").read_text().splitlines()
+    def there(folder, size, sampler, seed):
+        return run.with_suffix(""), size, sampler, seed
+
+    monkeypatch.setattr(helpers.module("filters"), "trained", lambda *arguments: None)
     out = tmp_path / "filters.json"
-    out.with_suffix(".jsonl").write_text("\n".join([*lines[:-2], lines[-2][:40]]))
-    done = []
-    prune = experiment.prune
-
-    def spy(folder, size, sampler, seed):
-        done.append((seed, sampler))
-        return prune(run.with_suffix(""), size, sampler, seed)
-
-    monkeypatch.setattr(experiment, "prune", spy)
-    monkeypatch.setattr(experiment, "trained", lambda *arguments: None)
-    command.main(["--size", "smoke", "--processes", "1", "--out", str(out)])
-    assert len(done) == 2
-    assert load(out)["runs"] == load(run)["runs"]
+    done = helpers.check_it_goes_on("filters", run, out, "prune", monkeypatch, call=there)
+    assert len(done) == 3
 
 
 def made_up(wrong, seeds=3):
@@ -105,7 +83,7 @@ def made_up(wrong, seeds=3):
         for seed in range(seeds)
         for sampler in SAMPLERS
     ]
-    settings = {**SIZES["smoke"].settings(), "budgets": [0.8, 0.5, 0.2]}
+    settings = SIZES["smoke"].settings() | {"budgets": [0.8, 0.5, 0.2]}
     return {
         "machine": {"cpu": "a", "cores": 2, "commit": "b"},
         "versions": {"torch": "2"},
@@ -116,7 +94,7 @@ def made_up(wrong, seeds=3):
     }
 
 
-def test_what_is_read_from_figures(tmp_path):
+def test_what_is_read_from_figures():
     same = [[0.01, 0.02, 0.03]] * 3
     wrong = dict.fromkeys(SAMPLERS, same)
     wrong["hybrid"] = [[0.01, 0.02, 0.03], [0.0, 0.011, 0.02], [0.5, 0.5, 0.51]]
@@ -138,9 +116,6 @@ def test_what_is_read_from_figures(tmp_path):
     assert rows[1][2].startswith("**1.0 ± ")
     assert not rows[2][2].startswith("**")
     assert rows[-1] == ("dense", *["1.0 ± 0.0"] * 5)
-    found = made_up(wrong)
-    page, *pictures = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
-    text = page.read_text()
+    text = helpers.filled("filters", made_up(wrong)).text()
     assert "hybrid is better at 50 % but is worse at 20 %" in text
     assert "](pictures/filters-errors.png)" in text
-    assert all(picture.parent.name == "pictures" for picture in pictures)

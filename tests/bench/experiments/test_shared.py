@@ -1,9 +1,6 @@
-import json
 import os
-from importlib import import_module
-from math import isnan
+from math import isnan, nan
 from operator import itemgetter
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,15 +11,13 @@ pytest.importorskip("torch")
 
 import torch
 
-from masksolve.bench.experiments.command import carry_out, parser
-from masksolve.bench.experiments.estimates import estimate
-from masksolve.bench.experiments.findings import load, save, where
-from masksolve.bench.experiments.jobs import bars, finish, workers
-from masksolve.bench.experiments.kept import Kept
-from masksolve.bench.experiments.tables import Table
-from masksolve.errors import FileFormatError, InvalidInput
-
-DOCS = Path(__file__).parents[2] / "docs"
+from masksolve.bench.experiments.shared.estimates import estimate
+from masksolve.bench.experiments.shared.experiment import Experiment
+from masksolve.bench.experiments.shared.jobs import bars, workers
+from masksolve.bench.experiments.shared.kept import Kept
+from masksolve.bench.experiments.shared.reader import Reader
+from masksolve.bench.pages.table import Table
+from masksolve.errors import InvalidInput
 
 # Kept runs.
 
@@ -49,39 +44,6 @@ def test_runs_of_other_settings_and_damaged_files_are_refused(tmp_path):
         Kept.open(path, {"epochs": 3})
 
 
-# Findings.
-
-
-def test_findings_come_back_as_they_were_saved(tmp_path):
-    path = tmp_path / "new" / "f.json"
-    for runs in ([], [{"loss": [1.5, 0.25]}, {"loss": []}]):
-        found = {"size": "smoke", "runs": runs}
-        save(found, path)
-        assert load(path, found, "make it") == found == json.loads(path.read_text())
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (None, r"cannot read .*file\.json"),
-        ("{", r"cannot read .*file\.json"),
-        ("[1]", "is not what `make it` leaves: it lacks runs, size"),
-        ('{"runs": []}', "it lacks size"),
-    ],
-)
-def test_what_are_no_findings_is_refused(tmp_path, content, says):
-    path = tmp_path / "file.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(FileFormatError, match=says):
-        load(path, ("runs", "size"), "make it")
-
-
-def test_where_it_was():
-    found = {"machine": {"cores": 2, "cpu": "A", "commit": "abc"}, "versions": {"torch": "2"}}
-    assert where(found) == "2 cores of A, Python ?, torch 2, commit abc"
-
-
 # Jobs.
 
 
@@ -91,13 +53,14 @@ def square(number):
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_jobs_run_in_one_thread_each(processes):
-    before = torch.get_num_threads()
+    torch.set_num_threads(2)
     with workers(processes) as run_all:
         found = list(run_all(square, [(k,) for k in range(5)]))
     assert sorted(squared for *_, squared in found) == [0, 1, 4, 9, 16]
     assert {threads for _, threads, _ in found} == {1}
     assert (os.getpid() in {pid for pid, *_ in found}) == (processes == 1)
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
 
 
 def test_what_fails_says_which_run_it_was():
@@ -108,23 +71,6 @@ def test_what_fails_says_which_run_it_was():
     with workers(1) as run_all, pytest.raises(RuntimeError) as caught:
         list(run_all(fail, [(task, arm, 3)]))
     assert caught.value.__notes__ == ["in the run mlp / 4:8 exact / 3"]
-
-
-def test_finished_jobs_are_not_done_again(tmp_path):
-    done = []
-
-    def run(name, number):
-        done.append(name)
-        return {"name": name, "square": number**2}
-
-    jobs = {name: (name, number) for number, name in enumerate("abcd")}
-    kept = Kept.open(tmp_path / "runs.jsonl", 0)
-    kept.add({"name": "c", "square": 4})
-    kept.add({"name": "of another size", "square": 0})
-    found = finish(run, jobs, kept, itemgetter("name"), 1, Console(quiet=True))
-    assert done == ["a", "b", "d"]
-    assert [one["square"] for one in found] == [0, 1, 4, 9]
-    assert len(Kept.open(kept.path, 0).runs) == 5
 
 
 def test_bars_count():
@@ -160,88 +106,120 @@ def test_one_seed_has_no_interval_and_none_no_mean():
     assert (isnan(none.mean), none.sure, none.write()) == (True, False, "-")
 
 
-# Tables and the command.
+# What is read.
 
 
-def test_tables_for_pages_and_terminals(capsys):
-    table = Table("a title", ("arm", "loss"), rows=[("`2:4`", "**0.5**")])
-    assert table.markdown() == "| arm | loss |\n| --- | ---: |\n| `2:4` | **0.5** |"
-    Console(width=40).print(table.rich())
-    assert "| 2:4 |  0.5 |" in capsys.readouterr().out
+def test_only_seeds_count_that_every_arm_was_run_with():
+    runs = [("a", 1, 5.0), ("a", 0, 3.0), ("a", 2, 9.0), ("b", 0, 1.0), ("b", 1, 2.0)]
+    found = {"runs": [{"arm": a, "seed": s, "loss": x} for a, s, x in runs]}
+    reader = Reader(found, lambda run: (run["arm"],))
+    assert [run["seed"] for run in reader.runs("a")] == [0, 1, 2]
+    assert reader.runs("c") == []
+    assert (reader.has("a"), reader.has("c")) == (True, False)
+    less = reader.estimate(lambda a, b: a["loss"] - b["loss"], ("a",), ("b",))
+    assert (less.mean, less.seeds) == (2.5, 2)
+    assert reader.estimate(itemgetter("loss"), ("c",)).mean is nan
+
+
+# The command.
+
+
+class Squares:
+    """A made-up experiment of four jobs a seed, that counts what is done."""
+
+    def __init__(self, folder):
+        self.out, self.kept = folder / "x.json", folder / "x.jsonl"
+        self.done, self.fails = [], {}
+
+    def square(self, number, seed):
+        if (number, seed) in self.fails:
+            raise self.fails.pop((number, seed))
+        self.done.append((number, seed))
+        return {"number": number, "seed": seed, "square": number**2}
+
+    def measure(self, size, seeds, session):
+        jobs = {(k, s): (k, s) for s in range(seeds or 1) for k in range(4)}
+        runs = session.finish(self.square, jobs, size, itemgetter("number", "seed"))
+        return session.found(("numpy",), size=size, runs=runs)
+
+    def __call__(self, *arguments):
+        """Give the command's arguments; return what was done."""
+        self.done.clear()
+        Experiment(
+            name="x",
+            says="Try.",
+            sizes={"smoke": "smoke", "full": "full"},
+            needed=("runs", "size"),
+            measure=self.measure,
+            reader=lambda found: found,
+            tables=lambda found: [Table("sizes", "size", 1, [(found["size"],)])],
+            fill=lambda page, found, **files: page.say(found["size"], *files.values()),
+            files={"more": ("a file", lambda path: path.read_text())},
+        ).main(["--out", str(self.out), "--processes", "1", *arguments])
+        return list(self.done)
 
 
 @pytest.fixture
-def command(tmp_path):
-    """Carry a made-up experiment out; its runs are counted."""
-    ran = []
-
-    def main(*arguments, fails=None):
-        def run(options, kept, console):
-            ran.append(kept)
-            if fails:
-                raise fails
-            return {"size": options.size, "runs": []}
-
-        def write_page(found, page, pictures):
-            page.write_text(str(pictures))
-            return [page]
-
-        out = ["--out", str(tmp_path / "x.json")]
-        carry_out(
-            parser("x", "Try.", ("smoke", "full"), "x.json").parse_args([*out, *arguments]),
-            read=lambda path: load(path, ("runs",), "make x"),
-            run=run,
-            tables=lambda found: [Table("sizes", ("size",), 1, [(found["size"],)])],
-            write_page=write_page,
-        )
-
-    main.ran, main.folder = ran, tmp_path
-    return main
+def squares(tmp_path):
+    return Squares(tmp_path)
 
 
-def test_the_command_runs_saves_and_lays_out(command, capsys):
-    command("--size", "smoke")
-    assert command.ran == [command.folder / "x.jsonl"]
+FOUR = [(k, 0) for k in range(4)]
+
+
+def test_the_command_runs_saves_and_lays_out(squares, tmp_path, capsys):
+    more = tmp_path / "more.txt"
+    more.write_text("and more")
+    assert squares("--size", "smoke", "--more", str(more)) == FOUR
     assert "| smoke |" in capsys.readouterr().out
-    assert (command.folder / "x.md").read_text() == "None"
-    command(
-        "--read",
-        str(command.folder / "x.json"),
-        "--pictures",
-        "there",
-        "--page",
-        str(command.folder / "p.md"),
-    )
-    assert len(command.ran) == 1
-    assert (command.folder / "p.md").read_text() == "there"
+    assert (tmp_path / "x.md").read_text() == "smoke and more\n"
+    page = tmp_path / "pages" / "p.md"
+    assert squares("--read", str(squares.out), "--page", str(page)) == []
+    assert page.read_text() == "smoke\n"
 
 
-def test_an_error_is_one_sentence_and_an_interruption_says_how_to_go_on(command):
-    with pytest.raises(SystemExit, match=r"^error: no good$"):
-        command(fails=InvalidInput("no good"))
+def test_finished_jobs_are_not_done_again_and_more_seeds_are_added(squares):
+    assert squares() == FOUR
+    assert squares() == []
+    assert squares("--seeds", "2") == [(k, 1) for k in range(4)]
+    assert squares("--seeds", "1") == []
+    assert len(squares.kept.read_text().splitlines()) == 1 + 8
+
+
+def test_an_interruption_loses_nothing_and_says_how_to_go_on(squares):
+    squares.fails[2, 0] = KeyboardInterrupt()
     with pytest.raises(SystemExit, match="the same command goes on"):
-        command(fails=KeyboardInterrupt())
+        squares()
+    assert not squares.out.exists()
+    assert squares() == FOUR[2:]
+
+
+def test_a_line_that_was_cut_off_is_done_again(squares):
+    squares()
+    text = squares.kept.read_text()
+    squares.kept.write_text(text[:-20])
+    assert squares() == FOUR[3:]
+    assert squares.kept.read_text() == text
+
+
+def test_an_error_is_one_sentence(squares):
+    squares.fails[0, 0] = InvalidInput("no good")
+    with pytest.raises(SystemExit, match=r"^error: no good$"):
+        squares()
+    assert not squares.out.exists()
+    squares()
+    with pytest.raises(SystemExit, match=r"^error: .*x\.jsonl holds runs of other settings"):
+        squares("--size", "smoke")
+    first, second, *others = squares.kept.read_text().splitlines()
+    squares.kept.write_text("\n".join([first, second[:9], *others, ""]))
+    with pytest.raises(SystemExit, match=r"^error: .*is damaged: expected JSON on every line"):
+        squares()
     with pytest.raises(SystemExit, match=r"^error: cannot read nowhere\.json"):
-        command("--read", "nowhere.json")
-    assert not (command.folder / "x.json").exists()
+        squares("--read", "nowhere.json")
 
 
 @pytest.mark.parametrize("what", ["--seeds", "--processes"])
-def test_none_at_all_is_refused(command, what, capsys):
+def test_none_at_all_is_refused(squares, what, capsys):
     with pytest.raises(SystemExit):
-        command(what, "0")
+        squares(what, "0")
     assert "expected a number from 1 up, got 0" in capsys.readouterr().err
-
-
-# The pages in the docs.
-
-
-@pytest.mark.parametrize("name", ["adaprune", "dst", "filters"])
-def test_a_page_in_the_docs_says_what_its_figures_say(name, tmp_path):
-    pytest.importorskip("matplotlib")
-    records = import_module(f"masksolve.bench.{name}.records")
-    page = import_module(f"masksolve.bench.{name}.page")
-    found = records.load(DOCS / "benchmarks" / f"{name}.json")
-    page.write_page(found, tmp_path / "page.md", tmp_path / "benchmarks")
-    expected = (DOCS / f"{name}-results.md").read_text(encoding="utf-8")
-    assert (tmp_path / "page.md").read_text(encoding="utf-8") == expected

@@ -1,6 +1,5 @@
 import re
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,37 +10,26 @@ import masksolve as ms
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from masksolve.bench.sparse_training import __main__ as command  # noqa: E402
-from masksolve.bench.sparse_training import cost  # noqa: E402
-from masksolve.bench.sparse_training import experiment as experiments  # noqa: E402
-from masksolve.bench.sparse_training import run as runs  # noqa: E402
-from masksolve.bench.sparse_training import sizes as all_sizes  # noqa: E402
-from masksolve.bench.sparse_training.arms import ARMS, DENSE, GRID, PATTERNS, PLAIN, Arm  # noqa: E402
-from masksolve.bench.sparse_training.data import Characters, Digits  # noqa: E402
-from masksolve.bench.sparse_training.findings import Reader  # noqa: E402
-from masksolve.bench.sparse_training.models import in_body  # noqa: E402
-from masksolve.bench.sparse_training.page import blocks, write_page  # noqa: E402
-from masksolve.bench.sparse_training.questions import QUESTIONS  # noqa: E402
-from masksolve.bench.sparse_training.reading import in_short, tally, verdict  # noqa: E402
-from masksolve.bench.sparse_training.records import WINDOW, load  # noqa: E402
-from masksolve.bench.sparse_training.run import train  # noqa: E402
-from masksolve.bench.sparse_training.sizes import SIZES, Size  # noqa: E402
-from masksolve.bench.sparse_training.tables import every_arm, headlines, question  # noqa: E402
-from masksolve.bench.sparse_training.tasks import TASKS  # noqa: E402
+from masksolve.bench.experiments.training import run as runs  # noqa: E402
+from masksolve.bench.experiments.training.arms import ARMS, DENSE, GRID, PATTERNS, PLAIN, Arm  # noqa: E402
+from masksolve.bench.experiments.training.data import MovedDigits  # noqa: E402
+from masksolve.bench.experiments.training.findings import Reader  # noqa: E402
+from masksolve.bench.experiments.training.questions import QUESTIONS  # noqa: E402
+from masksolve.bench.experiments.training.reading import in_short, tally, verdict  # noqa: E402
+from masksolve.bench.experiments.training.records import WINDOW  # noqa: E402
+from masksolve.bench.experiments.training.run import train  # noqa: E402
+from masksolve.bench.experiments.training.sizes import SIZES, Size  # noqa: E402
+from masksolve.bench.experiments.training.tables import every_arm, headlines, question  # noqa: E402
+from masksolve.bench.experiments.training.tasks import TASKS  # noqa: E402
+from masksolve.bench.learning.text import Characters  # noqa: E402
+from masksolve.bench.learning.transformer import in_body  # noqa: E402
 from masksolve.torch import History, LayerRecord, Record  # noqa: E402
+
+from . import helpers  # noqa: E402
 
 MLP = replace(TASKS[0], seeds=2, steps=2 * WINDOW, check=WINDOW)
 TINY = Size("tiny", (MLP,), (DENSE, Arm("4:8"), Arm("4:8", every=WINDOW)))
 ODD, EVEN = "4:8 exact ste 1", "4:8 greedy ste 1"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Keep to one core: two would mostly wait for each other, and for other tests."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run_of(task, arm, seed, loss, accuracy=0.5):
@@ -153,10 +141,10 @@ def test_a_seed_settles_weights_and_batches(task):
 
 
 def test_digits_move_by_up_to_a_pixel_and_none_is_held_out():
-    data = Digits(3, learned=8, batch=512)
+    data = MovedDigits(3, learned=8, batch=512)
     images, classes = data.next()
     assert images.shape == (512, 1, 8, 8)
-    known = torch.nn.functional.pad(data._images, (1, 1, 1, 1))
+    known = torch.nn.functional.pad(data._dealt.images, (1, 1, 1, 1))
     moved = torch.stack(
         [known[:, :, j : j + 8, k : k + 8] for j in range(3) for k in range(3)], dim=1
     )
@@ -166,7 +154,7 @@ def test_digits_move_by_up_to_a_pixel_and_none_is_held_out():
     assert len(classes) == 512
     ((held, _),) = data.held_out()
     assert len(held) == 1797 - 8
-    assert not (held[:, None] == data._images[None]).flatten(2).all(dim=2).any()
+    assert not (held[:, None] == data._dealt.images[None]).flatten(2).all(dim=2).any()
 
 
 def test_text_is_followed_by_its_next_character():
@@ -231,105 +219,52 @@ def test_looks_tell_of_the_masks_between_them():
 
 
 @pytest.fixture
-def tiny(monkeypatch, tmp_path):
-    """Run a tiny experiment by the command; returns what was trained."""
-    trained = []
+def trained(monkeypatch):
+    """Make a tiny size of the smoke test, in which nothing is trained; lists what would be."""
+    jobs = []
 
     def spy(task, arm, seed):
-        trained.append((arm.label, seed))
+        jobs.append((arm.label, seed))
         return run_of(task.name, arm.label, seed, 1.0)
 
-    def main(*arguments):
+    monkeypatch.setattr(helpers.module("training"), "train", spy)
+    monkeypatch.setitem(SIZES, "smoke", replace(TINY, name="smoke"))
+    return jobs
+
+
+def test_more_seeds_go_on_from_fewer(trained, tmp_path):
+    path, labels = tmp_path / "training.json", [arm.label for arm in TINY.arms]
+    for seeds, asked in (([0], ["--seeds", "1"]), ([], ["--seeds", "1"]), ([1], [])):
         trained.clear()
-        out = str(tmp_path / "t.json")
-        command.main(["--size", "smoke", "--processes", "1", "--out", out, *arguments])
-        return trained
-
-    monkeypatch.setattr(experiments, "train", spy)
-    monkeypatch.setitem(all_sizes.SIZES, "smoke", replace(TINY, name="smoke"))
-    monkeypatch.setattr(command, "write_page", lambda *arguments, step: [])
-    main.spy = spy
-    main.kept = tmp_path / "t.jsonl"
-    main.out = tmp_path / "t.json"
-    return main
-
-
-def test_finished_runs_are_not_run_again(tiny):
-    labels = [arm.label for arm in TINY.arms]
-    assert tiny("--seeds", "1") == [(label, 0) for label in labels]
-    assert tiny("--seeds", "1") == []
-    assert tiny() == [(label, 1) for label in labels]
-    found = load(tiny.out)
+        helpers.smoke("training", path, *asked)
+        assert trained == [(label, seed) for seed in seeds for label in labels]
+    found = helpers.load("training", path)
     assert [(run["arm"], run["seed"]) for run in found["runs"]] == [
         (label, seed) for seed in range(2) for label in labels
     ]
+    helpers.check_other_settings_are_refused("training", path)
 
 
-def test_an_interruption_loses_nothing(tiny, monkeypatch):
-    left = 2
-
-    def interrupted(task, arm, seed):
-        nonlocal left
-        if left == 0:
-            raise KeyboardInterrupt
-        left -= 1
-        return tiny.spy(task, arm, seed)
-
-    monkeypatch.setattr(experiments, "train", interrupted)
-    with pytest.raises(SystemExit, match="the same command goes on"):
-        tiny()
-    assert not tiny.out.exists()
-    monkeypatch.setattr(experiments, "train", tiny.spy)
-    assert len(tiny()) == 4
-    assert len(load(tiny.out)["runs"]) == 6
-
-
-def test_a_line_that_was_cut_off_is_run_again(tiny):
-    tiny()
-    text = tiny.kept.read_text()
-    tiny.kept.write_text(text[:-20])
-    assert tiny() == [(TINY.arms[-1].label, 1)]
-    assert tiny.kept.read_text() == text
-
-
-def test_runs_of_other_settings_are_refused(tiny):
-    tiny()
-    with pytest.raises(SystemExit, match=r"error: .*holds runs of other settings"):
-        command.main(["--size", "full", "--out", str(tiny.out)])
-
-
-def test_a_damaged_file_is_refused(tiny):
-    tiny()
-    lines = tiny.kept.read_text().splitlines()
-    lines[2] = lines[2][:30]
-    tiny.kept.write_text("\n".join(lines) + "\n")
-    with pytest.raises(SystemExit, match="damaged: expected JSON on every line"):
-        tiny()
-
-
-def test_sizes_are_those_that_the_command_names():
-    assert tuple(SIZES) == command.SIZES
+def test_sizes_have_looks_that_fit_and_dense_networks():
     for size in SIZES.values():
         assert all(task.steps % task.check == 0 for task in size.tasks)
         assert DENSE in size.arms
 
 
-def test_the_whole_experiment_in_small(tmp_path, capsys):
-    path = tmp_path / "training.json"
-    arguments = ["--size", "smoke", "--seeds", "2", "--processes", "1", "--out", str(path)]
-    command.main(arguments)
-    printed = capsys.readouterr().out
-    assert "| 4:8     | greedy | ste       | 1     |" in printed
-    page = path.with_suffix(".md").read_text()
-    for picture in ("curves", "flips", "differences"):
-        assert f"(./training-{picture}.png)" in page
-        assert (tmp_path / f"training-{picture}.png").stat().st_size > 10_000
-    found = load(path)
+def test_the_whole_experiment_in_small(tmp_path, monkeypatch, capsys):
+    path = helpers.smoke("training", tmp_path / "training.json")
+    assert "| 4:8     | greedy | ste       | 1     |" in capsys.readouterr().out
+    pictures = ("curves", "flips", "differences")
+    page = helpers.check_the_whole("training", path, pictures, ["train"], monkeypatch)
+    found = helpers.load("training", path)
     assert len(found["runs"]) == 3 * 4 * 2
     assert all(np.isfinite(run["loss"]).all() for run in found["runs"])
     again = tmp_path / "elsewhere" / "page.md"
-    command.main(["--read", str(path), "--page", str(again), "--pictures", str(tmp_path)])
-    assert again.read_text() == page.replace("(./", "(../")
+    options = ["--read", str(path), "--page", str(again), "--pictures", str(tmp_path)]
+    assert helpers.main(["training", *options]) == 0
+    assert again.read_text() == page.replace("](training-", "](../training-")
+    with pytest.raises(SystemExit, match=r"^error: cannot read none\.json"):
+        helpers.main(["training", "--step", "none.json", "--read", str(path)])
 
 
 # Words.
@@ -465,7 +400,8 @@ def test_tables_hold_the_figures():
 
 def test_the_page_says_where_it_ran_and_holds_every_table(tmp_path):
     found = findings(everywhere(1.0))
-    page = "\n\n".join(blocks(Reader(found), "."))
+    filled = helpers.filled("training", found, tmp_path / "page.md")
+    page = filled.text()
     assert r"On a \*CPU\*, Python 3.11.0, torch 2.0." in page
     assert f"{len(found['runs'])} runs of {len(ARMS)} arms." in page
     assert page.count("; 5 seeds.") == 3
@@ -473,22 +409,11 @@ def test_the_page_says_where_it_ran_and_holds_every_table(tmp_path):
         assert f"### {one.title}" in page
     assert len(re.findall(r"^\| 8:16 \|", page, flags=re.MULTILINE)) > 3 * 12
     assert "## What renewing costs" not in page
-    paths = write_page(found, tmp_path / "page.md", tmp_path / "pictures")
-    assert all(path.stat().st_size > 10_000 for path in paths)
-
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def test_the_page_in_the_docs_says_what_its_figures_say():
-    reader = Reader(load(DOCS / "benchmarks" / "training.json"))
-    step = DOCS / "benchmarks" / "step.json"
-    page = (DOCS / "training-results.md").read_text(encoding="utf-8")
-    assert page == "\n\n".join(blocks(reader, "benchmarks", cost.read(step))) + "\n"
+    assert all(path.stat().st_size > 10_000 for path in filled.write())
 
 
 def test_the_figures_in_the_docs_are_whole():
-    found = load(DOCS / "benchmarks" / "training.json")
+    found = helpers.load("training", helpers.RESULTS / "training.json")
     assert [task["name"] for task in found["tasks"]] == [task.name for task in TASKS]
     for task in found["tasks"]:
         assert task == next(one for one in TASKS if one.name == task["name"]).to_dict()

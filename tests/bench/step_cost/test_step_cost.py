@@ -13,15 +13,6 @@ from masksolve.bench.sparse_training import cost  # noqa: E402
 WIDTH, BLOCKS, ROUNDS = 32, 1, 3
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Keep to one core: two would mostly wait for each other, and for other tests."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def found():
     return step_cost.measure(ROUNDS, 1, WIDTH, BLOCKS)
