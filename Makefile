@@ -36,23 +36,23 @@ bench-core: $(VENV)/bench.done ## time the exact engine against one pass over me
 	$(BIN)/python -m masksolve.bench.core
 
 bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes
-	$(BIN)/python -m masksolve.bench.diversity
+	$(BIN)/python -m bench.experiments diversity
 
 bench-dst: $(VENV)/bench.done ## what Dynamic Sparse Training leaves of networks: a quarter of an hour
-	$(BIN)/python -m masksolve.bench.dst
+	$(BIN)/python -m bench.experiments dst
 
 bench-adaprune: $(VENV)/bench.done ## what AdaPrune gives back to a pruned encoder: half an hour
-	$(BIN)/python -m masksolve.bench.adaprune
+	$(BIN)/python -m bench.experiments adaprune
 
 bench-filters: $(VENV)/bench.done ## what filter pruning costs, and its bounds: some minutes
-	$(BIN)/python -m masksolve.bench.filters
+	$(BIN)/python -m bench.experiments filters
 
 examples: $(VENV)/trainers.done ## train with masks: a plain loop, Hugging Face, Lightning
 	for example in digits_loop digits_huggingface digits_lightning; do \
 		$(BIN)/python examples/$$example.py || exit 1; done
 
 bench-training: $(VENV)/bench.done ## what exact masks buy in training: about 40 minutes
-	$(BIN)/python -m masksolve.bench.sparse_training
+	$(BIN)/python -m bench.experiments training
 
 bench-step: $(VENV)/bench.done ## what renewing masks costs a step of training: some minutes
 	$(BIN)/python -m masksolve.bench.step_cost

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import masksolve as ms
 
-from .contestants import Contestant
 from .crew import Crew, Failure
+from .registry import Contestant
 from .results import Outcome, Status
 from .settings import Settings
 

@@ -10,22 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .contestants import Contestant
+from .machine import all_cores
+from .registry import Contestant
 from .results import Status
 
-__all__ = ["START_LIMIT", "Crew", "Failure", "all_cores"]
+__all__ = ["START_LIMIT", "Crew", "Failure"]
 
 START_LIMIT = 60.0
 """Seconds for a worker to import what it needs: on a busy machine torch takes long."""
 PATIENCE = 3
 """A contestant whose process had to be ended, or died, so often is not asked again."""
-
-
-def all_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Failure(Exception):

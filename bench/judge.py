@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import masksolve as ms
 
+from .pages.findings import significant
 from .results import QUANTILES
 from .tiling import to_tiles
 
@@ -65,7 +66,7 @@ class Judge:
             "kept": float(kept.sum()),
             "loss_mean": float(loss.mean()),
             "loss_worst": float(loss.max()),
-            "loss_quantiles": [_short(q) for q in np.quantile(loss, QUANTILES)],
+            "loss_quantiles": [significant(q, 4) for q in np.quantile(loss, QUANTILES)],
             "at_optimum": float((loss == 0).mean()),
             "kept_ratio_worst": float(_ratio(kept, optimum).min()),
             "pruned_ratio_worst": float(_ratio(whole - kept, whole - optimum).max()),
@@ -91,7 +92,3 @@ class Judge:
 def _ratio(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide; where there is nothing to win or lose the ratio is 1."""
     return np.divide(a, b, out=np.ones_like(a), where=b != 0)
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from collections.abc import Iterable
@@ -11,9 +12,7 @@ from typing import Any
 
 import pyperf
 
-from .crew import all_cores
-
-__all__ = ["machine", "versions"]
+__all__ = ["all_cores", "machine", "versions"]
 
 FACTS = {
     "cpu_model_name": "cpu",
@@ -23,6 +22,13 @@ FACTS = {
     "date": "date",
 }
 """What of pyperf's metadata goes into the file: nothing that names a person or a host."""
+
+
+def all_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def machine() -> dict[str, Any]:

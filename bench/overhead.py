@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import masksolve as ms
 
 from .contest import Contest, needs, noting
-from .contestants import Contestant
 from .crew import START_LIMIT, Failure
-from .results import Status, Training
+from .registry import Contestant
+from .results import Training, blank
 from .timing import Turn, take_turns
 
 __all__ = ["DENSE", "time_training"]
@@ -35,13 +36,10 @@ def time_training(contest: Contest) -> list[Training]:
     entrants = contest.entrants(pattern)
     contest.section("training", len(entrants))
     turns: list[Turn] = []
-    found = [
-        _blank(absent["contestant"], pattern, None, absent["status"], absent["reason"])
-        for absent in contest.absent(pattern)
-    ]
+    found = [_blank(pattern, None, **absent) for absent in contest.absent(pattern)]
     for contestant in entrants:
         contest.tick(contestant.name)
-        trouble = _blank(contestant.name, pattern, None)
+        trouble = _blank(pattern, None, contestant=contestant.name)
         with noting(trouble):
             turns += _ready(contest, contestant, pattern, _renewal(contest, contestant, pattern))
         if trouble["status"] != "ok":
@@ -83,7 +81,7 @@ def _ready(
         kinds.append((DENSE, None))
     for name, every in kinds:
         call = DENSE if name == DENSE else f"every {every}"
-        turn = Turn(contestant, _blank(name, pattern, every), call)
+        turn = Turn(contestant, _blank(pattern, every, contestant=name), call)
         steps = STEPS
         if every is not None:
             steps = every * max(1, min(STEPS // every, int(RENEWALS / renewal)))
@@ -102,18 +100,6 @@ def _ready(
     return turns
 
 
-def _blank(
-    name: str, pattern: ms.Pattern, every: int | None, status: Status = "ok", reason: str = ""
-) -> Training:
-    return {
-        "contestant": name,
-        "status": status,
-        "reason": reason,
-        "pattern": str(pattern),
-        "every": every,
-        "seconds": [],
-        "loops": None,
-        "median": None,
-        "spread": None,
-        "overhead": None,
-    }
+def _blank(pattern: ms.Pattern, every: int | None, **outcome: Any) -> Training:
+    found: Training = blank(Training, pattern=str(pattern), every=every, seconds=[], **outcome)
+    return found

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import masksolve as ms
 
 from .cases import CASES, Case, make_scores
 from .contest import Contest, needs, noting
 from .judge import Judge
-from .results import Agreement, Outcome, Quality
+from .results import Agreement, Quality, blank
 from .tiling import to_tiles
 
 __all__ = ["agree", "judge_masks"]
@@ -31,8 +32,9 @@ def judge_masks(contest: Contest, name: str) -> list[Quality]:
     contest.section(f"quality, {name}", len(cases) * len(contest.entrants(pattern)))
     found = []
     for case in cases:
-        found += [_blank(outcome, case.name, name) for outcome in contest.absent(pattern)]
-        records = [_blank(_outcome(c.name), case.name, name) for c in contest.entrants(pattern)]
+        found += [_blank(case.name, name, **absent) for absent in contest.absent(pattern)]
+        here = contest.entrants(pattern)
+        records = [_blank(case.name, name, contestant=one.name) for one in here]
         found += records
         if case.missing() or not case.fits(pattern.n, pattern.m):
             for record in records:
@@ -71,14 +73,9 @@ def agree(contest: Contest) -> list[Agreement]:
     with _judged(contest, case, name, tiles) as (judge, path):
         for contestant in exact:
             contest.tick(contestant.name)
-            record: Agreement = {
-                **_outcome(contestant.name),
-                "case": case,
-                "pattern": name,
-                "tiles": tiles,
-                "agreeing": None,
-                "largest_loss": None,
-            }
+            record: Agreement = blank(
+                Agreement, contestant=contestant.name, case=case, pattern=name, tiles=tiles
+            )
             with noting(record):
                 mask = contest.mask(contestant, path, tiles * pattern.m, pattern)
                 record.update(judge.agreement(mask))  # type: ignore[typeddict-item]
@@ -97,26 +94,6 @@ def _judged(contest: Contest, case: str, pattern: str, tiles: int) -> Iterator[t
         yield Judge(stack, ms.Pattern.parse(pattern)), path
 
 
-def _outcome(contestant: str) -> Outcome:
-    return {"contestant": contestant, "status": "ok", "reason": ""}
-
-
-def _blank(outcome: Outcome, case: str, pattern: str) -> Quality:
-    return {
-        **outcome,
-        "case": case,
-        "pattern": pattern,
-        "tiles": 0,
-        "proven": False,
-        "optimum": None,
-        "kept": None,
-        "loss_mean": None,
-        "loss_worst": None,
-        "loss_quantiles": None,
-        "at_optimum": None,
-        "kept_ratio_worst": None,
-        "pruned_ratio_worst": None,
-        "short_lines": None,
-        "rows_valid": None,
-        "columns_valid": None,
-    }
+def _blank(case: str, pattern: str, **outcome: Any) -> Quality:
+    found: Quality = blank(Quality, case=case, pattern=pattern, tiles=0, proven=False, **outcome)
+    return found

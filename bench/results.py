@@ -16,6 +16,8 @@ from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 from masksolve.errors import FileFormatError
 from masksolve.storage.atomic import whole_file
 
+from .pages.findings import significant
+
 __all__ = [
     "FORMAT",
     "QUANTILES",
@@ -29,6 +31,7 @@ __all__ = [
     "Timed",
     "Timing",
     "Training",
+    "blank",
     "load_results",
     "save_results",
 ]
@@ -147,6 +150,11 @@ class Results(TypedDict):
     training: list[Training]
 
 
+def blank(kind: type, **known: Any) -> Any:
+    """Return a record of which only so much is known: all is well, and nothing was measured."""
+    return dict.fromkeys(kind.__annotations__) | {"status": "ok", "reason": ""} | known
+
+
 def save_results(results: Results, path: Path) -> None:
     """Write a result file, one record a line; it appears whole or not at all.
 
@@ -179,7 +187,7 @@ def _lines(results: Results) -> Iterator[str]:
 def _short(value: Any) -> Any:
     """Keep six digits: more than any of these figures has."""
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return significant(value, 6)
     if isinstance(value, dict):
         return {key: _short(entry) for key, entry in value.items()}
     if isinstance(value, list):

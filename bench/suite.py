@@ -11,11 +11,12 @@ import masksolve as ms
 
 from .cases import CASES, Case
 from .contest import Contest, Progress, needs
-from .contestants import Contestant, contestants
+from .contestants import contestants
 from .crew import Crew
 from .machine import machine, versions
 from .overhead import MODULES, time_training
 from .quality import agree, judge_masks
+from .registry import Contestant
 from .results import FORMAT, CaseRecord, ContestantRecord, Results
 from .settings import Settings
 from .timing import time_cores, time_patterns, time_sizes

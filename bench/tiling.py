@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .contestants import Contestant
+from .registry import Contestant
 
 __all__ = ["from_tiles", "run", "to_tiles"]
 

@@ -12,9 +12,9 @@ import masksolve as ms
 
 from .cases import make_scores
 from .contest import Contest, noting
-from .contestants import Contestant
-from .crew import all_cores
-from .results import Timed, Timing
+from .machine import all_cores
+from .registry import Contestant
+from .results import Timed, Timing, blank
 
 __all__ = ["Turn", "take_turns", "time_cores", "time_patterns", "time_sizes"]
 
@@ -185,20 +185,16 @@ def _time(contest: Contest, turns: Sequence[Turn]) -> None:
 def _blank(
     section: Section, contestant: str, pattern: ms.Pattern, rows: int, columns: int, cores: int
 ) -> Timing:
-    return {
-        "section": section,
-        "contestant": contestant,
-        "status": "ok",
-        "reason": "",
-        "case": CASE,
-        "pattern": str(pattern),
-        "rows": rows,
-        "columns": columns,
-        "tiles": rows * columns // pattern.m**2,
-        "cores": cores,
-        "seconds": [],
-        "loops": None,
-        "median": None,
-        "spread": None,
-        "peak_bytes": None,
-    }
+    found: Timing = blank(
+        Timing,
+        section=section,
+        contestant=contestant,
+        case=CASE,
+        pattern=str(pattern),
+        rows=rows,
+        columns=columns,
+        tiles=rows * columns // pattern.m**2,
+        cores=cores,
+        seconds=[],
+    )
+    return found

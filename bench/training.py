@@ -12,12 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch.nn import functional
 
 from masksolve import InvalidInput, Pattern
 
-from .contestants import Contestant
+from .learning.digits import images_and_classes
+from .registry import Contestant
 from .tiling import run
 
 __all__ = ["DigitsTraining"]
@@ -65,8 +65,8 @@ class DigitsTraining:
             raise InvalidInput(f"{pattern} does not divide the layers of {WIDTHS[0]} inputs")
         self._random = torch.Generator().manual_seed(seed)
 
-        x, y = load_digits(return_X_y=True)
-        x, y = torch.tensor(x / 16, dtype=torch.float32), torch.tensor(y)
+        images, y = images_and_classes()
+        x = images.flatten(1)
         order = torch.randperm(len(y), generator=self._random)
         self._held_out = x[order[:HELD_OUT]], y[order[:HELD_OUT]]
         self._digits = x[order[HELD_OUT:]], y[order[HELD_OUT:]]

@@ -21,7 +21,8 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
-from .contestants import Contestant, contestants
+from .contestants import contestants
+from .registry import Contestant
 from .tiling import from_tiles, to_tiles
 
 __all__ = ["serve"]

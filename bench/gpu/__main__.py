@@ -14,7 +14,6 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -24,15 +23,16 @@ from rich.console import Console
 
 from masksolve.errors import FileFormatError
 
-from ..experiments.findings import load
 from ..machine import machine, versions
-from .page import write_page
+from ..pages.command import add_options, page_of
+from ..pages.findings import load
+from ..pages.table import show
+from .page import fill
 from .sizes import FULL, TINY, Sizes
 from .tables import tables
 
 __all__ = ["main", "measure"]
 
-OUT = Path("bench-output/gpu.json")
 NEEDED = ("machine", "versions", "device", "gpu", "exact", "rivals", "warm", "graphs")
 PARTS = ("exact", "rivals", "warm", "graphs", "layers")
 NO_DEVICE = (
@@ -73,7 +73,7 @@ def measure(
         yield found
     if "layers" in wanted:
         try:
-            found["layers"] = layers.measure(device, console)
+            found["layers"] = layers.measure(device)
         except Exception as error:  # the rest is worth having
             found["failures"]["layers"] = f"{type(error).__name__}: {error}"
     yield found
@@ -142,10 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help=f"of {', '.join(PARTS)}; default: all",
     )
     parser.add_argument("--rounds", type=int, help="timings of each call")
-    parser.add_argument("--out", type=Path, default=OUT, help="default: %(default)s")
-    parser.add_argument("--read", type=Path, help="lay out the figures of an earlier run")
-    parser.add_argument("--page", type=Path, help="default: beside the figures, as .md")
-    parser.add_argument("--pictures", type=Path, help="their folder; default: the page's")
+    add_options(parser, "gpu.json")
     options = parser.parse_args(arguments)
     console = Console(width=170, highlight=False)
     if options.read:
@@ -158,10 +155,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         console.print(f"wrote {options.out}")
     if not found["gpu"]:
         console.print("NOT a GPU: no time below says anything about one")
-    for table in tables(found):
-        console.print(table.title, table.rich(), sep="\n")
-    page = options.page or (options.read or options.out).with_suffix(".md")
-    for path in write_page(found, page, options.pictures):
+    show(tables(found), console)
+    page = page_of(options)
+    fill(page, found)
+    for path in page.write():
         console.print(f"wrote {path}")
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 import masksolve.torch as mst
 
+from ..learning.transformer import Block
 from .clock import Clock
 
-__all__ = ["ARMS", "Block", "train_in_turns"]
+__all__ = ["ARMS", "train_in_turns"]
 
 ARMS = (
     ("dense", None, "dense"),
@@ -25,33 +25,6 @@ ARMS = (
 )
 """Name, pattern and products of what is trained."""
 WARM_UP = 3
-
-
-class Block(nn.Module):
-    """A pre-norm decoder block: causal attention, then an MLP four times as wide.
-
-    Parameters
-    ----------
-    width : int
-    heads : int
-    """
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm_attention, self.norm_mlp = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.mixed = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Take and return (batch, length, width)."""
-        q, k, v = self.qkv(self.norm_attention(x)).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        mixed = functional.scaled_dot_product_attention(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True
-        )
-        x = x + self.mixed(mixed.transpose(1, 2).flatten(2))
-        found: Tensor = x + self.down(functional.gelu(self.up(self.norm_mlp(x))))
-        return found
 
 
 @dataclass

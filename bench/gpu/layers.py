@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from .block import train_in_turns
-from .products import PARTS, compare
+from .products import compare
 
 __all__ = ["FULL", "TINY", "Sizes", "measure"]
 
@@ -50,14 +48,12 @@ TINY = Sizes(tokens=(8, 32), layers=((64, 64), (64, 128)), block=(64, 2, 2, 8), 
 """For tests, and wherever there is no GPU: no figure of it says anything about one."""
 
 
-def measure(device: torch.device, console: Console, sizes: Sizes | None = None) -> dict[str, Any]:
+def measure(device: torch.device, sizes: Sizes | None = None) -> dict[str, Any]:
     """Time linear layers with dense and sparse products, and a block's training.
 
     Parameters
     ----------
     device : torch.device
-    console : rich.console.Console
-        Gets tables.
     sizes : Sizes, optional
         Default: `FULL` on a GPU, else `TINY`.
 
@@ -81,7 +77,7 @@ def measure(device: torch.device, console: Console, sizes: Sizes | None = None) 
             for tokens in sizes.tokens
         ]
         block = train_in_turns(*sizes.block, device, sizes.steps)
-    found = {
+    return {
         "gpu": on_gpu,
         "layers": layers,
         "does_not_pay": [
@@ -91,48 +87,3 @@ def measure(device: torch.device, console: Console, sizes: Sizes | None = None) 
         ],
         "block": block,
     }
-    if not on_gpu:
-        console.print("no GPU: these times, of tiny sizes on a CPU, say nothing about one")
-    console.print(_layers_table(layers))
-    console.print(_block_table(block))
-    return found
-
-
-def _layers_table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(title="a linear layer in bfloat16: dense milliseconds, and sparse speed-up")
-    for heading in ("tokens", "inputs", "outputs"):
-        table.add_column(heading, justify="right")
-    for part in PARTS:
-        table.add_column(part, justify="right")
-    table.add_column("compressing, of a step", justify="right")
-    table.add_column("")
-    for row in rows:
-        parts = [
-            f"{1e3 * row['seconds'][f'dense {part}']:.3f}  x {row['speed_up'][part]:.2f}"
-            for part in PARTS
-        ]
-        said = "ran dense" if row["why_dense"] else "" if row["pays"] else "does not pay"
-        sizes = [str(row[key]) for key in ("tokens", "inputs", "outputs")]
-        table.add_row(*sizes, *parts, f"{row['compress_share']:.0%}", said)
-    return table
-
-
-def _block_table(block: dict[str, Any]) -> Table:
-    table = Table(
-        title=f"a block of width {block['width']}, {block['batch']} x {block['length']} "
-        "tokens, masks renewed at every step"
-    )
-    table.add_column("")
-    for heading in ("step, ms", "overhead", "renewal, ms", "of the step", "overhead without it"):
-        table.add_column(heading, justify="right")
-    for arm in block["arms"]:
-        masked = arm["renewal"] is not None
-        table.add_row(
-            arm["name"] + (", which ran dense" if arm["dense_products"] else ""),
-            f"{1e3 * arm['step']:.2f}",
-            f"{arm['overhead']:+.1%}",
-            f"{1e3 * arm['renewal']:.2f}" if masked else "",
-            f"{arm['renewal_share']:.1%}" if masked else "",
-            f"{arm['overhead_without_renewal']:+.1%}",
-        )
-    return table

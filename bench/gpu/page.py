@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from ..experiments import page
-from ..experiments.findings import where
+from ..pages.findings import where
+from ..pages.page import Page
+from .picture import draw_copies, draw_methods
 from .sizes import KINDS
 from .tables import tables
 
-__all__ = ["write_page"]
+__all__ = ["fill"]
 
 
-def write_page(found: Mapping[str, Any], path: Path, folder: Path | None) -> list[Path]:
-    """Write the page and its pictures; return all files."""
-    from .picture import draw_copies, draw_methods
-
-    pictures = {
-        "gpu-methods.png": lambda: draw_methods(found),
-        "gpu-exact.png": lambda: draw_copies(found),
-    }
-    return page.write(path, folder, pictures, lambda there: _blocks(found, there))
-
-
-def _blocks(found: Mapping[str, Any], there: str) -> Iterator[str]:
+def fill(page: Page, found: Mapping[str, Any]) -> None:
+    """Write what was found onto a page."""
     device = found["device"]
-    yield "# Exact masks on a GPU, measured"
+    page.heading(1, "Exact masks on a GPU, measured")
     if not found["gpu"]:
-        yield (
+        page.say(
             "**There was no GPU.** The kernels ran in Triton's interpreter, on tiny matrices: "
             "no time on this page says anything about a device."
         )
     facts = ", ".join(f"{key} {value}" for key, value in device.items() if key != "name")
-    yield f"On {device['name']} ({facts}); host: {where(found)}."
-    yield (
+    page.say(f"On {device['name']} ({facts}); host: {where(found)}.")
+    page.say(
         "Times are medians by the device's own events, after warm-up; methods and the copy, "
         "from the device's memory to its memory, take turns in the same run. The exact "
         "solver's include its float64 certificate of every tile. Before the first result the "
@@ -44,10 +34,10 @@ def _blocks(found: Mapping[str, Any], there: str) -> Iterator[str]:
         + "; ".join(f"{kind}: {what}" for kind, what in KINDS.items())
         + "."
     )
-    yield f"![time against loss]({there}/gpu-methods.png)"
-    yield f"![exact masks]({there}/gpu-exact.png)"
+    page.picture("gpu-methods", "time against loss", draw_methods(found))
+    page.picture("gpu-exact", "exact masks", draw_copies(found))
     for table in tables(found):
-        yield f"**{table.title[0].upper()}{table.title[1:]}**"
-        yield table.markdown()
+        page.say(f"**{table.title[0].upper()}{table.title[1:]}**")
+        page.table(table)
     for name, reason in found["failures"].items():
-        yield f"What could not be measured: {name}: {reason}"
+        page.say(f"What could not be measured: {name}: {reason}")

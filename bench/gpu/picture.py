@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ..report.style import FAINT, INK, bare, canvas, entitle, settle, styled
+from ..pages.style import FAINT, FINE, INK, bare, decades, sheet
 
 __all__ = ["draw_copies", "draw_methods"]
 
@@ -24,25 +22,22 @@ def draw_methods(found: Mapping[str, Any]) -> Figure:
     """Draw a panel a pattern: milliseconds against the loss of float32 weights."""
     rows = [row for row in found["rivals"] if row["weights"] == "float32" and not row["failed"]]
     patterns = list(dict.fromkeys(row["pattern"] for row in rows)) or ["-"]
-    with styled():
-        wide = min(2, len(patterns))
-        high = -(-len(patterns) // wide)
-        figure, grid = canvas(high, wide, 5.2 * wide, 3.4 * high + 0.8)
-        title = f"What a mask costs on {found['device']['name']}, and what it loses"
-        hint = "lower left is better; the line: more and more rounds"
-        entitle(figure, title, hint + _warning(found))
+    wide = min(2, len(patterns))
+    high = -(-len(patterns) // wide)
+    title = f"What a mask costs on {found['device']['name']}, and what it loses"
+    hint = "lower left is better; the line: more and more rounds" + _warning(found)
+    with sheet(high, wide, 5.2 * wide, 3.4 * high + 0.8, title, hint) as (figure, grid):
         for axes, pattern in zip(grid, patterns, strict=False):
             _methods(axes, pattern, [row for row in rows if row["pattern"] == pattern])
         for axes in grid[len(patterns) :]:
             axes.set_visible(False)
-        settle(figure)
     return figure
 
 
 def _methods(axes: Axes, pattern: str, rows: Rows) -> None:
     bare(axes, pattern)
     axes.set_xscale("log")
-    _mark(axes.xaxis)
+    decades(axes.xaxis, "{:g}".format, subs=FINE)
     axes.set_xlabel("ms (log)")
     axes.set_ylabel("% below the optimum")
     curve = [row for row in rows if row["method"].startswith("entropic")]
@@ -74,16 +69,17 @@ def draw_copies(found: Mapping[str, Any]) -> Figure:
     side = max((row["side"] for row in found["exact"]), default=0)
     rows = [row for row in found["exact"] if row["side"] == side and not row["failed"]]
     patterns = list(dict.fromkeys(row["pattern"] for row in rows))
-    with styled():
-        figure, (axes,) = canvas(1, 1, 7.6, 4.2)
-        entitle(
-            figure,
-            f"Exact masks on {found['device']['name']}, {side} x {side}",
-            "milliseconds; the line: a copy of float32 weights in the same run" + _warning(found),
-        )
+    with sheet(
+        1,
+        1,
+        7.6,
+        4.2,
+        f"Exact masks on {found['device']['name']}, {side} x {side}",
+        "milliseconds; the line: a copy of float32 weights in the same run" + _warning(found),
+    ) as (figure, (axes,)):
         bare(axes, "")
         axes.set_yscale("log")
-        _mark(axes.yaxis)
+        decades(axes.yaxis, "{:g}".format, subs=FINE)
         for kind, marker in KINDS.items():
             mine = [row for row in rows if row["weights"] == kind]
             axes.plot(
@@ -100,15 +96,7 @@ def draw_copies(found: Mapping[str, Any]) -> Figure:
         axes.set_xticks(range(len(patterns)), patterns)
         axes.set_ylabel("ms (log)")
         axes.legend(frameon=False)
-        settle(figure)
     return figure
-
-
-def _mark(axis: Axis) -> None:
-    """Mark 1, 2 and 5 of every power of ten on a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _warning(found: Mapping[str, Any]) -> str:

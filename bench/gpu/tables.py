@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..experiments.tables import Table
+from ..pages.table import Table
 
 __all__ = ["tables"]
 
@@ -35,25 +35,15 @@ def _fill(table: Table, rows: Rows, keys: Sequence[str], *cells: Any) -> Table:
             rest = [row["failed"], *("" for _ in cells[1:])]
         else:
             rest = [cell(row) for cell in cells]
-        table.rows.append((*head, *rest))
+        table.add(*head, *rest)
     return table
 
 
 def _exact(kind: str, rows: Rows) -> Table:
     title = f"exact masks, {kind} weights: device time, beside a copy of the weights"
     head = (
-        "pattern",
-        "side",
-        "ms",
-        "copy, ms",
-        "copies",
-        "first result, s",
-        "of it compiled",
-        "peak, MB",
-        "tiles proven",
-        "gap",
-        "off the CPU's by",
-        "CPU, ms",
+        "pattern | side | ms | copy, ms | copies | first result, s | of it compiled | peak, MB | "
+        "tiles proven | gap | off the CPU's by | CPU, ms"
     )
     return _fill(
         Table(title, head),
@@ -74,7 +64,7 @@ def _exact(kind: str, rows: Rows) -> Table:
 
 def _rivals(kind: str, rows: Rows) -> Table:
     title = f"methods on the same device in the same run, {kind} weights"
-    head = ("pattern", "method", "side", "ms", "below the optimum", "lines short")
+    head = "pattern | method | side | ms | below the optimum | lines short"
     return _fill(
         Table(title, head, words=2),
         rows,
@@ -87,15 +77,7 @@ def _rivals(kind: str, rows: Rows) -> Table:
 
 def _warm(rows: Rows) -> Table:
     title = "warm starts from earlier potentials, float32 weights"
-    head = (
-        "pattern",
-        "side",
-        "relative change",
-        "cold, ms",
-        "warm, ms",
-        "times as fast",
-        "tiles proven",
-    )
+    head = "pattern | side | relative change | cold, ms | warm, ms | times as fast | tiles proven"
     return _fill(
         Table(title, head),
         rows,
@@ -109,7 +91,7 @@ def _warm(rows: Rows) -> Table:
 
 def _graphs(rows: Rows) -> Table:
     title = "replayed from a CUDA graph, float32 weights"
-    head = ("pattern", "side", "launched, ms", "replayed, ms", "same mask")
+    head = "pattern | side | launched, ms | replayed, ms | same mask"
     return _fill(
         Table(title, head),
         rows,
@@ -125,7 +107,7 @@ def _layers(rows: Rows) -> Table:
     table = Table(
         "a linear layer in bfloat16: milliseconds of the dense products, and how many times as "
         "fast the 2:4 sparse ones are",
-        ("tokens", "inputs", "outputs", *parts, ""),
+        ("tokens", "inputs", "outputs", *parts, "compressing, of a step", ""),
     )
     for row in rows:
         cells = [
@@ -134,7 +116,7 @@ def _layers(rows: Rows) -> Table:
         ]
         said = "ran dense" if row["why_dense"] else "" if row["pays"] else "does not pay"
         sizes = (str(row[key]) for key in ("tokens", "inputs", "outputs"))
-        table.rows.append((*sizes, *cells, said))
+        table.add(*sizes, *cells, f"{row['compress_share']:.0%}", said)
     return table
 
 
@@ -142,17 +124,17 @@ def _block(block: Mapping[str, Any]) -> Table:
     table = Table(
         f"a transformer block of width {block['width']}, {block['batch']} x {block['length']} "
         "tokens, masks renewed at every step",
-        ("", "step, ms", "over the dense one", "renewal, ms", "without renewals"),
+        " | step, ms | over the dense one | renewal, ms | of the step | without renewals",
     )
     for arm in block["arms"]:
-        table.rows.append(
-            (
-                arm["name"] + (", which ran dense" if arm["dense_products"] else ""),
-                _ms(arm["step"]),
-                f"{arm['overhead']:+.1%}",
-                "" if arm["renewal"] is None else _ms(arm["renewal"]),
-                f"{arm['overhead_without_renewal']:+.1%}",
-            )
+        masked = arm["renewal"] is not None
+        table.add(
+            arm["name"] + (", which ran dense" if arm["dense_products"] else ""),
+            _ms(arm["step"]),
+            f"{arm['overhead']:+.1%}",
+            _ms(arm["renewal"]) if masked else "",
+            f"{arm['renewal_share']:.1%}" if masked else "",
+            f"{arm['overhead_without_renewal']:+.1%}",
         )
     return table
 

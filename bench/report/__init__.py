@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..pages.page import Page
+from ..pages.style import LINES, styled
 from ..published import PUBLISHED, Published
 from ..results import Results
 from .agreement import add_agreement
 from .facts import Facts
 from .glance import add_glance
 from .howto import add_howto
-from .page import Page
 from .people import add_people, add_setting
 from .speed import add_speed
-from .style import styled
 from .training import add_published, add_training
 from .worth import add_quality
 
@@ -44,8 +44,7 @@ def write_report(
     list of Path
         The page, then the pictures.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    page, facts = Page(folder), Facts(results)
+    page, facts = Page(folder / "index.md", palette=LINES), Facts(results)
     page.heading(1, "Benchmarks")
     page.say(
         "How the methods of masksolve compare with others, in time, memory and quality. "
@@ -60,6 +59,6 @@ def write_report(
         add_quality(page, facts)
         add_agreement(page, facts)
         add_training(page, facts, published)
-    add_published(page, published)
-    add_howto(page)
-    return page.write()
+        add_published(page, published)
+        add_howto(page)
+        return page.write()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..pages.page import Page
+from ..pages.table import Table
+from ..pages.words import listing, plain
 from .cells import gaps, label, labels, show
 from .facts import Facts, first, key_of
-from .page import Page
-from .words import listing, plain
 
 __all__ = ["add_agreement"]
 
@@ -26,7 +27,7 @@ def add_agreement(page: Page, facts: Facts) -> None:
     compared = {record["contestant"] for record in records}
     exact = [n for n in facts.names if n in compared or facts.contestants[n]["exact"]]
     rows = [[label(facts, n), *(_agreeing(facts, n, p) for p in patterns)] for n in exact]
-    page.table(["contestant", *patterns], rows)
+    page.table(Table("", ["contestant", *patterns], rows=rows))
     ran = [record for record in records if record["agreeing"] is not None]
     off = [record for record in ran if record["agreeing"] != record["tiles"]]
     if ran and not off:

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from ..results import Agreement, Quality, Timing, Training
+from ..pages.words import listing, plain
+from ..results import Agreement, Outcome, Quality, Status, Timing, Training
 from .facts import Facts
-from .words import ABSENT, STATUS, listing, plain
 
-__all__ = ["gaps", "label", "labels", "show"]
+__all__ = ["STATUS", "gaps", "label", "labels", "show", "why_nothing"]
 
 Record = TypeVar("Record", Timing, Quality, Agreement, Training)
 
+ABSENT = "not run"
 UNMEASURED = "not measured"
+STATUS: dict[Status, str] = {
+    "ok": "ran",
+    "missing": "not installed",
+    "cut off": "cut off",
+    "too slow": "too slow",
+    "failed": "failed",
+    "invalid": "invalid",
+    "does not fit": "does not fit",
+}
+"""What a table's cell says instead of a number."""
 
 
 def label(facts: Facts, name: str) -> str:
@@ -28,11 +39,14 @@ def labels(facts: Facts, names: Iterable[str], most: int | None = None) -> str:
 
 def show(record: Record | None, write: Callable[[Record], str | None]) -> str:
     """Fill a cell: what `write` makes of the record, or why there is nothing."""
-    if record is None:
-        return ABSENT
-    if record["status"] != "ok":
-        return STATUS[record["status"]]
+    if record is None or record["status"] != "ok":
+        return why_nothing(record)
     return write(record) or UNMEASURED
+
+
+def why_nothing(record: Outcome | None) -> str:
+    """Say in a word or two why there is no figure where one was looked for."""
+    return ABSENT if record is None or record["status"] == "ok" else STATUS[record["status"]]
 
 
 def gaps(

@@ -9,11 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from ..pages.style import bare, canvas, decades, entitle, settle
+from ..pages.words import bytes_, duration
 from ..results import Timing
 from .facts import Facts, key_of, per_tile
 from .labels import name_lines
-from .style import Look, bare, canvas, decades, entitle, looks, settle
-from .words import bytes_, duration
+from .looks import Look, looks
 
 __all__ = ["Lines", "draw_cores", "draw_memory", "draw_patterns", "draw_sizes"]
 

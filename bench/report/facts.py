@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from ..results import Agreement, ContestantRecord, Quality, Results, Timing, Training
-from .words import TOLERANCE
+from ..pages.words import TOLERANCE
+from ..results import Agreement, ContestantRecord, Quality, Results, Timing, Training, blank
 
 __all__ = ["REFERENCE", "Facts", "first", "key_of", "per_tile", "shape"]
 
@@ -176,14 +176,8 @@ class Facts:
 
 
 def _unlisted(name: str) -> ContestantRecord:
-    return {
-        "contestant": name,
-        "status": "ok",
-        "reason": "",
-        "ours": False,
-        "exact": False,
-        "takes": "",
-        "reference": "",
-        "guarantee": "",
-        "quirks": "",
-    }
+    said = dict.fromkeys(("takes", "reference", "guarantee", "quirks"), "")
+    found: ContestantRecord = blank(
+        ContestantRecord, contestant=name, ours=False, exact=False, **said
+    )
+    return found

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from ..pages.page import Page
+from ..pages.table import Table
+from ..pages.words import TOLERANCE, bytes_, duration, factor, listing, percent, plain
 from ..results import Timing
-from .cells import label, labels, show
+from .cells import STATUS, label, labels, show
 from .facts import REFERENCE, Facts, first, per_tile, shape
-from .page import Page
 from .pareto import draw_pareto, front, standings
-from .words import STATUS, TOLERANCE, bytes_, duration, factor, listing, percent, plain
 
 __all__ = ["add_glance"]
 
@@ -75,16 +76,11 @@ def _summary(page: Page, facts: Facts) -> None:
             show(quality, lambda record: _share(record["short_lines"])),
         ]
 
-    head = [
-        "contestant",
-        "exact",
-        "a tile",
-        f"times `{REFERENCE}`",
-        "mean loss, %",
-        "worst tile, %",
-        "short lines, %",
-    ]
-    page.table(head, map(row, sorted(facts.names, key=order)), left=2)
+    head = (
+        f"contestant | exact | a tile | times `{REFERENCE}` | mean loss, % | worst tile, % | "
+        "short lines, %"
+    )
+    page.table(Table("", head, 2, [row(name) for name in sorted(facts.names, key=order)]))
 
 
 def _share(value: float | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .page import Page
+from ..pages.page import Page
 
 __all__ = ["add_howto"]
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
-from .style import FONT, Look
+from ..pages.style import FONT
+from .looks import Look
 
 __all__ = ["name_lines", "name_points"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from matplotlib.axes import Axes
 
-from .style import GRID, INK, WASH
-from .words import TOLERANCE, percent
+from ..pages.style import GRID, INK, WASH
+from ..pages.words import TOLERANCE, percent
 
 __all__ = ["Lanes"]
 

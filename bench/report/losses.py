@@ -5,11 +5,12 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..pages.style import FAINT, FONT, GRID, bare, sheet
 from ..results import QUANTILES, Quality
+from .cells import why_nothing
 from .facts import Facts, first
 from .lanes import Lanes
-from .style import FAINT, FONT, GRID, Look, bare, canvas, entitle, looks, settle
-from .words import ABSENT, STATUS
+from .looks import Look, looks
 
 __all__ = ["draw_losses"]
 
@@ -33,32 +34,34 @@ def draw_losses(facts: Facts) -> Figure | None:
     names = sorted(facts.names, key=lambda name: _rank(facts, name))
     look = looks(facts)
     height = 0.27 * len(names) + 1.5
-    figure, grid = canvas(1, len(shown), 2.3 + 2.2 * max(2, len(shown)), height)
-    entitle(
-        figure,
+    with sheet(
+        1,
+        len(shown),
+        2.3 + 2.2 * max(2, len(shown)),
+        height,
         f"What single tiles lose, on {facts.case}",
         "thin: 5 to 95 % of the tiles; thick: the middle half; dot: the mean; "
         "cross: the worst tile",
-    )
-    for k, (axes, (pattern, records)) in enumerate(zip(grid, shown.items(), strict=True)):
-        bare(axes, pattern)
-        quantiles = [
-            loss
-            for record in records.values()
-            if record and record["status"] == "ok"
-            for loss in (*(record["loss_quantiles"] or ()), record["loss_mean"] or 0.0)
-        ]
-        lanes = Lanes(quantiles, width=0.9)
-        lanes.horizontal(axes)
-        axes.set_ylim(len(names) - 0.4, -0.6)
-        axes.set_yticks(range(len(names)), [look[name].text if k == 0 else "" for name in names])
-        for text, name in zip(axes.get_yticklabels(), names, strict=True):
-            text.set(color=look[name].colour, weight=look[name].weight, size=FONT)
-        for row, name in enumerate(names):
-            _row(axes, row, records[name], look[name], lanes)
-        axes.grid(axis="y", color=GRID, linewidth=0.6)
-        axes.set_xlabel("loss of score, %")
-    settle(figure)
+    ) as (figure, grid):
+        for k, (axes, (pattern, records)) in enumerate(zip(grid, shown.items(), strict=True)):
+            bare(axes, pattern)
+            quantiles = [
+                loss
+                for record in records.values()
+                if record and record["status"] == "ok"
+                for loss in (*(record["loss_quantiles"] or ()), record["loss_mean"] or 0.0)
+            ]
+            lanes = Lanes(quantiles, width=0.9)
+            lanes.horizontal(axes)
+            axes.set_ylim(len(names) - 0.4, -0.6)
+            said = ["" if k else look[name].text for name in names]
+            axes.set_yticks(range(len(names)), said)
+            for text, name in zip(axes.get_yticklabels(), names, strict=True):
+                text.set(color=look[name].colour, weight=look[name].weight, size=FONT)
+            for row, name in enumerate(names):
+                _row(axes, row, records[name], look[name], lanes)
+            axes.grid(axis="y", color=GRID, linewidth=0.6)
+            axes.set_xlabel("loss of score, %")
     return figure
 
 
@@ -71,7 +74,7 @@ def _rank(facts: Facts, name: str) -> float:
 def _row(axes: Axes, row: int, record: Quality | None, look: Look, lanes: Lanes) -> None:
     quantiles = record["loss_quantiles"] if record else None
     if record is None or quantiles is None or record["status"] != "ok":
-        word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
+        word = why_nothing(record)
         axes.text(lanes.bottom + 0.1, row, word, size=7.5, color=FAINT, va="center", style="italic")
         return
     at = dict(zip(QUANTILES, (lanes(loss) for loss in quantiles), strict=True))

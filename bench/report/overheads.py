@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..pages.style import FAINT, FONT, INK, bare, sheet
+from ..pages.words import duration, percent, short_name
 from ..published import Published
+from .cells import why_nothing
 from .facts import Facts, first
-from .style import FAINT, FONT, INK, Look, bare, canvas, entitle, looks, settle
-from .words import ABSENT, STATUS, duration, percent, short_name
+from .looks import Look, looks
 
 __all__ = ["draw_overheads"]
 
@@ -32,37 +34,38 @@ def draw_overheads(
     theirs = [figure for figure in published if figure.every in intervals]
     bars = len(names) + len(theirs)
     look = looks(facts)
-    figure, grid = canvas(1, len(intervals), 3 + 2 * max(2, len(intervals)), 0.27 * bars + 1.5)
     step = facts.dense(pattern)
     dense = f"a dense step takes {duration(step['median'])}; " if step and step["median"] else ""
-    entitle(
-        figure,
+    with sheet(
+        1,
+        len(intervals),
+        3 + 2 * max(2, len(intervals)),
+        0.27 * bars + 1.5,
         f"What renewing {pattern} masks adds to a training step",
         f"{dense}hatched: as papers print it, on their machines and networks",
-    )
-    low, high = min(0.0, *shares), max(*shares, *(p.value / 100 for p in theirs), 0.1)
-    for k, (axes, every) in enumerate(zip(grid, intervals, strict=True)):
-        bare(axes, f"every {every} steps" if every > 1 else "every step")
-        axes.grid(visible=False, axis="y")
-        for row, name in enumerate(names):
-            _bar(axes, row, facts, pattern, name, every, look[name])
-        for row, printed in enumerate(theirs, len(names)):
-            if printed.every == every:
-                axes.barh(row, printed.value, 0.62, fc="white", ec=THEIRS, hatch="////")
-                _value(axes, row, printed.value, f"+{printed.value:g} %", FAINT)
-        texts = [look[name].text for name in names]
-        texts += [short_name(f"{p.method}, {p.paper}", 40) for p in theirs]
-        axes.set_yticks(range(bars), texts if k == 0 else [""] * bars)
-        for text, name in zip(axes.get_yticklabels(), names, strict=False):
-            text.set(color=look[name].colour, weight=look[name].weight)
-        axes.set_ylim(bars - 0.4, -0.6)
-        axes.set_xscale("symlog", linthresh=1.0)
-        axes.set_xlim(200 * low, 3000 * high)
-        ticks = [tick for tick in (0, 10, 1000, 100_000) if tick <= 200 * high]
-        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-        axes.minorticks_off()
-        axes.set_xlabel("added to a step, %")
-    settle(figure)
+    ) as (figure, grid):
+        low, high = min(0.0, *shares), max(*shares, *(p.value / 100 for p in theirs), 0.1)
+        for k, (axes, every) in enumerate(zip(grid, intervals, strict=True)):
+            bare(axes, f"every {every} steps" if every > 1 else "every step")
+            axes.grid(visible=False, axis="y")
+            for row, name in enumerate(names):
+                _bar(axes, row, facts, pattern, name, every, look[name])
+            for row, printed in enumerate(theirs, len(names)):
+                if printed.every == every:
+                    axes.barh(row, printed.value, 0.62, fc="white", ec=THEIRS, hatch="////")
+                    _value(axes, row, printed.value, f"+{printed.value:g} %", FAINT)
+            texts = [look[name].text for name in names]
+            texts += [short_name(f"{p.method}, {p.paper}", 40) for p in theirs]
+            axes.set_yticks(range(bars), texts if k == 0 else [""] * bars)
+            for text, name in zip(axes.get_yticklabels(), names, strict=False):
+                text.set(color=look[name].colour, weight=look[name].weight)
+            axes.set_ylim(bars - 0.4, -0.6)
+            axes.set_xscale("symlog", linthresh=1.0)
+            axes.set_xlim(200 * low, 3000 * high)
+            ticks = [tick for tick in (0, 10, 1000, 100_000) if tick <= 200 * high]
+            axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+            axes.minorticks_off()
+            axes.set_xlabel("added to a step, %")
     return figure
 
 
@@ -73,8 +76,7 @@ def _bar(
     # What kept it from one kept it from all.
     record = record or first(facts.training, name, pattern=pattern)
     if record is None or record["every"] != every or record["overhead"] is None:
-        word = STATUS[record["status"]] if record and record["status"] != "ok" else ABSENT
-        _value(axes, row, 0, word, FAINT)
+        _value(axes, row, 0, why_nothing(record), FAINT)
         return
     share = record["overhead"]
     axes.barh(row, 100 * share, 0.62, fc=look.face, ec=look.colour, linewidth=1.3)

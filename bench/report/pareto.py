@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..pages.style import bare, canvas, decades, entitle, settle
+from ..pages.words import duration
 from .facts import Facts, per_tile
 from .labels import name_points
 from .lanes import Lanes
-from .style import Look, bare, canvas, decades, entitle, looks, settle
-from .words import duration
+from .looks import Look, looks
 
 __all__ = ["Standing", "draw_pareto", "front", "standings"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..pages.page import Page
+from ..pages.table import Table
+from ..pages.words import bytes_, listing, plain
 from ..results import Status
-from .cells import label
+from .cells import STATUS, label
 from .facts import Facts
-from .page import Page
-from .words import STATUS, bytes_, listing, plain
 
 __all__ = ["add_people", "add_setting"]
 
@@ -26,8 +27,8 @@ def add_people(page: Page, facts: Facts) -> None:
         if names:
             page.heading(3, title)
             rows = [_person(facts, name) for name in names]
-            head = ["name", "exact", "takes", "guarantee", "reference", "quirks", "status"]
-            page.table(head, rows, left=len(head))
+            head = "name | exact | takes | guarantee | reference | quirks | status"
+            page.table(Table("", head, 7, rows))
     if any(not facts.ours(name) for name in facts.names):
         page.say(
             "The others are run as their users run them. One without a guarantee here may well "
@@ -75,7 +76,7 @@ def _cases(page: Page, facts: Facts) -> None:
         status = STATUS[record["status"]] if record else STATUS["ok"]
         why = f": {plain(record['reason'])}" if record and record["reason"] else ""
         rows.append([plain(case), plain(record["description"]) if record else "-", status + why])
-    page.table(["case", "scores", "status"], rows, left=3)
+    page.table(Table("", "case | scores | status", 3, rows))
 
 
 def add_setting(page: Page, facts: Facts) -> None:
@@ -91,7 +92,7 @@ def add_setting(page: Page, facts: Facts) -> None:
                 [plain(key.removesuffix("_bytes").replace("_", " ")), _value(key, values[key])]
                 for key in values
             ]
-            page.table([title, ""], rows, left=2)
+            page.table(Table("", [title, ""], 2, rows))
         else:
             page.say(f"No {title} was recorded.")
 

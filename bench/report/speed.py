@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..pages.page import Page
+from ..pages.table import Table
+from ..pages.words import bytes_, duration, factor, listing, number, plain
 from ..published import Published
 from ..results import Timing
 from .cells import gaps, label, labels, show
 from .curves import draw_cores, draw_memory, draw_patterns, draw_sizes
 from .facts import REFERENCE, Facts, first, key_of, per_tile, shape
-from .page import Page
-from .words import bytes_, duration, factor, listing, number, plain
 
 __all__ = ["add_speed"]
 
@@ -148,10 +149,8 @@ def _table(
         base = value(reference) if reference else None
         return show(first(there, name), lambda record: _times(value(record), base, name, write))
 
-    page.table(
-        ["contestant", *map(str, columns)],
-        [[label(facts, n), *(cell(n, column) for column in columns)] for n in facts.names],
-    )
+    rows = [[label(facts, n), *(cell(n, column) for column in columns)] for n in facts.names]
+    page.table(Table("", ["contestant", *map(str, columns)], rows=rows))
 
 
 def _times(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..pages.page import Page
+from ..pages.table import Table
+from ..pages.words import duration, listing, number, percent, plain
 from ..published import Published
 from ..results import Training
 from .cells import gaps, label, labels, show
 from .facts import REFERENCE, Facts, first, key_of
 from .overheads import draw_overheads
-from .page import Page
-from .words import duration, listing, number, percent, plain
 
 __all__ = ["add_published", "add_training"]
 
@@ -64,7 +65,7 @@ def _pattern(page: Page, facts: Facts, pattern: str, theirs: Sequence[Published]
             cells.append(show(record, _step) if record and _told(record, every) else "not run")
         rows.append([label(facts, name), *cells])
     head = ["contestant", "never renewed", *(f"every {every}" for every in intervals)]
-    page.table(head, rows)
+    page.table(Table("", head, rows=rows))
     page.bullets(
         [
             *_cheapest(facts, records, intervals),
@@ -145,5 +146,5 @@ def add_published(page: Page, published: Sequence[Published]) -> None:
         ]
         for f in published
     ]
-    head = ["paper", "method", "quantity", "of", "pattern", "value", "hardware", "where"]
-    page.table(head, rows, left=len(head))
+    head = "paper | method | quantity | of | pattern | value | hardware | where"
+    page.table(Table("", head, 8, rows))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..pages.page import Page
+from ..pages.table import Table
+from ..pages.words import TOLERANCE, listing, number, percent, plain
 from ..results import Quality
 from .cells import gaps, label, labels, show
 from .facts import Facts, first, key_of
 from .losses import draw_losses
-from .page import Page
-from .words import TOLERANCE, listing, number, percent, plain
 
 __all__ = ["add_quality"]
 
@@ -60,7 +61,7 @@ def _losses(page: Page, facts: Facts, pattern: str) -> None:
         [label(facts, n), *(show(first(records, n, case=case), _loss) for case in cases)]
         for n in facts.names
     ]
-    page.table(["contestant", *map(plain, cases)], rows)
+    page.table(Table("", ["contestant", *map(plain, cases)], rows=rows))
     page.bullets([*_extremes(facts, records), *gaps(facts, records, lambda r: plain(r["case"]))])
 
 
@@ -131,7 +132,7 @@ def _lines(page: Page, facts: Facts, patterns: Sequence[str]) -> None:
             short = max(mine, key=lambda r: r["short_lines"] or 0, default=None)
             cells.append(show(short or first(those, name), most))
         rows.append([label(facts, name), *cells, _validity(facts, name)])
-    page.table(["contestant", *patterns, "no line holds more than n"], rows)
+    page.table(Table("", ["contestant", *patterns, "no line holds more than n"], rows=rows))
     full = [name for name in facts.names if _always_full(facts, name)]
     if full:
         page.say(f"Every line of every mask holds exactly n: {labels(facts, full)}.")
@@ -180,15 +181,11 @@ def _bounds(page: Page, facts: Facts) -> None:
             kept.append(name)
         if high[0] is not None and high[0] > PRUNED_BOUND + TOLERANCE:
             pruned.append(name)
-    head = [
-        "contestant",
-        "smallest kept / optimum",
-        "where",
-        "largest pruned / optimum's",
-        "where",
-        "guarantee",
-    ]
-    page.table(head, rows)
+    head = (
+        "contestant | smallest kept / optimum | where | largest pruned / optimum's | where | "
+        "guarantee"
+    )
+    page.table(Table("", head, rows=rows))
     page.bullets(
         [
             f"Some tile keeps less than half of the optimum: {labels(facts, kept) or 'nobody'}.",

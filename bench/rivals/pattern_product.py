@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contestants import contestant
+from ..registry import contestant
 
 __all__ = ["pattern_product"]
 

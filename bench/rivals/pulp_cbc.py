@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contestants import contestant
+from ..registry import contestant
 from .scaling import scaled
 
 __all__ = ["pulp_cbc"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contestants import contestant
+from ..registry import contestant
 
 __all__ = ["assignment"]
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contestants import contestant
+from ..registry import contestant
 from .walk import TILES_AT_ONCE, walk
 
 __all__ = ["entropic"]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..contestants import contestant
+from ..registry import contestant
 from .walk import walk
 
 __all__ = ["greedy"]

@@ -1,7 +1,7 @@
 """The measured part of docs/scale.md: rates, and what they mean for models of known sizes.
 
 ``python -m masksolve.bench.scale.page bench-output/scale.json`` keeps the figures as
-docs/benchmarks/scale.json and writes them into the page.
+docs/results/scale.json and writes them into the page.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..pages.table import Table
+
 __all__ = ["fill", "measured"]
 
 PAGE = Path("docs/scale.md")
-FIGURES = Path("docs/benchmarks/scale.json")
+FIGURES = Path("docs/results/scale.json")
 BEGIN = "<!-- written by masksolve.bench.scale.page -->\n"
 END = "<!-- end of what it wrote -->\n"
 MODELS = (8e9, 70e9, 405e9)
@@ -71,17 +73,11 @@ def _runs(figures: dict[str, Any]) -> str:
         )
         for row in figures["runs"]
     ]
-    header = [
-        "output",
-        "seconds, start included",
-        "rate",
-        "share of the lower rate",
-        "share of both at once",
-        "memory at its peak",
-        "killed and resumed",
-        "files then",
-    ]
-    return _table(header, rows) + (
+    head = (
+        "output | seconds, start included | rate | share of the lower rate | "
+        "share of both at once | memory at its peak | killed and resumed | files then"
+    )
+    return Table("", head, rows=rows).markdown() + (
         "\n\nShares are of what the same minute allowed: the median of the runs, and from the "
         "lowest to the highest. The lower rate is the engine's or the disk's, at reading "
         "(masks) or copying (masked weights). Both at once is what is left of it when the same "
@@ -103,13 +99,13 @@ def _workers(figures: dict[str, Any]) -> Iterable[str]:
         )
         for row in figures["workers"]
     ]
-    header = ["`--workers`", "pattern", "seconds, start included", "rate", "times one", "files"]
+    head = "`--workers` | pattern | seconds, start included | rate | times one | files"
     yield (
         "The same by Dask, masks alone, workers of one thread each; where one was killed, that "
         "was with SIGKILL in the middle. They share the disk, and the cores with the "
         "scheduler; in 4:8 a worker of one thread reads nearly as long as it solves:"
     )
-    yield _table(header, rows)
+    yield Table("", head, rows=rows).markdown()
 
 
 def _arithmetic(figures: dict[str, Any], m: int) -> str:
@@ -129,25 +125,15 @@ def _arithmetic(figures: dict[str, Any], m: int) -> str:
                 _time(masks / CLUSTER),
             )
         )
-    header = [
-        "weights",
-        "in bfloat16",
-        f"tiles of {m} x {m}",
-        "masks",
-        "time for masks",
-        "for masked weights",
-        f"for masks, {CLUSTER} such machines",
-    ]
+    head = (
+        f"weights | in bfloat16 | tiles of {m} x {m} | masks | time for masks | "
+        f"for masked weights | for masks, {CLUSTER} such machines"
+    )
     return (
         "At these rates, for models of other sizes, as if every weight were in a matrix; the "
         "last column divides, and holds where the disk they share is as fast for all:\n\n"
-        + _table(header, rows)
+        + Table("", head, rows=rows).markdown()
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _share(share: float, all_of_them: Sequence[float]) -> str:

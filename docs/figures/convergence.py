@@ -1,6 +1,6 @@
 """Draw docs/figures/convergence.png: how many tiles the rounds prove, round by round.
 
-Computes the figures anew (some seconds), writes them to docs/benchmarks/convergence.json
+Computes the figures anew (some seconds), writes them to docs/results/convergence.json
 and draws. The rounds are written out here in NumPy, independently of the engine:
 ``python docs/figures/convergence.py``. The line "encoder layer" needs the encoder of
 ``make demo``.
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
-DATA = HERE.parent / "benchmarks" / "convergence.json"
+DATA = HERE.parent / "results" / "convergence.json"
 
 TILES, ROUNDS = 4096, 24
 PATTERNS = {"2:4": 1.12, "4:8": 1.27, "8:16": 1.4, "16:32": 1.5}

@@ -1,4 +1,4 @@
-"""Draw docs/figures/speed.png: the speed table of docs/benchmarks/core.json as bars.
+"""Draw docs/figures/speed.png: the speed table of docs/results/core.json as bars.
 
 Run it from anywhere: ``python docs/figures/speed.py``. It needs matplotlib.
 """
@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
-DATA = HERE.parent / "benchmarks" / "core.json"
+DATA = HERE.parent / "results" / "core.json"
 INK, FAINT, GRID = "#1d2733", "#8793a0", "#e3e8ed"
 COLOURS = {"float32": "#1f6cae", "bf16 grid": "#ea580c", "int8 grid": "#b91c1c"}
 WIDTH = 0.26

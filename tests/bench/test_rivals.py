@@ -1,6 +1,5 @@
 """Each rival solves what it says it solves: against the proven optimum, and naively."""
 
-import importlib.util
 import subprocess
 import sys
 
@@ -23,20 +22,6 @@ PATTERNS = [(1, 4), (2, 4), (3, 4), (1, 8), (4, 8), (3, 5), (8, 16), (1, 16), (5
 
 # PuLP 3.3 announces an interface that 2.9 does not have.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Keep torch's threads from waiting for each other where tests share the cores."""
-    if importlib.util.find_spec("torch") is None:
-        yield
-        return
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def rival(name, n, m):

@@ -13,15 +13,6 @@ from masksolve.bench.training import DECAY, RATE, DigitsTraining  # noqa: E402
 EXACT = contestants()["exact"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    """Keep to one core: two would mostly wait for each other, and for other tests."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def asked():
     """Collect what a contestant is given."""

@@ -1,0 +1,76 @@
+"""The sentence encoder in torch, and what it makes of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch import nn
+from torch.nn import functional
+from transformers import BertConfig, BertModel
+
+from ...encoder import encoder_file
+
+__all__ = ["Batch", "Which", "batches", "embed", "make"]
+
+Batch: TypeAlias = dict[str, torch.Tensor]
+Which: TypeAlias = Literal["all-MiniLM-L6-v2", "tiny"]
+
+BATCH = 64
+LONGEST = 128
+
+
+def make(which: Which) -> nn.Module:
+    """Make the encoder: with its real weights, or a tiny one that knows nothing."""
+    folder = encoder_file().parent
+    if which == "tiny":
+        torch.manual_seed(0)
+        config = BertConfig(
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            initializer_range=0.4,
+        )
+        return BertModel(config, add_pooling_layer=False).eval()
+    model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
+    weights = load_file(encoder_file())
+    del weights["embeddings.position_ids"]  # a constant that the model makes itself
+    model.load_state_dict({k: w for k, w in weights.items() if not k.startswith("pooler.")})
+    return model.eval()
+
+
+def batches(sentences: Sequence[str]) -> list[Batch]:
+    """Return sentences as batches, shortest first, so that there is little padding."""
+    encoded = sorted(_tokenizer().encode_batch(list(sentences)), key=lambda e: len(e.ids))
+    found = []
+    for begin in range(0, len(encoded), BATCH):
+        some = [torch.tensor(e.ids) for e in encoded[begin : begin + BATCH]]
+        ids = nn.utils.rnn.pad_sequence(some, batch_first=True)
+        lengths = torch.tensor([len(one) for one in some])
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
+        found.append({"input_ids": ids, "attention_mask": mask.long()})
+    return found
+
+
+@torch.no_grad()
+def embed(model: nn.Module, batched: Sequence[Batch]) -> torch.Tensor:
+    """Return embeddings of length 1, a row a sentence: means over its tokens."""
+    found = []
+    for batch in batched:
+        states = model(**batch).last_hidden_state
+        weights = batch["attention_mask"][:, :, None].to(states.dtype)
+        found.append((states * weights).sum(1) / weights.sum(1))
+    return functional.normalize(torch.cat(found), dim=1)
+
+
+@cache
+def _tokenizer() -> Any:
+    tokenizer = Tokenizer.from_file(str(encoder_file().parent / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONGEST)
+    return tokenizer

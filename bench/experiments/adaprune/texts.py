@@ -1,0 +1,99 @@
+"""The sentences: from the docstrings of the standard library that every Python holds."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from masksolve.errors import InvalidInput
+
+from ...activations import sentences_of
+
+__all__ = ["Texts", "library", "split"]
+
+APART = frozenset(
+    {"distutils", "ensurepip", "idlelib", "lib2to3", "test", "tkinter", "turtle", "turtledemo"}
+)
+"""What some installations leave out."""
+TESTS = frozenset({"test", "tests", "site-packages"})
+MOST = 60
+"""Sentences of one module; a few would say most of all."""
+
+Library: TypeAlias = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What calibrates, and what is held out: sentences of different modules.
+
+    Attributes
+    ----------
+    calibration, held_out : list of str
+    """
+
+    calibration: list[str]
+    held_out: list[str]
+
+
+@cache
+def library() -> Library:
+    """Return sentences by module, each of them once; no module is imported.
+
+    They differ a little between versions of Python.
+    """
+    root = Path(sysconfig.get_path("stdlib"))
+    seen: set[str] = set()
+    found: Library = {}
+    for name in sorted(sys.stdlib_module_names - APART):
+        fresh: list[str] = []
+        for text in _docstrings(root, name):
+            for sentence in sentences_of(text):
+                if sentence not in seen and len(fresh) < MOST:
+                    seen.add(sentence)
+                    fresh.append(sentence)
+        if fresh:
+            found[name] = tuple(fresh)
+    return found
+
+
+def split(seed: int, calibration: int, held_out: int) -> Texts:
+    """Draw sentences of one half of the modules to calibrate, of the other to hold out.
+
+    Raises
+    ------
+    InvalidInput
+        If this Python's library has too few.
+    """
+    rng = np.random.default_rng(seed)
+    modules = list(library())
+    order = [modules[k] for k in rng.permutation(len(modules))]
+    half = len(order) // 2
+    drawn = []
+    for names, count in ((order[:half], calibration), (order[half:], held_out)):
+        pool = [sentence for name in names for sentence in library()[name]]
+        if len(pool) < count:
+            raise InvalidInput(
+                f"half the standard library in {sysconfig.get_path('stdlib')} has docstrings "
+                f"of {len(pool)} plain sentences: expected {count}"
+            )
+        drawn.append([pool[k] for k in rng.choice(len(pool), count, replace=False)])
+    return Texts(*drawn)
+
+
+def _docstrings(root: Path, module: str) -> Iterator[str]:
+    folder = root / module
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [root / f"{module}.py"]
+    for file in files:
+        if TESTS & set(file.relative_to(root).parts) or not file.is_file():
+            continue  # built in, or written in C
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield ast.get_docstring(node) or ""

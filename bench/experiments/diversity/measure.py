@@ -1,0 +1,81 @@
+"""The measurements: kept scores here, accuracies in processes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+
+from ...encoder import encoder_layers
+from ...machine import machine, versions
+from ..shared.jobs import bars, workers
+from .constraints import DENSE, Constraint
+from .digits import MASKED
+from .findings import Draws, Findings
+from .regimes import accuracies
+
+__all__ = ["kept", "measure"]
+
+BLOCK = 8
+MATRICES, SIDE = 16, 512
+PACKAGES = ("masksolve", "numpy", "scipy", "sklearn", "torch")
+
+
+def measure(
+    constraints: Sequence[Constraint], seeds: int, processes: int, console: Console
+) -> Findings:
+    """Measure everything.
+
+    Parameters
+    ----------
+    constraints : sequence of Constraint
+    seeds : int
+        Of networks. Eight at a time go through all constraints in one process.
+    processes : int
+    console : Console
+        For the progress.
+    """
+
+    def shares(matrices: Iterable[NDArray[np.float32]], what: str) -> Draws:
+        scores = [np.abs(w) for w in matrices]
+        steps = track(constraints, what, console=console)
+        return {c.label: [kept(c, s) for s in scores] for c in steps}
+
+    normal = np.random.default_rng(0).standard_normal((MATRICES, SIDE, SIDE), np.float32)
+    qualities = {
+        "kept, encoder": shares(encoder_layers().values(), "kept scores, encoder"),
+        "kept, normal": shares(normal, "kept scores, normal"),
+    }
+    blocks = [range(k, min(k + BLOCK, seeds)) for k in range(0, seeds, BLOCK)]
+    done: dict[int, dict[str, Draws]] = {}
+    with bars(console) as progress, workers(processes) as run_all:
+        bar = progress.add_task("training", total=len(blocks))
+        jobs = [((DENSE, *constraints), block) for block in blocks]
+        for first, found in run_all(accuracies, jobs):
+            done[first] = found
+            progress.advance(bar)
+    for first in sorted(done):
+        for regime, by_label in done[first].items():
+            draws = qualities.setdefault(regime, {})
+            for label, values in by_label.items():
+                draws.setdefault(label, []).extend(values)
+    return {
+        "machine": machine(),
+        "versions": versions(PACKAGES),
+        "density": {c.label: c.density for c in constraints},
+        "exact": {c.label: c.bits(MASKED) for c in constraints},
+        "paper": {c.label: c.paper_bits(MASKED) for c in constraints},
+        "qualities": {
+            name: {label: [round(v, 5) for v in values] for label, values in draws.items()}
+            for name, draws in qualities.items()
+        },
+    }
+
+
+def kept(constraint: Constraint, scores: NDArray[np.float32]) -> float:
+    """Return the share of the scores that the best mask keeps."""
+    mask = constraint.mask(scores)
+    return float(scores.sum(where=mask, dtype=np.float64) / scores.sum(dtype=np.float64))

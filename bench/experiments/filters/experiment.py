@@ -1,0 +1,58 @@
+"""The experiment: networks first, then every sampler on each, in processes of one thread."""
+
+from __future__ import annotations
+
+from ..shared.experiment import Experiment, Session
+from ..shared.jobs import bars, workers
+from .findings import Reader
+from .networks import Residual
+from .page import fill
+from .records import Findings, Run
+from .run import prune, trained
+from .sizes import SAMPLERS, SIZES, Size
+from .tables import everything
+
+__all__ = ["EXPERIMENT", "main"]
+
+PACKAGES = ("masksolve", "numpy", "sklearn", "torch")
+
+
+def measure(size: Size, seeds: int | None, session: Session) -> Findings:
+    """Run what is not finished yet; trained networks lie beside its file, in a folder."""
+    settings, seeds = size.settings(), seeds or size.seeds
+    folder = session.kept.with_suffix("")
+    jobs = {
+        (seed, sampler): (folder, size, sampler, seed)
+        for seed in range(seeds)
+        for sampler in SAMPLERS
+    }
+    there = {_key(run) for run in session.open(settings).runs}
+    missing = sorted({seed for seed, _ in set(jobs) - there})
+    with bars(session.console) as progress, workers(session.processes) as run_all:
+        bar = progress.add_task("training", total=len(missing))
+        for _ in run_all(trained, [(folder, size, seed) for seed in missing]):
+            progress.advance(bar)
+    runs = session.finish(prune, jobs, settings, _key, "pruning")
+    parameters = sum(p.numel() for p in Residual(size.width).parameters())
+    found: Findings = session.found(
+        PACKAGES, settings=settings, seeds=seeds, parameters=parameters, runs=runs
+    )
+    return found
+
+
+def _key(run: Run) -> tuple[int, str]:
+    return run["seed"], run["sampler"]
+
+
+EXPERIMENT = Experiment(
+    name="filters",
+    says="Prune residual networks by every sampler, and hold errors against bounds.",
+    sizes=SIZES,
+    needed=Findings.__required_keys__,
+    measure=measure,
+    reader=Reader,
+    tables=everything,
+    fill=fill,
+)
+
+main = EXPERIMENT.main

@@ -1,0 +1,1 @@
+"""What small networks learn where training with masks is measured: data, and a transformer."""

@@ -1,0 +1,1 @@
+"""What renewing masks costs a step of training: `make bench-step`."""
