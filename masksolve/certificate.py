@@ -20,8 +20,9 @@ distance to the mask's own score is
 which is how `tile_gaps` computes it: for a mask that fills its lines every term is
 non-negative, so nothing large cancels and an optimal mask gives a gap of 0 or a few
 roundings. Potentials far larger than the scores would swallow them when subtracted; the
-most that this can hide is added to the gap. Nothing here is shared with the solvers; where
-the potentials come from does not matter for the proof.
+most that this can hide is added to the gap. Nothing here is shared with the solvers, not even
+constants, which are here again by the names they have there; where the potentials come from
+does not matter for the proof.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ __all__ = ["TOLERANCE", "kept_scores", "proven", "tile_gaps"]
 
 TOLERANCE = 1e-12
 """A tile is proven optimal when its gap is at most this share of its score."""
+GUARD = 8.0
+"""Potentials this many times larger than the scores pay for what their rounding hides."""
+EPSILON = 2.0**-52
 
 
 def kept_scores(scores: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -105,8 +109,8 @@ def tile_gaps(
     # Potentials far larger than the scores would swallow them in s - u - v and "prove"
     # anything. What their rounding can hide is added to the bound.
     size = np.abs(u).max(axis=1) + np.abs(v).max(axis=1)
-    lost = np.finfo(np.float64).eps * scores[0].size * size if len(scores) else size
-    gaps += np.where(size > 8.0 * np.abs(scores).max(axis=(1, 2)), lost, 0.0)
+    lost = EPSILON * scores[0].size * size if len(scores) else size
+    gaps += np.where(size > GUARD * np.abs(scores).max(axis=(1, 2)), lost, 0.0)
     return gaps
 
 

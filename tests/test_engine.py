@@ -11,7 +11,7 @@ import pytest
 
 import masksolve as ms
 from masksolve import Status
-from masksolve.kernels.network import selection_network
+from masksolve.kernels.selection_network import selection_network
 from masksolve.problem import Problem
 from tests import naive
 

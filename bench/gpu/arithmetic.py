@@ -94,17 +94,17 @@ def compile_rounds(n: int, m: int) -> tuple[bytes, Any]:
     from masksolve.torch.gpu import rounds
 
     constants = rounds.constants(n, m, magnitude=True, at_most=False, warm=False, double=False) | {
-        "stride_c": 1,
-        "mask_c": 1,
+        "w_column": 1,
+        "mask_column": 1,
     }
     pointers = {
         "W": "*fp32",
         "mask": "*i1",
-        "row_out": "*fp64",
-        "column_out": "*fp64",
+        "U": "*fp64",
+        "V": "*fp64",
         "start": "*fp64",
-        "left": "*i32",
-        "number_left": "*i32",
+        "queue": "*i32",
+        "queue_length": "*i32",
         "flags": "*i32",
     }
     kernel = rounds.kernel

@@ -17,31 +17,58 @@ the distances, which keeps the conditions, and flips the path. The total excess 
 by one each time, so it ends; then x is optimal and (u, v) prove it.
 
 "At most n" is the same with one more row and column of zero scores, potentials fixed
-at 0 and room without end, never stored: a row may drop an entry at the price u_i, and
-a column that is short at a price v_j > 0 (only possible from a warm start) is filled
-or its price brought down to 0, by paths that start at the extra row (each column at
+at 0 and room without end, never stored: a row may drop an entry at the cost u_i, and
+a column that is short though v_j > 0 (only possible from a warm start) is filled or
+its potential brought down to 0, by paths that start at the extra row (each column at
 distance v_j) or at rows with room (at distance 0).
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from masksolve.kernels.jit import kernel
 from masksolve.kernels.select import select_rows
 
-__all__ = ["augment_tile", "augment_tiles"]
+__all__ = ["Search", "augment_tile", "augment_tiles", "search_space"]
 
 SOURCE = -1
 EXTRA_ROW = -2
 
 
+class Search(NamedTuple):
+    """Scratch for a tile of side m: what lines hold, how far they are, and whence."""
+
+    row_count: NDArray[np.int64]
+    col_count: NDArray[np.int64]
+    row_dist: NDArray[np.float64]
+    col_dist: NDArray[np.float64]
+    row_from: NDArray[np.int64]
+    col_from: NDArray[np.int64]
+    done: NDArray[np.bool_]  # (2 m,): rows, then columns
+    top: NDArray[np.float64]  # for `select_rows`
+    where: NDArray[np.int64]
+
+
+def search_space(m: int) -> Search:
+    """Allocate it."""
+    dtypes = (np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
+    lines = (np.empty(m, dtype) for dtype in dtypes)
+    return Search(*lines, np.empty(2 * m, np.bool_), np.empty(m), np.empty(m, np.int64))
+
+
 @kernel
-def augment_tile(
-    s, n, at_most, x, u, v, row_count, col_count, row_dist, col_dist, row_from, col_from, done
-):
-    """Repair the columns of one tile; return the number of augmenting paths."""
+def augment_tile(s, n, at_most, x, u, v, search):
+    """Repair the columns of one tile; return the number of augmenting paths.
+
+    s (m, m) float64; x (m, m) bool, whose rows are full, and potentials u, v (m,) float64,
+    which fit it, are updated.
+    """
     m = s.shape[0]
+    row_count, col_count, row_dist, col_dist, row_from, col_from, done, _, _ = search
     for i in range(m):
         row_count[i] = 0
         col_count[i] = 0
@@ -153,38 +180,15 @@ def augment_tile(
 
 
 @kernel
-def augment_tiles(scores, n, at_most, mask, u, v):
+def augment_tiles(scores, n, at_most, mask, u, v, search):
     """Solve every tile to optimality; return the number of augmenting paths.
 
     scores (t, m, m) float64; mask (t, m, m) bool and u (t, m) are written; v (t, m)
     holds the starting column potentials (for at_most not negative) and is updated.
     """
-    m = scores.shape[1]
-    top = np.empty(m)
-    where = np.empty(m, dtype=np.int64)
-    row_count = np.empty(m, dtype=np.int64)
-    col_count = np.empty(m, dtype=np.int64)
-    row_dist = np.empty(m)
-    col_dist = np.empty(m)
-    row_from = np.empty(m, dtype=np.int64)
-    col_from = np.empty(m, dtype=np.int64)
-    done = np.empty(2 * m, dtype=np.bool_)
     paths = 0
     for t in range(scores.shape[0]):
-        select_rows(scores[t], n, at_most, v[t], u[t], mask[t], top, where)
-        paths += augment_tile(
-            scores[t],
-            n,
-            at_most,
-            mask[t],
-            u[t],
-            v[t],
-            row_count,
-            col_count,
-            row_dist,
-            col_dist,
-            row_from,
-            col_from,
-            done,
-        )
+        s, x = scores[t], mask[t]
+        select_rows(s, n, at_most, v[t], u[t], x, search.top, search.where)
+        paths += augment_tile(s, n, at_most, x, u[t], v[t], search)
     return paths

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from masksolve.kernels.jit import kernel
-from masksolve.kernels.simd import LANES, fill, larger, load, pick, store
+from masksolve.kernels.simd import LANES, if_then_else, load, max_, set_, store
 
 __all__ = ["pick_best"]
 
@@ -32,18 +32,18 @@ def pick_best(scores, entries, at_most, best):
                 for j in range(m):
                     value = s[i, j]
                     S[(i * m + j) * LANES + t] = max(value, 0.0) if at_most else value
-        top = fill(-np.inf)
-        which = fill(0.0)
+        top = set_(-np.inf)
+        which = set_(0.0)
         for k in range(masks):
-            one = other = fill(0.0)  # two sums at a time: additions wait for each other
+            one = other = set_(0.0)  # two sums at a time: additions wait for each other
             for e in range(0, kept - 1, 2):
                 one = one + load(S, entries[k, e] * LANES)
                 other = other + load(S, entries[k, e + 1] * LANES)
             if kept % 2:
                 one = one + load(S, entries[k, kept - 1] * LANES)
             total = one + other
-            which = pick(total > top, fill(1.0 * k), which)
-            top = larger(total, top)
+            which = if_then_else(total > top, set_(1.0 * k), which)
+            top = max_(total, top)
         store(found, 0, which)
         for t in range(count):
             best[first + t] = int(found[t])

@@ -9,6 +9,13 @@
    potentials for the true scores from the mask.
 4. The last few: shortest augmenting paths from the potentials, in float64.
 
+A round is, with w the relaxation,
+
+    v_j <- v_j + w (middle of s_ij - u_i over i  -  v_j),    then u_i likewise from v,
+
+where the middle lies between the n-th and the (n+1)-th largest. Each stage takes a fixed
+number of them, and the paths end by themselves (`masksolve.kernels.augment`).
+
 A tile that is proven in the first stage has one optimum only, every comparison being
 strict; the others see a tile's entries and potentials only. So a result does not depend on
 how tiles are grouped or on the number of threads.
@@ -19,7 +26,7 @@ from __future__ import annotations
 import os
 import threading
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import typeof, types
@@ -27,7 +34,6 @@ from numba import typeof, types
 from masksolve.kernels.jit import kernel, kernel_for
 from masksolve.kernels.lanes import (
     LANES,
-    MARGIN,
     begin,
     count_lines,
     mask_above,
@@ -39,27 +45,31 @@ from masksolve.kernels.lanes import (
     set_floor,
     settle_shift,
 )
-from masksolve.kernels.simd import ask, fill, load, run, span, store
-from masksolve.kernels.single import (
-    TOLERANCE,
-    finish_tile,
-    put_potentials,
-    put_settled,
-    put_tile,
-    take_lane,
+from masksolve.kernels.simd import call, call_int, load, pointer, set_, store
+from masksolve.kernels.single import finish_tile, put_potentials, put_settled, put_tile, take_lane
+from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
+from masksolve.kernels.workspace import (
+    AUGMENTATIONS,
+    MORE_ROUNDS,
+    PATHS,
+    ROUNDS,
+    TIES,
+    UNPROVEN,
+    Output,
+    lanes_of,
+    workspace,
 )
-from masksolve.kernels.special import certifier, loader, price_loader, prover, relaxer, storer
-from masksolve.kernels.workspace import workspace
 
-__all__ = ["box_solver"]
+__all__ = ["box_solver", "schedule"]
 
-MORE_ROUNDS = 2
+LONGER = 2
 """Stage 2 takes this many times the rounds of stage 1, stage 3 as many again."""
 FEW = 2
 """Of sixteen tiles whose start does not prove them, so many wait for stage 2; if there are
 more, all sixteen get some rounds first, three quarters of a cold start's."""
 SWEEPS = 24
-LIMIT = 2.0**960
+MARGIN = 3e-4
+"""Share of the scores' spread by which noise may have raised a potential."""
 
 
 def schedule(n: int, m: int) -> tuple[int, float]:
@@ -68,6 +78,22 @@ def schedule(n: int, m: int) -> tuple[int, float]:
     times = {1: 2, 2: 4, 3: 6, 4: 8, 5: 12}.get(size, 18)
     omega = {1: 1.0, 2: 1.12, 3: 1.27, 4: 1.4, 5: 1.5}.get(size, 1.6)
     return times, omega
+
+
+class Program(NamedTuple):
+    """A pattern, and the addresses of what is compiled for it."""
+
+    n: int
+    m: int
+    times: int
+    omega: np.float32
+    by_rows: bool  # whether rows of 16 tiles can be read at once
+    relax: int
+    certify: int
+    load_rows: int
+    store_rows: int
+    load_potentials: int
+    prove: int
 
 
 @kernel
@@ -91,264 +117,175 @@ def gather(W, tiles, across, E, m):
 
 
 @kernel
-def gather_prices(start, tiles, VV, m):
-    """Copy the column potentials of any 16 tiles into lanes."""
+def gather_potentials(v, tiles, V, m):
+    """Copy the column potentials, v (t, m), of any 16 tiles into lanes."""
     for t in range(LANES):
         for j in range(m):
-            VV[j * LANES + t] = start[tiles[t], j]
+            V[j * LANES + t] = v[tiles[t], j]
 
 
-def signature(double: bool) -> tuple[Any, ...]:
-    """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    entry = types.float64 if double else types.float32
+@kernel
+def prove(p, g, wanted, margin, at_most):
+    """Look for potentials that prove masks, from the rows'; return the tiles proven.
 
-    def array(dtype: Any, dimensions: int, readonly: bool = False) -> Any:
-        return types.Array(dtype, dimensions, "A" if dimensions > 1 else "C", readonly)
-
-    return (
-        types.intp,
-        types.intp,
-        types.intp,
-        types.float32,
-        types.boolean,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-        types.intp,
-        array(entry, 2, readonly=True),
-        types.intp,
-        types.boolean,
-        types.boolean,
-        array(types.float64, 2, readonly=True),
-        array(types.int8, 2, readonly=True),
-        array(types.float32, 1, readonly=True),
-        typeof(workspace(4, 1, double)),
-        array(types.int8, 2),
-        types.intp,
-        array(types.float64, 2),
-        array(types.float64, 2),
-        array(types.int64, 1),
-    )
+    The rows' may be too high by a margin; without one a single sweep must do.
+    """
+    proven = wanted & count_lines(g.X, g.rows, g.columns, at_most, p.n, p.m)
+    if proven:
+        lanes = (g.E, g.X, g.rows, g.columns, g.U, g.U64, g.V64, g.kept, g.gaps)
+        sweeps, slack = SWEEPS if margin > 0.0 else 1, 1 if at_most else 0
+        proven &= call_int(p.prove, (*lanes, sweeps, margin, slack, p.n, p.m))
+    return proven
 
 
-def solve_box(
-    n,
-    m,
-    times,
-    omega,
-    by_rows,
-    relax,
-    certify,
-    load_rows,
-    store_rows,
-    load_prices,
-    prove,
-    W,
-    stride,
-    take_magnitude,
-    at_most,
-    start,
-    old,
-    noise,
-    w,
-    mask,
-    mask_stride,
-    row_out,
-    col_out,
-    counts,
-):
+@kernel
+def recall_tiles(p, g, tile, wanted, across, old, at_most, out):
+    """Stage 2, first: settle the tiles whose earlier mask is optimal; return those left.
+
+    Where scores are equal it may still be proven.
+    """
+    recall(old, g.tiles, across, g.X, p.m)
+    raise_rows(g.S, g.X, g.V, g.U, p.m)
+    proven = prove(p, g, wanted, 0.0, at_most)
+    out.counts[ROUNDS] += count_bits(proven)
+    for t in range(LANES):
+        if proven >> t & 1:
+            take_lane(tile, t, g.X, g.U64, g.V64)
+            put_settled(tile, g, t, g.kept[t], g.gaps[t], across, out)
+            g.inverse[t] = 0.0
+    return wanted & ~proven
+
+
+@kernel
+def settle_ties(p, g, tile, wanted, across, noise, at_most, out):
+    """Stages 3 and 4: settle tiles that mostly have ties, whatever that takes."""
+    perturb(g.S, noise, g.P, p.m)
+    call(p.relax, (g.P, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
+    mask_above(g.P, g.U, g.V, g.X, p.m)
+    proven = prove(p, g, wanted, MARGIN, at_most)
+    out.counts[TIES] += count_bits(proven)
+    for t in range(LANES):
+        if not wanted >> t & 1:
+            continue
+        if proven >> t & 1:
+            take_lane(tile, t, g.X, g.U64, g.V64)
+            kept, gap = g.kept[t], g.gaps[t]
+        else:
+            paths, kept, gap, fine = finish_tile(tile, g.E, g.V, t, p.n, at_most)
+            out.counts[PATHS] += 1
+            out.counts[AUGMENTATIONS] += paths
+            out.counts[UNPROVEN] += not fine
+        put_settled(tile, g, t, kept, gap, across, out)
+
+
+def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
     """Solve all tiles of a matrix; return the kept score, NaN if a score is not finite.
 
-    counts get the tiles proven in each stage, the augmenting paths, the tiles that
-    remain unproven, and how many gaps are not zero: ``w.open_tiles``, ``w.open_gaps``.
+    p is a `Program`, W (R, C) float32 or float64, start (t, m) float64 column potentials,
+    old (R, C) int8 an earlier mask, noise (m m,) float32; mask (R, C) int8 and potentials
+    u_out, v_out (t, m) float64 are written. What has no rows is not given, or not asked for.
+    w is a fresh `Workspace`, whose counts, open_tiles and open_gaps are for the caller.
     """
+    m = p.m
     across = W.shape[1] // m
     tiles = (W.shape[0] // m) * across
+    stride, mask_stride = W.strides[0] // W.itemsize, mask.strides[0]
     warm = start.shape[0] > 0
-    keep = row_out.shape[0] > 0
-    E, S, P, U, V = span(w.E), span(w.S), span(w.P), span(w.U), span(w.V)
-    floor = span(w.floor)
-    X, row_counts, col_counts = span(w.X), span(w.rows), span(w.columns)
-    scale, inverse, sizes = span(w.scale), span(w.inverse), span(w.sizes)
-    kept, gaps, total, chosen = span(w.kept), span(w.gaps), span(w.total), span(w.tiles)
-    entries, out, prices = span(W), span(mask), span(start)
-    UU, VV = span(w.UU), span(w.VV)
+    g = lanes_of(w)
+    out = Output(mask, u_out, v_out, w.open_tiles, w.open_gaps, w.rest, w.counts)
+    entries, mask_out, v_start = pointer(W), pointer(mask), pointer(start)
     magnitude = 1 if take_magnitude else 0
-    slack_lines = 1 if at_most else 0
+    slack = 1 if at_most else 0
+    verdict = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total, slack)
     lefts = 0
-    opens = 0
-    rest = 0.0
-    store(total, 0, fill(0.0))
     for stage in range(2):
         number = tiles if stage == 0 else lefts
         for first in range(0, number, LANES):
             size = min(LANES, number - first)
             row, column = (first // across) * m, (first % across) * m
-            whole = by_rows and stage == 0 and size == LANES
+            whole = p.by_rows and stage == 0 and size == LANES
             whole = whole and column + LANES * m <= across * m
             for t in range(LANES):
                 k = first + min(t, size - 1)
-                chosen[t] = k if stage == 0 else w.left[k]
+                g.tiles[t] = k if stage == 0 else w.left[k]
             if whole:
                 place = row * stride + column
-                run(load_rows, (entries, stride, place, magnitude, E, S, sizes))
+                call(p.load_rows, (entries, stride, place, magnitude, g.E, g.S, g.sizes))
             else:
-                gather(W, chosen, across, E, m)
-                measure(E, S, take_magnitude, sizes, m)
-            if not rescale(E, S, sizes, scale, inverse, LIMIT, m):
+                gather(W, g.tiles, across, g.E, m)
+                measure(g.E, g.S, take_magnitude, g.sizes, m)
+            if not rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m):
                 return np.nan
             cold = stage == 0 and not warm
             if at_most:
-                set_floor(S, cold, take_magnitude, floor, m)
+                set_floor(g.S, cold, take_magnitude, g.floor, m)
             wanted = (1 << size) - 1
             if stage == 1:
                 for t in range(LANES):
                     for j in range(m):
-                        V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
+                        g.V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
                 if old.shape[0] > 0:
-                    # Where scores are equal the earlier mask may still be proven.
-                    recall(old, chosen, across, X, m)
-                    proven = wanted & count_lines(X, row_counts, col_counts, at_most, n, m)
-                    raise_rows(S, X, V, U, m)
-                    proven &= ask(
-                        prove,
-                        (
-                            E,
-                            X,
-                            row_counts,
-                            col_counts,
-                            U,
-                            UU,
-                            VV,
-                            kept,
-                            gaps,
-                            1,
-                            0.0,
-                            TOLERANCE,
-                            slack_lines,
-                            n,
-                            m,
-                        ),
-                    )
-                    counts[0] += count_bits(proven)
-                    for t in range(size):
-                        if proven >> t & 1:
-                            take_lane(w, t, w.X, w.UU, w.VV)
-                            rest += kept[t] * inverse[t]
-                            opens = put_settled(
-                                w, t, gaps[t], opens, across, mask, row_out, col_out
-                            )
-                            inverse[t] = 0.0
-                    wanted &= ~proven
+                    wanted = recall_tiles(p, g, w.tile, wanted, across, old, at_most, out)
                     if wanted == 0:
                         continue
-                run(relax, (S, U, V, MORE_ROUNDS * times, 0, omega, floor))
+                call(p.relax, (g.S, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
             elif warm:
                 if whole:
-                    run(load_prices, (prices, first * m, VV))
+                    call(p.load_potentials, (v_start, first * m, g.V64))
                 else:
-                    gather_prices(start, chosen, VV, m)
-                begin(VV, scale, sizes, V, at_most, m)
-                run(relax, (S, U, V, 0, 0, omega, floor))
+                    gather_potentials(start, g.tiles, g.V64, m)
+                begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
+                call(p.relax, (g.S, g.U, g.V, 0, 0, p.omega, g.floor))
             else:
                 for k in range(0, m * LANES, LANES):
-                    store(V, k, fill(np.float32(0.0)))
-                run(relax, (S, U, V, times, 1, omega, floor))
+                    store(g.V, k, set_(np.float32(0.0)))
+                call(p.relax, (g.S, g.U, g.V, p.times, 1, p.omega, g.floor))
             if at_most and cold:
-                settle_shift(U, V, floor, m)
+                settle_shift(g.U, g.V, g.floor, m)
             for t in range(size, LANES):
-                inverse[t] = 0.0  # the rest of a last group repeats its last tile
-            before = load(total, 0)
-            proven = wanted & ask(
-                certify, (E, U, V, X, col_counts, sizes, kept, inverse, total, slack_lines)
-            )
+                g.inverse[t] = 0.0  # the rest of a last group repeats its last tile
+            before = load(g.total, 0)
+            proven = wanted & call_int(p.certify, verdict)
             if stage == 0 and warm and count_bits(wanted & ~proven) > FEW:
                 # Rounds for all sixteen here cost less than stage 2 for these alone.
-                run(relax, (S, U, V, 3 * times // 4, 0, omega, floor))
-                store(total, 0, before)
-                proven = wanted & ask(
-                    certify, (E, U, V, X, col_counts, sizes, kept, inverse, total, slack_lines)
-                )
-            counts[stage] += count_bits(proven)
+                call(p.relax, (g.S, g.U, g.V, 3 * p.times // 4, 0, p.omega, g.floor))
+                store(g.total, 0, before)
+                proven = wanted & call_int(p.certify, verdict)
+            w.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += count_bits(proven)
+            unproven = wanted & ~proven
             if whole:
-                run(store_rows, (X, out, mask_stride, row * mask_stride + column))
-            if not whole:
+                call(p.store_rows, (g.X, mask_out, mask_stride, row * mask_stride + column))
+                if u_out.shape[0] > 0:
+                    for t in range(LANES):
+                        for i in range(m):  # of tiles left over too: they are written again
+                            u_out[g.tiles[t], i] = g.U[i * LANES + t] * g.inverse[t]
+                            v_out[g.tiles[t], i] = g.V[i * LANES + t] * g.inverse[t]
+            else:
                 for t in range(size):
                     if proven >> t & 1:
-                        take_lane(w, t, w.X, w.U, w.V)
-                        put_tile(w, chosen[t], across, mask)
-                        put_potentials(w, chosen[t], scale[t], row_out, col_out)
-            elif keep:
-                for t in range(LANES):
-                    for i in range(m):  # of tiles left over too: they are written again
-                        row_out[chosen[t], i] = U[i * LANES + t] * inverse[t]
-                        col_out[chosen[t], i] = V[i * LANES + t] * inverse[t]
-            unproven = wanted & ~proven
-            if unproven == 0:
-                continue
-            if stage == 0:
+                        take_lane(w.tile, t, g.X, g.U, g.V)
+                        put_tile(w.tile, g.tiles[t], across, mask)
+                        put_potentials(w.tile, g.tiles[t], g.scale[t], u_out, v_out)
+            if stage == 1 and unproven:
+                settle_ties(p, g, w.tile, unproven, across, noise, at_most, out)
+            elif unproven:
                 if warm:  # stage 2 goes on from the start, whatever the neighbours needed
-                    begin(VV, scale, sizes, V, at_most, m)
+                    begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
                 for t in range(size):
                     if unproven >> t & 1:
-                        w.left[lefts] = chosen[t]
+                        w.left[lefts] = g.tiles[t]
                         for j in range(m):
-                            w.left_V[lefts, j] = V[j * LANES + t]
+                            w.left_V[lefts, j] = g.V[j * LANES + t]
                         lefts += 1
-                continue
-
-            # Stage 3, ties: the same on scores with a little noise.
-            perturb(S, noise, P, m)
-            run(relax, (P, U, V, MORE_ROUNDS * times, 0, omega, floor))
-            mask_above(P, U, V, X, m)
-            proven = unproven & count_lines(X, row_counts, col_counts, at_most, n, m)
-            if proven:
-                proven &= ask(
-                    prove,
-                    (
-                        E,
-                        X,
-                        row_counts,
-                        col_counts,
-                        U,
-                        UU,
-                        VV,
-                        kept,
-                        gaps,
-                        SWEEPS,
-                        MARGIN,
-                        TOLERANCE,
-                        slack_lines,
-                        n,
-                        m,
-                    ),
-                )
-            counts[2] += count_bits(proven)
-            for t in range(size):
-                if not unproven >> t & 1:
-                    continue
-                if proven >> t & 1:
-                    take_lane(w, t, w.X, w.UU, w.VV)
-                    score, slack = kept[t], gaps[t]
-                else:  # stage 4: the last few
-                    paths, score, slack, fine = finish_tile(w, t, n, at_most)
-                    counts[3] += 1
-                    counts[4] += paths
-                    counts[5] += not fine
-                rest += score * inverse[t]
-                opens = put_settled(w, t, slack, opens, across, mask, row_out, col_out)
-    counts[6] = opens
     for t in range(LANES):
-        rest += total[t]
-    return rest
+        w.rest[0] += g.total[t]
+    return w.rest[0]
 
 
 def box_solver(n: int, m: int, double: bool) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
-    Returns `solve_box` with the first eleven arguments filled in.
+    Returns `solve_box` with its `Program` filled in.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
         return _box_solver(n, m, double)
@@ -362,24 +299,49 @@ if hasattr(os, "register_at_fork"):
 
 @cache
 def _box_solver(n: int, m: int, double: bool) -> Any:
+    times, omega = schedule(n, m)
     by_rows = m & (m - 1) == 0
     # Without whole rows the functions are never called, but must be of their type.
     some = m if by_rows else 2
-    return partial(
-        _compiled(double=double),
+    program = Program(
         n,
         m,
-        *schedule(n, m),
+        times,
+        np.float32(omega),
         by_rows,
         relaxer(n, m),
         certifier(n, m, double),
         loader(some, double),
         storer(some),
-        price_loader(some),
+        potential_loader(some),
         prover(double),
     )
+    return partial(_compiled(double=double), program)
 
 
 @cache
 def _compiled(double: bool) -> Any:
     return kernel_for(signature(double))(solve_box)
+
+
+def signature(double: bool) -> tuple[Any, ...]:
+    """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
+    program = Program(1, 2, 1, np.float32(1), True, 0, 0, 0, 0, 0, 0)
+    entry = types.float64 if double else types.float32
+
+    def matrix(dtype: Any, readonly: bool = False) -> Any:
+        return types.Array(dtype, 2, "A", readonly)
+
+    return (
+        typeof(program),
+        matrix(entry, readonly=True),
+        types.boolean,
+        types.boolean,
+        matrix(types.float64, readonly=True),
+        matrix(types.int8, readonly=True),
+        types.Array(types.float32, 1, "C", readonly=True),
+        matrix(types.int8),
+        matrix(types.float64),
+        matrix(types.float64),
+        typeof(workspace(4, 1, double)),
+    )

@@ -20,7 +20,17 @@ from __future__ import annotations
 import numpy as np
 
 from masksolve.kernels.jit import kernel
-from masksolve.kernels.simd import LANES, bits, fill, larger, load, magnitude, pick, smaller, store
+from masksolve.kernels.simd import (
+    LANES,
+    abs_,
+    bits_from_mask,
+    if_then_else,
+    load,
+    max_,
+    min_,
+    set_,
+    store,
+)
 
 __all__ = ["project_tiles", "round_plans"]
 
@@ -34,11 +44,11 @@ BANDS = (0.5, 0.01, 0.0)
 @kernel
 def exponential(x):
     """Return exp(x) for |x| <= 600 to about 1e-12, by IEEE operations alone."""
-    one = fill(1.0)
-    x = x * fill(0.5**HALVINGS)
+    one = set_(1.0)
+    x = x * set_(0.5**HALVINGS)
     e = one
     for k in range(8, 0, -1):
-        e = one + e * x * fill(1.0 / k)
+        e = one + e * x * set_(1.0 / k)
     for _ in range(HALVINGS):
         e = e * e
     return e
@@ -51,23 +61,23 @@ def begin_plan(Y, slack, sharpness, at_most, m):
     The latter is the first projection onto the rows but for a factor, and keeps y <= 1.
     For at most n it would not do: there 0 is a score like no other.
     """
-    zero = fill(0.0)
+    zero = set_(0.0)
     size = zero
     for k in range(0, m * m * LANES, LANES):
-        size = larger(size, magnitude(load(Y, k)))
-    size = pick(size > zero, size, fill(1.0))
+        size = max_(size, abs_(load(Y, k)))
+    size = if_then_else(size > zero, size, set_(1.0))
     for i in range(m):
         first, last = i * m * LANES, (i + 1) * m * LANES
         top = zero
         if not at_most:
             top = load(Y, first)
             for k in range(first, last, LANES):
-                top = larger(top, load(Y, k))
+                top = max_(top, load(Y, k))
         for k in range(first, last, LANES):
             y = load(Y, k) / size - top / size
-            store(Y, k, exponential(fill(sharpness) * y))
+            store(Y, k, exponential(set_(sharpness) * y))
     for k in range(0, 2 * m * LANES, LANES):
-        store(slack, k, fill(1.0 if at_most else np.inf))
+        store(slack, k, set_(1.0 if at_most else np.inf))
 
 
 @kernel
@@ -82,8 +92,8 @@ def sharpen(Y, slack, m):
 @kernel
 def factor(total, slack, k, done, n):
     """Return what a line is multiplied by, 1 in tiles that are done."""
-    r = smaller(load(slack, k), fill(1.0 * n) / total)
-    r = pick(done, fill(1.0), r)
+    r = min_(load(slack, k), set_(1.0 * n) / total)
+    r = if_then_else(done, set_(1.0), r)
     store(slack, k, load(slack, k) / r)
     return r
 
@@ -95,8 +105,8 @@ def project(Y, slack, sums, factors, n, m, rounds, tolerance):
     A tile that is done stays as it is, however long the others take. `factors` of the
     columns are applied in the round that follows, where they cost no pass of their own.
     """
-    zero = fill(0.0)
-    one = fill(1.0)
+    zero = set_(0.0)
+    one = set_(1.0)
     done = zero > zero
     spent = 0
     for j in range(0, m * LANES, LANES):
@@ -112,19 +122,19 @@ def project(Y, slack, sums, factors, n, m, rounds, tolerance):
             for j in range(0, m * LANES, LANES):
                 y = load(Y, row + j) * load(factors, j)
                 store(Y, row + j, y)
-                total = total + smaller(y, one)
+                total = total + min_(y, one)
             r = factor(total, slack, i * LANES, done, n)
-            moved = larger(moved, magnitude(r - one))
+            moved = max_(moved, abs_(r - one))
             for j in range(0, m * LANES, LANES):
                 y = load(Y, row + j)
                 store(Y, row + j, y * r)
-                store(sums, j, load(sums, j) + smaller(y, one) * r)
+                store(sums, j, load(sums, j) + min_(y, one) * r)
         for j in range(0, m * LANES, LANES):
             c = factor(load(sums, j), slack, m * LANES + j, done, n)
-            moved = larger(moved, magnitude(c - one))
+            moved = max_(moved, abs_(c - one))
             store(factors, j, c)
-        done = done | (fill(tolerance) > moved)
-        if bits(done) == 0xFFFF:
+        done = done | (set_(tolerance) > moved)
+        if bits_from_mask(done) == 0xFFFF:
             break
     for i in range(m):
         for j in range(0, m * LANES, LANES):

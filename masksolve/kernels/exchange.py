@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from masksolve.kernels.jit import kernel
-from masksolve.kernels.simd import LANES, bits, fill, larger, load, store
+from masksolve.kernels.simd import LANES, bits_from_mask, load, max_, set_, store
 
 __all__ = ["exchange_tiles"]
 
@@ -75,13 +75,13 @@ def best_partner(gain, loss, a, side, width, least, found):
     """Return the row whose best exchange with row a gains most, more than least; or -1."""
     partner = -1
     for block in range(0, width, LANES):
-        one = other = fill(-np.inf)
+        one = other = set_(-np.inf)
         for j in range(side):
             k = j * width
-            one = larger(one, fill(gain[k + a]) - load(loss, k + block))
-            other = larger(other, load(gain, k + block) - fill(loss[k + a]))
+            one = max_(one, set_(gain[k + a]) - load(loss, k + block))
+            other = max_(other, load(gain, k + block) - set_(loss[k + a]))
         both = one + other
-        if bits(both > fill(least)):
+        if bits_from_mask(both > set_(least)):
             store(found, 0, both)
             for b in range(LANES):
                 if found[b] > least:

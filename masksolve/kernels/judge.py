@@ -5,8 +5,9 @@ For every tile of a matrix, with r = s - u_i - v_j,
     gap = sum over kept of max(0, -r) + sum over pruned of max(0, r)
         + sum u_i (n - x_i.) + sum v_j (n - x_.j),
 
-the dual bound less the kept score, in float64. It shares nothing with the solvers. Rows
-run through all tiles of a tile row, so that the inner loop is long and plain.
+the dual bound less the kept score, in float64. It shares nothing with the solvers, not even
+constants: they are here again, by the names that they have there. Rows run through all tiles
+of a tile row, so that the inner loop is long and plain.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ from masksolve.kernels.jit import kernel
 
 __all__ = ["judge_matrix"]
 
+GUARD = 8.0
+"""Potentials this many times larger than the scores pay for what their rounding hides."""
+EPSILON = 2.0**-52
+
 
 @kernel
-def add_row(scores, flags, take_magnitude, prices, values, excess, held, most, counts):
-    """Add a row's share to the sums of each column: one plain loop, no branches."""
-    for k in range(values.size):
+def add_row(scores, flags, take_magnitude, u, v, excess, held, most, counts):
+    """Add a row's share to the sums of each column, (C,): one plain loop, no branches."""
+    for k in range(v.size):
         s = np.float64(scores[k])
         size = abs(s)
         s = size if take_magnitude else s
         x = flags[k] != 0
-        d = s - prices[k] - values[k]
+        d = s - u[k] - v[k]
         e = -d if x else d
         excess[k] += e if e > 0.0 else 0.0
         held[k] += s if x else 0.0
@@ -46,8 +51,8 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
     across = W.shape[1] // m
     width = across * m
     floor = 0.0 if at_most else -np.inf
-    prices = np.empty(width)
-    values = np.empty(width)
+    row_u = np.empty(width)  # of the tile that an entry of the row is in
+    all_v = np.empty(width)
     excess = np.empty(width)
     held = np.empty(width)
     sizes = np.empty(width)
@@ -59,7 +64,7 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
         first = r * across
         for c in range(across):
             for j in range(m):
-                values[c * m + j] = max(v[first + c, j], floor)
+                all_v[c * m + j] = max(v[first + c, j], floor)
             gap[first + c] = 0.0
         for k in range(width):
             excess[k] = 0.0
@@ -70,15 +75,15 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
         for i in range(m):
             row = r * m + i
             for c in range(across):
-                price = max(u[first + c, i], floor)
+                u_i = max(u[first + c, i], floor)
                 filled = 0
                 for j in range(m):
-                    prices[c * m + j] = price
+                    row_u[c * m + j] = u_i
                     filled += mask[row, c * m + j]
-                gap[first + c] += price * (n - filled)
+                gap[first + c] += u_i * (n - filled)
                 lines[0] += filled > n
                 lines[1] += filled < n
-            add_row(W[row], mask[row], take_magnitude, prices, values, excess, held, most, counts)
+            add_row(W[row], mask[row], take_magnitude, row_u, all_v, excess, held, most, counts)
             if not take_magnitude:
                 for k in range(width):
                     sizes[k] += abs(W[row, k]) if mask[row, k] else 0.0
@@ -88,16 +93,16 @@ def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, li
             for j in range(m):
                 k = c * m + j
                 score += held[k]
-                slack += excess[k] + values[k] * (n - counts[k])
+                slack += excess[k] + all_v[k] * (n - counts[k])
                 weight += held[k] if take_magnitude else sizes[k]
                 top = max(top, most[k])
                 high = max(high, abs(max(u[t, j], floor)))
-                side = max(side, abs(values[k]))
+                side = max(side, abs(all_v[k]))
                 lines[0] += counts[k] > n
                 lines[1] += counts[k] < n
             # What potentials far larger than the scores could swallow.
-            if high + side > 8.0 * top:
-                slack += 2.220446049250313e-16 * m * m * (high + side)
+            if high + side > GUARD * top:
+                slack += EPSILON * m * m * (high + side)
             kept[t] = score
             gap[t] += slack
             scale[t] = max(weight, top)

@@ -1,4 +1,4 @@
-"""Sixteen tiles at a time: preparation, ties and their proof.
+"""Sixteen tiles at a time: what comes before the rounds, and between them.
 
 Flat arrays of lanes: score (i, j) of the 16 tiles is ``S[16 (i m + j):]`` and so on,
 potentials ``U[16 i:]``, ``V[16 j:]``. A function on lanes treats each tile by itself,
@@ -11,33 +11,33 @@ from math import frexp, ldexp
 
 import numpy as np
 
+from masksolve.inputs import LARGEST_SCORE
 from masksolve.kernels.jit import kernel
 from masksolve.kernels.simd import (
     LANES,
-    bits,
-    count,
-    fill,
-    larger,
-    larger_size,
+    abs_,
+    bits_from_mask,
+    demote,
+    if_then_else,
     load,
-    magnitude,
-    narrow,
-    pick,
-    smaller,
+    max_,
+    max_abs,
+    min_,
+    ones_from_mask,
+    promote,
+    set_,
     store,
-    wide,
 )
 
 __all__ = [
     "GUARD",
     "LANES",
-    "MARGIN",
+    "TOLERANCE",
     "begin",
     "count_lines",
     "mask_above",
     "measure",
     "perturb",
-    "prove",
     "raise_rows",
     "recall",
     "rescale",
@@ -47,10 +47,8 @@ __all__ = [
 
 GUARD = 8.0
 """Potentials this many times larger than the scores lose them in rounding."""
-MARGIN = 3e-4
-"""Share of the scores' spread by which noise may have raised a potential."""
-GRID_BITS = 52 - 20
-"""Adding 1.5 * 2**32 times the spread, and taking it away, leaves 20 bits of it."""
+TOLERANCE = 1e-12
+"""A tile is proven when its gap is at most this share of its score."""
 BIG, SMALL = 2.0**64, 2.0**-64
 """Sizes between which single precision computes without over- or underflow."""
 
@@ -61,29 +59,29 @@ def measure(E, S, take_magnitude, sizes, m):
     top = load(E, 0) - load(E, 0)
     for k in range(0, m * m * LANES, LANES):
         value = load(E, k)
-        top = larger_size(top, value)
+        top = max_abs(top, value)
         if take_magnitude:
-            value = magnitude(value)
+            value = abs_(value)
             store(E, k, value)
-        store(S, k, narrow(value))
-    store(sizes, 0, wide(top))
+        store(S, k, demote(value))
+    store(sizes, 0, promote(top))
 
 
 @kernel
-def rescale(E, S, sizes, scale, inverse, limit, m):
+def rescale(E, S, sizes, scale, inverse, m):
     """Bring tiles into single precision's comfortable range by powers of two.
 
     Writes scale and inverse, 1 for most tiles, and brings sizes along. Returns False if
-    a score is not finite or beyond the limit.
+    a score is not finite or too large to be summed.
     """
-    store(scale, 0, fill(1.0))
-    store(inverse, 0, fill(1.0))
+    store(scale, 0, set_(1.0))
+    store(inverse, 0, set_(1.0))
     size = load(sizes, 0)
-    fit = (fill(BIG) > size) & (size > fill(SMALL))
-    if bits(fit) == 0xFFFF:
+    fit = (set_(BIG) > size) & (size > set_(SMALL))
+    if bits_from_mask(fit) == 0xFFFF:
         return True
     for t in range(LANES):
-        if not sizes[t] <= limit:
+        if not sizes[t] <= LARGEST_SCORE:
             return False
         if sizes[t] == 0.0 or SMALL < sizes[t] < BIG:
             continue
@@ -98,27 +96,27 @@ def rescale(E, S, sizes, scale, inverse, limit, m):
 
 
 @kernel
-def begin(VV, scale, sizes, V, at_most, m):
+def begin(V64, scale, sizes, V, at_most, m):
     """Take over column potentials, brought to the size of the scores.
 
     Much larger ones would swallow the scores, in the rounds and in the certificate.
     For exactly-n they are as good after a shift.
     """
-    zero = fill(0.0)
+    zero = set_(0.0)
     shift = zero
     if not at_most:
-        low = high = load(VV, 0)
+        low = high = load(V64, 0)
         for j in range(LANES, m * LANES, LANES):
-            low = smaller(low, load(VV, j))
-            high = larger(high, load(VV, j))
-        shift = fill(0.5) * low + fill(0.5) * high
+            low = min_(low, load(V64, j))
+            high = max_(high, load(V64, j))
+        shift = set_(0.5) * low + set_(0.5) * high
     most = load(sizes, 0)
     least = zero
     if not at_most:
         least = zero - most
     for j in range(0, m * LANES, LANES):
-        v = (load(VV, j) - shift) * load(scale, 0)
-        store(V, j, narrow(larger(smaller(v, most), least)))  # in this order NaN goes too
+        v = (load(V64, j) - shift) * load(scale, 0)
+        store(V, j, demote(max_(min_(v, most), least)))  # in this order NaN goes too
 
 
 @kernel
@@ -128,15 +126,15 @@ def set_floor(S, cold, take_magnitude, floor, m):
     From a cold start with scores >= 0, rounds for exactly n come closer sooner, to be
     shifted afterwards (`settle_shift`).
     """
-    zero = fill(np.float32(0.0))
+    zero = set_(np.float32(0.0))
     least = zero
     if cold:
-        least = fill(np.float32(-np.inf))
+        least = set_(np.float32(-np.inf))
         if not take_magnitude:
             low = load(S, 0)
             for k in range(LANES, m * m * LANES, LANES):
-                low = smaller(low, load(S, k))
-            least = pick(zero > low, zero, least)
+                low = min_(low, load(S, k))
+            least = if_then_else(zero > low, zero, least)
     store(floor, 0, least)
 
 
@@ -150,13 +148,13 @@ def settle_shift(U, V, floor, m):
     """
     u, v = load(U, 0), load(V, 0)
     for k in range(LANES, m * LANES, LANES):
-        u = smaller(u, load(U, k))
-        v = smaller(v, load(V, k))
-    zero = fill(np.float32(0.0))
-    shift = pick(zero > load(floor, 0), fill(np.float32(0.5)) * (v - u), zero)
+        u = min_(u, load(U, k))
+        v = min_(v, load(V, k))
+    zero = set_(np.float32(0.0))
+    shift = if_then_else(zero > load(floor, 0), set_(np.float32(0.5)) * (v - u), zero)
     for k in range(0, m * LANES, LANES):
-        store(U, k, larger(load(U, k) + shift, zero))
-        store(V, k, larger(load(V, k) - shift, zero))
+        store(U, k, max_(load(U, k) + shift, zero))
+        store(V, k, max_(load(V, k) - shift, zero))
 
 
 @kernel
@@ -164,14 +162,14 @@ def perturb(S, noise, P, m):
     """Break ties: add a small multiple of the noise, which depends on position alone."""
     low = high = load(S, 0)
     for k in range(0, m * m * LANES, LANES):
-        low = smaller(low, load(S, k))
-        high = larger(high, load(S, k))
-    zero = fill(np.float32(0.0))
+        low = min_(low, load(S, k))
+        high = max_(high, load(S, k))
+    zero = set_(np.float32(0.0))
     step = high - low
-    size = larger(magnitude(low), magnitude(high))
-    step = pick(step > zero, step, pick(size > zero, size, fill(np.float32(1.0))))
+    size = max_(abs_(low), abs_(high))
+    step = if_then_else(step > zero, step, if_then_else(size > zero, size, set_(np.float32(1.0))))
     for k in range(m * m):
-        store(P, k * LANES, load(S, k * LANES) + fill(noise[k]) * step)
+        store(P, k * LANES, load(S, k * LANES) + set_(noise[k]) * step)
 
 
 @kernel
@@ -187,13 +185,13 @@ def recall(old, tiles, across, X, m):
 @kernel
 def count_lines(X, row_counts, column_counts, at_most, n, m):
     """Count what lines hold; return the tiles in which they hold what they may."""
-    full = fill(np.int8(n))
+    full = set_(np.int8(n))
     none = full < full
     bad = none
     for j in range(0, m * LANES, LANES):
-        store(column_counts, j, count(none))
+        store(column_counts, j, ones_from_mask(none))
     for i in range(m):
-        row = count(none)
+        row = ones_from_mask(none)
         for j in range(m):
             one = load(X, (i * m + j) * LANES)
             row = row + one
@@ -207,7 +205,7 @@ def count_lines(X, row_counts, column_counts, at_most, n, m):
         bad = bad | (full < column)
         if not at_most:
             bad = bad | (column < full)
-    return 0xFFFF ^ bits(bad)
+    return 0xFFFF ^ bits_from_mask(bad)
 
 
 @kernel
@@ -217,120 +215,17 @@ def mask_above(S, U, V, X, m):
         u = load(U, i * LANES)
         for j in range(m):
             k = (i * m + j) * LANES
-            store(X, k, count(load(S, k) - load(V, j * LANES) > u))
+            store(X, k, ones_from_mask(load(S, k) - load(V, j * LANES) > u))
 
 
 @kernel
 def raise_rows(S, X, V, U, m):
     """Set U to the least that a mask allows with V: the largest pruned s - v of a row."""
-    one = fill(np.int8(1))
+    one = set_(np.int8(1))
     for i in range(m):
-        u = fill(np.float32(-np.inf))
+        u = set_(np.float32(-np.inf))
         for j in range(m):
             k = (i * m + j) * LANES
             x = load(X, k) == one
-            u = pick(x, u, larger(u, load(S, k) - load(V, j * LANES)))
+            u = if_then_else(x, u, max_(u, load(S, k) - load(V, j * LANES)))
         store(U, i * LANES, u)
-
-
-@kernel
-def prove(
-    E,
-    X,
-    row_counts,
-    column_counts,
-    U,
-    UU,
-    VV,
-    kept_out,
-    gap_out,
-    sweeps,
-    margin,
-    tolerance,
-    at_most,
-    n,
-    m,
-):
-    """Find potentials that prove masks optimal, if they are; return which are proven.
-
-    Starting from rows' potentials U, sweep over the difference constraints (Bellman and
-    Ford's shortest paths in the residual graph):
-
-        v_j = min of s_ij - u_i over kept i,    u_i >= s_ij - v_j for pruned j.
-
-    A mask is optimal exactly if this settles in the end; here it gets so many sweeps. It
-    starts lower by a margin, a share of the scores' spread, since it only raises u and
-    noise may have raised it too far.
-    Writes UU, VV (float64), kept scores and gaps; a gap within tolerance times the score
-    is a proof.
-    """
-    zero = fill(0.0)
-    one = fill(np.int8(1))
-    full = fill(np.int8(n))
-    infinite = fill(np.inf)
-    low = high = wide(load(E, 0))
-    for k in range(0, m * m * LANES, LANES):
-        low = smaller(low, wide(load(E, k)))
-        high = larger(high, wide(load(E, k)))
-    # Start from a coarse grid: then the sums of ordinary scores are exact, and so is 0.
-    store(kept_out, 0, high - low)
-    for t in range(LANES):
-        gap_out[t] = ldexp(1.5, GRID_BITS + frexp(kept_out[t])[1])
-    grid = load(gap_out, 0)
-    for i in range(0, m * LANES, LANES):
-        u = wide(load(U, i))
-        if margin > 0.0:
-            u = (u - fill(margin) * (high - low) + grid) - grid
-        u = pick(high > low, u, low)  # equal scores need no search
-        if at_most:
-            u = pick(load(row_counts, i) < full, zero, larger(u, zero))
-        store(UU, i, u)
-    for _ in range(sweeps):
-        for j in range(m):
-            v = infinite
-            for i in range(m):
-                k = (i * m + j) * LANES
-                x = load(X, k) == one
-                v = smaller(v, pick(x, wide(load(E, k)) - load(UU, i * LANES), infinite))
-            if at_most:
-                v = larger(v, zero)
-                v = pick(load(column_counts, j * LANES) < full, zero, v)
-            store(VV, j * LANES, v)
-        moved = zero > zero
-        for i in range(m):
-            old = load(UU, i * LANES)
-            new = old
-            for j in range(m):
-                k = (i * m + j) * LANES
-                x = load(X, k) == one
-                need = wide(load(E, k)) - load(VV, j * LANES)
-                new = larger(new, pick(x, old, need))
-            if at_most:
-                new = pick(load(row_counts, i * LANES) < full, zero, new)
-            moved = moved | (new > old)
-            store(UU, i * LANES, new)
-        if bits(moved) == 0:
-            break
-    kept = zero
-    size = zero
-    excess = zero
-    for i in range(m):
-        u = load(UU, i * LANES)
-        for j in range(m):
-            k = (i * m + j) * LANES
-            x = load(X, k) == one
-            s = wide(load(E, k))
-            r = s - u - load(VV, j * LANES)
-            excess = excess + larger(pick(x, zero - r, r), zero)
-            kept = kept + pick(x, s, zero)
-            size = size + pick(x, magnitude(s), zero)
-    store(kept_out, 0, kept)
-    store(gap_out, 0, excess)
-    top = larger(magnitude(low), magnitude(high))
-    most = zero
-    side = zero
-    for k in range(0, m * LANES, LANES):
-        most = larger(most, magnitude(load(UU, k)))
-        side = larger(side, magnitude(load(VV, k)))
-    over = (excess > fill(tolerance) * size) | (most + side > fill(GUARD) * top)
-    return 0xFFFF ^ bits(over)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from masksolve.kernels.jit import kernel
-from masksolve.kernels.simd import LANES, count, fill, load, pick, store
+from masksolve.kernels.simd import LANES, if_then_else, load, ones_from_mask, set_, store
 
 __all__ = ["select_both"]
 
@@ -17,8 +17,8 @@ __all__ = ["select_both"]
 @kernel
 def drop_rest(S, start, step, ranks, n, m):
     """Set all but the n largest of m entries, start + step k, to minus infinity."""
-    none = fill(np.int8(0))
-    one = fill(np.int8(1))
+    none = set_(np.int8(0))
+    one = set_(np.int8(1))
     for k in range(m):
         store(ranks, k * LANES, none)
     for k in range(m):
@@ -26,13 +26,13 @@ def drop_rest(S, start, step, ranks, n, m):
         rank = load(ranks, k * LANES)
         for j in range(k + 1, m):
             above = load(S, start + j * step) > value
-            rank = rank + count(above)
-            store(ranks, j * LANES, load(ranks, j * LANES) + pick(above, none, one))
+            rank = rank + ones_from_mask(above)
+            store(ranks, j * LANES, load(ranks, j * LANES) + if_then_else(above, none, one))
         store(ranks, k * LANES, rank)
     for k in range(m):
         place = start + k * step
-        kept = load(ranks, k * LANES) < fill(np.int8(n))
-        store(S, place, pick(kept, load(S, place), fill(-np.inf)))
+        kept = load(ranks, k * LANES) < set_(np.int8(n))
+        store(S, place, if_then_else(kept, load(S, place), set_(-np.inf)))
 
 
 @kernel

@@ -5,9 +5,27 @@ and compile twenty times faster than loops that it would have to analyse. LLVM m
 vector to what the machine has: one AVX-512 register, two of AVX2, four of NEON. All
 arithmetic is IEEE, lane by lane, so a tile's result never depends on its neighbours.
 
-Arrays are flat, or bare pointers (`span`); positions count entries, and a vector takes
-16 of them in a row. The functions that take ``m`` or ``n`` need them as compile-time
-constants.
+Arrays are flat, or bare pointers; positions count entries, and a vector takes 16 of them
+in a row. The functions that take ``m`` or ``n`` need them as compile-time constants.
+
+Operations have the names of Highway (github.com/google/highway, hwy/ops), as Python spells
+them; ``a + b`` and so on are its ``Add``, ``Sub``, ``Mul``, ``Div``, ``Gt``, ``And``, ``Or``.
+
+==================== ==============================================================
+ours                 Highway's, and where ours differs
+==================== ==============================================================
+load, store          LoadU, StoreU
+set_                 Set
+promote, demote      PromoteTo float64, DemoteTo float32; what is so already stays
+abs_                 Abs
+max_, min_           Max, Min; the second argument where one is NaN
+max_abs              MaxMagnitude without its sign; NaN is larger than infinity
+if_then_else         IfThenElse
+ones_from_mask       VecFromMask of bytes, with 1 in place of -1
+bits_from_mask       BitsFromMask
+load_tiles           LoadInterleaved2, 3, 4 for any power of two, and magnitudes
+store_tiles          StoreInterleaved2, 3, 4 likewise
+==================== ==============================================================
 """
 
 from __future__ import annotations
@@ -20,28 +38,28 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np import arrayobj
 
-from masksolve.kernels.network import selection_network
+from masksolve.kernels.selection_network import selection_network
 
 __all__ = [
     "LANES",
-    "ask",
-    "bits",
-    "count",
-    "fill",
-    "larger",
-    "larger_size",
+    "abs_",
+    "bits_from_mask",
+    "call",
+    "call_int",
+    "demote",
+    "if_then_else",
     "load",
     "load_tiles",
-    "magnitude",
+    "max_",
+    "max_abs",
     "middle",
-    "narrow",
-    "pick",
-    "run",
-    "smaller",
-    "span",
+    "min_",
+    "ones_from_mask",
+    "pointer",
+    "promote",
+    "set_",
     "store",
     "store_tiles",
-    "wide",
 ]
 
 LANES = 16
@@ -49,7 +67,7 @@ INDEX = ir.IntType(64)
 SHUFFLE = ir.IntType(32)
 
 
-class Lanes(types.Type):
+class Vector(types.Type):
     """A numba type for 16 values of one LLVM type."""
 
     def __init__(self, name, entry, array_entry=None):
@@ -59,27 +77,33 @@ class Lanes(types.Type):
         super().__init__(name=name)
 
 
-@register_model(Lanes)
-class LanesModel(models.PrimitiveModel):
-    """Lanes are handed around as LLVM vectors."""
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    """Vectors of numba are handed around as LLVM's."""
 
     def __init__(self, manager, lanes):
         super().__init__(manager, lanes, lanes.vector)
 
 
-SINGLE = Lanes("single lanes", ir.FloatType(), types.float32)
-DOUBLE = Lanes("double lanes", ir.DoubleType(), types.float64)
-BYTE = Lanes("byte lanes", ir.IntType(8), types.int8)
-BIT = Lanes("bit lanes", ir.IntType(1))
+SINGLE = Vector("single lanes", ir.FloatType(), types.float32)
+DOUBLE = Vector("double lanes", ir.DoubleType(), types.float64)
+BYTE = Vector("byte lanes", ir.IntType(8), types.int8)
+MASK = Vector("mask lanes", ir.IntType(1))
 BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE)}
-INTEGERS = {SINGLE: (ir.IntType(32), 0x7FFFFFFF), DOUBLE: (ir.IntType(64), (1 << 63) - 1)}
 
 
-def constant(lanes, value):
-    return ir.Constant(lanes.vector, [ir.Constant(lanes.entry, value)] * LANES)
+def constant(vector, value):
+    return ir.Constant(vector, [ir.Constant(vector.element, value)] * LANES)
 
 
-def pointer(context, builder, array_type, array, position, vector):
+def integers(lanes):
+    """Return integers as wide as the floats of a vector, and all bits of them but the sign's."""
+    bits = lanes.array_entry.bitwidth
+    vector = ir.VectorType(ir.IntType(bits), LANES)
+    return vector, constant(vector, (1 << bits - 1) - 1)
+
+
+def address(context, builder, array_type, array, position, vector):
     if isinstance(array_type, types.CPointer):
         base = array
     else:
@@ -89,13 +113,13 @@ def pointer(context, builder, array_type, array, position, vector):
 
 
 def read(context, builder, array_type, array, position, lanes):
-    found = builder.load(pointer(context, builder, array_type, array, position, lanes.vector))
+    found = builder.load(address(context, builder, array_type, array, position, lanes.vector))
     found.align = array_type.dtype.bitwidth // 8
     return found
 
 
 def write(context, builder, array_type, array, position, value):
-    done = builder.store(value, pointer(context, builder, array_type, array, position, value.type))
+    done = builder.store(value, address(context, builder, array_type, array, position, value.type))
     done.align = array_type.dtype.bitwidth // 8
 
 
@@ -104,7 +128,7 @@ def offset(builder, position, entries):
 
 
 @intrinsic
-def span(typing, array):
+def pointer(typing, array):
     """Return a bare pointer to an array's first entry.
 
     It costs no reference counting, which takes longer than a vector's arithmetic. The
@@ -140,7 +164,7 @@ def store(typing, array, position, value):
 
 
 @intrinsic
-def fill(typing, value):
+def set_(typing, value):
     """Make lanes that all hold one float32, float64 or int8."""
     lanes = BY_ENTRY[value]
 
@@ -152,37 +176,35 @@ def fill(typing, value):
     return lanes(value), code
 
 
+def converting(result, emit):
+    """Make an intrinsic that converts to a type; what is of it already stays."""
+
+    @intrinsic
+    def convert(typing, value):
+        def code(context, builder, signature, args):
+            return args[0] if value == result else emit(builder, args[0], result.vector)
+
+        return result(value), code
+
+    return convert
+
+
+promote = converting(DOUBLE, ir.IRBuilder.fpext)
+"""To float64, exactly."""
+demote = converting(SINGLE, ir.IRBuilder.fptrunc)
+"""To float32, rounded."""
+ones_from_mask = converting(BYTE, ir.IRBuilder.zext)
+"""To bytes of 0 and 1."""
+
+
 @intrinsic
-def wide(typing, value):
-    """Convert to float64, exactly."""
-
-    def code(context, builder, signature, args):
-        return args[0] if value == DOUBLE else builder.fpext(args[0], DOUBLE.vector)
-
-    return DOUBLE(value), code
-
-
-@intrinsic
-def narrow(typing, value):
-    """Round to float32."""
-
-    def code(context, builder, signature, args):
-        return args[0] if value == SINGLE else builder.fptrunc(args[0], SINGLE.vector)
-
-    return SINGLE(value), code
-
-
-@intrinsic
-def magnitude(typing, value):
+def abs_(typing, value):
     """Drop the signs."""
-    entry, mask = INTEGERS[value]
-    vector = ir.VectorType(entry, LANES)
+    vector, no_sign = integers(value)
 
     def code(context, builder, signature, args):
-        drop_sign = ir.Constant(vector, [ir.Constant(entry, mask)] * LANES)
-        return builder.bitcast(
-            builder.and_(builder.bitcast(args[0], vector), drop_sign), value.vector
-        )
+        size = builder.and_(builder.bitcast(args[0], vector), no_sign)
+        return builder.bitcast(size, value.vector)
 
     return value(value), code
 
@@ -192,7 +214,7 @@ def pairwise(emit, result=None):
 
     @intrinsic
     def operation(typing, a, b):
-        if not isinstance(a, Lanes) or a != b:
+        if not isinstance(a, Vector) or a != b:
             return None
 
         def code(context, builder, signature, args):
@@ -203,31 +225,31 @@ def pairwise(emit, result=None):
     return operation
 
 
-def emit_larger(builder, a, b):
+def emit_max(builder, a, b):
     return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
-def emit_smaller(builder, a, b):
+def emit_min(builder, a, b):
     return builder.select(builder.fcmp_ordered("<", a, b), a, b)
 
 
-larger = pairwise(emit_larger)
-smaller = pairwise(emit_smaller)
-_add = pairwise(lambda builder, a, b: builder.fadd(a, b))
-_subtract = pairwise(lambda builder, a, b: builder.fsub(a, b))
-_multiply = pairwise(lambda builder, a, b: builder.fmul(a, b))
-_divide = pairwise(lambda builder, a, b: builder.fdiv(a, b))
-_above = pairwise(lambda builder, a, b: builder.fcmp_ordered(">", a, b), BIT)
-_tally = pairwise(lambda builder, a, b: builder.add(a, b))
-_same = pairwise(lambda builder, a, b: builder.icmp_signed("==", a, b), BIT)
-_less = pairwise(lambda builder, a, b: builder.icmp_signed("<", a, b), BIT)
-_both = pairwise(lambda builder, a, b: builder.and_(a, b))
-_either = pairwise(lambda builder, a, b: builder.or_(a, b))
+max_ = pairwise(emit_max)
+min_ = pairwise(emit_min)
+_add = pairwise(ir.IRBuilder.fadd)
+_subtract = pairwise(ir.IRBuilder.fsub)
+_multiply = pairwise(ir.IRBuilder.fmul)
+_divide = pairwise(ir.IRBuilder.fdiv)
+_above = pairwise(lambda builder, a, b: builder.fcmp_ordered(">", a, b), MASK)
+_tally = pairwise(ir.IRBuilder.add)
+_same = pairwise(lambda builder, a, b: builder.icmp_signed("==", a, b), MASK)
+_less = pairwise(lambda builder, a, b: builder.icmp_signed("<", a, b), MASK)
+_both = pairwise(ir.IRBuilder.and_)
+_either = pairwise(ir.IRBuilder.or_)
 
 
 def _operators():
-    """Give lanes their operators: + - * / > on floats, + == < on bytes, & | on bits."""
-    floats, bytes_, bits_ = (SINGLE, DOUBLE), (BYTE,), (BIT,)
+    """Give lanes their operators: + - * / > on floats, + == < on bytes, & | on masks."""
+    floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE,), (MASK,)
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
@@ -237,8 +259,8 @@ def _operators():
         (operator.add, bytes_, _tally),
         (operator.eq, bytes_, _same),
         (operator.lt, bytes_, _less),
-        (operator.and_, bits_, _both),
-        (operator.or_, bits_, _either),
+        (operator.and_, masks, _both),
+        (operator.or_, masks, _either),
     )
     for symbol, kinds, function in table:
 
@@ -257,8 +279,8 @@ _operators()
 
 
 @intrinsic
-def pick(typing, which, value, other):
-    """Take `value` where the bit is set, else `other`."""
+def if_then_else(typing, which, value, other):
+    """Take `value` where the mask is set, else `other`."""
 
     def code(context, builder, signature, args):
         return builder.select(args[0], args[1], args[2])
@@ -267,18 +289,8 @@ def pick(typing, which, value, other):
 
 
 @intrinsic
-def count(typing, which):
-    """Turn bits into bytes of 0 and 1."""
-
-    def code(context, builder, signature, args):
-        return builder.zext(args[0], BYTE.vector)
-
-    return BYTE(which), code
-
-
-@intrinsic
-def bits(typing, which):
-    """Turn 16 bits into one integer, lane 0 lowest."""
+def bits_from_mask(typing, which):
+    """Turn a mask into one integer, lane 0 lowest."""
 
     def code(context, builder, signature, args):
         word = builder.bitcast(args[0], ir.IntType(LANES))
@@ -288,14 +300,12 @@ def bits(typing, which):
 
 
 @intrinsic
-def larger_size(typing, a, b):
+def max_abs(typing, a, b):
     """Return the larger |value| of two lanes; NaN counts as larger than infinity."""
-    entry, mask = INTEGERS[a]
-    vector = ir.VectorType(entry, LANES)
+    vector, no_sign = integers(a)
 
     def code(context, builder, signature, args):
-        drop_sign = ir.Constant(vector, [ir.Constant(entry, mask)] * LANES)
-        x, y = (builder.and_(builder.bitcast(v, vector), drop_sign) for v in args)
+        x, y = (builder.and_(builder.bitcast(v, vector), no_sign) for v in args)
         greater = builder.select(builder.icmp_signed(">", x, y), x, y)
         return builder.bitcast(greater, a.vector)
 
@@ -306,7 +316,7 @@ def calling(result):
     """Make a function that calls a C function by address, with arguments of its types."""
 
     @intrinsic
-    def call(typing, address, arguments):
+    def called(typing, address, arguments):
         def code(context, builder, signature, args):
             values = cgutils.unpack_tuple(builder, args[1])
             void = result == types.void
@@ -317,11 +327,11 @@ def calling(result):
 
         return result(types.intp, arguments), code
 
-    return call
+    return called
 
 
-run = calling(types.void)
-ask = calling(types.intp)
+call = calling(types.void)
+call_int = calling(types.intp)
 
 
 def shuffle(builder, a, b, order):
@@ -333,33 +343,34 @@ def shuffle(builder, a, b, order):
 
 
 @intrinsic
-def middle(typing, scores, position, step, prices, n, m):
+def middle(typing, scores, position, step, potentials, n, m):
     """Find the point halfway between the n-th and (n+1)-th largest of a line.
 
-    The line has m entries ``scores[position + k * step] - prices[16 k]``, k < m.
+    The line has m entries ``scores[position + k * step] - potentials[16 k]``, k < m.
     """
     if not (isinstance(n, types.IntegerLiteral) and isinstance(m, types.IntegerLiteral)):
         return None
     size = m.literal_value
-    network = selection_network(n.literal_value, size)
+    selection = selection_network(n.literal_value, size)
 
     def code(context, builder, signature, args):
-        scores_, start, stride, prices_ = args[:4]
+        scores_, start, stride, potentials_ = args[:4]
         values = {}
         for k in range(size):
             place = builder.add(start, builder.mul(stride, ir.Constant(INDEX, k)))
             score = read(context, builder, scores, scores_, place, SINGLE)
             at = ir.Constant(INDEX, k * LANES)
-            values[k] = builder.fsub(score, read(context, builder, prices, prices_, at, SINGLE))
-        for a, b, above, below in network.steps:
+            other = read(context, builder, potentials, potentials_, at, SINGLE)
+            values[k] = builder.fsub(score, other)
+        for a, b, above, below in selection.steps:
             if above is not None:
-                values[above] = emit_larger(builder, values[a], values[b])
+                values[above] = emit_max(builder, values[a], values[b])
             if below is not None:
-                values[below] = emit_smaller(builder, values[a], values[b])
-        both = builder.fadd(values[network.nth], values[network.next])
-        return builder.fmul(both, constant(SINGLE, 0.5))
+                values[below] = emit_min(builder, values[a], values[b])
+        both = builder.fadd(values[selection.nth], values[selection.next])
+        return builder.fmul(both, constant(SINGLE.vector, 0.5))
 
-    return SINGLE(scores, types.intp, types.intp, prices, n, m), code
+    return SINGLE(scores, types.intp, types.intp, potentials, n, m), code
 
 
 def separate(builder, vectors):
@@ -393,8 +404,7 @@ def load_tiles(typing, matrix, position, take_magnitude, top, scores, place, m):
     if not isinstance(m, types.IntegerLiteral):
         return None
     lanes, size = BY_ENTRY[matrix.dtype], m.literal_value
-    entry, mask = INTEGERS[lanes]
-    vector = ir.VectorType(entry, LANES)
+    vector, no_sign = integers(lanes)
 
     def code(context, builder, signature, args):
         matrix_, start, take, top_, scores_, place_, _ = args
@@ -402,9 +412,7 @@ def load_tiles(typing, matrix, position, take_magnitude, top, scores, place, m):
             read(context, builder, matrix, matrix_, offset(builder, start, k * LANES), lanes)
             for k in range(size)
         ]
-        no_sign = ir.Constant(vector, [ir.Constant(entry, mask)] * LANES)
-        all_bits = ir.Constant(vector, [ir.Constant(entry, -1)] * LANES)
-        keep = builder.select(take, no_sign, all_bits)
+        keep = builder.select(take, no_sign, constant(vector, -1))
         most = builder.bitcast(top_, vector)
         for k, value in enumerate(separate(builder, row)):
             pattern = builder.and_(builder.bitcast(value, vector), keep)

@@ -4,122 +4,97 @@ from __future__ import annotations
 
 from masksolve.kernels.augment import augment_tile
 from masksolve.kernels.jit import kernel
-from masksolve.kernels.lanes import GUARD, LANES
+from masksolve.kernels.lanes import GUARD, LANES, TOLERANCE
 from masksolve.kernels.select import select_rows
+from masksolve.kernels.workspace import OPEN
 
-__all__ = ["TOLERANCE", "finish_tile", "put_potentials", "put_settled", "put_tile", "take_lane"]
-
-TOLERANCE = 1e-12
+__all__ = ["finish_tile", "put_potentials", "put_settled", "put_tile", "take_lane"]
 
 
 @kernel
-def finish_tile(w, t, n, at_most):
-    """Stage 4 for lane t: solve it by augmenting paths.
+def finish_tile(tile, E, V, t, n, at_most):
+    """Stage 4 for lane t: solve it by augmenting paths, and judge the outcome.
 
     From potentials that came from afar roundings may add up to more than a proof allows;
     then once more from zero. Returns the number of paths, kept score, gap, and whether
     that is a proof.
     """
-    m = w.s.shape[0]
-    for i in range(m):
-        w.uv[1, i] = w.V[i * LANES + t]
-        for j in range(m):
-            w.s[i, j] = w.E[(i * m + j) * LANES + t]
-    paths, kept, gap, fine = augment_from(w, n, at_most)
-    if not fine:
-        w.uv[1, :] = 0.0
-        more, kept, gap, fine = augment_from(w, n, at_most)
-        paths += more
-    return paths, kept, gap, fine
-
-
-@kernel
-def augment_from(w, n, at_most):
-    """Solve the single tile from its column potentials, and judge the outcome."""
-    s, x, u, v = w.s, w.x, w.uv[0], w.uv[1]
+    s, x, u, v, search = tile
     m = s.shape[0]
-    if at_most:
-        for j in range(m):
-            v[j] = max(v[j], 0.0)
-    select_rows(s, n, at_most, v, u, x, w.floats[0], w.integers[0])
-    row_count, col_count = w.integers[1], w.integers[2]
-    paths = augment_tile(
-        s,
-        n,
-        at_most,
-        x,
-        u,
-        v,
-        row_count,
-        col_count,
-        w.floats[1],
-        w.floats[2],
-        w.integers[3],
-        w.integers[4],
-        w.done,
-    )
-    kept = 0.0
-    size = 0.0
-    most = 0.0
-    high = 0.0
-    side = 0.0
-    gap = 0.0
     for i in range(m):
+        v[i] = V[i * LANES + t]
         for j in range(m):
-            r = s[i, j] - u[i] - v[j]
-            most = max(most, abs(s[i, j]))
-            if x[i, j]:
-                kept += s[i, j]
-                size += abs(s[i, j])
-                gap += max(-r, 0.0)
-            else:
-                gap += max(r, 0.0)
-        high = max(high, abs(u[i]))
-        side = max(side, abs(v[i]))
-        if at_most:
-            gap += u[i] * (n - row_count[i]) + v[i] * (n - col_count[i])
-    fine = gap <= TOLERANCE * max(size, most) and not high + side > GUARD * most
+            s[i, j] = E[(i * m + j) * LANES + t]
+    paths = 0
+    kept, gap, fine = 0.0, 0.0, False
+    for start in range(2):
+        if start > 0:
+            v[:] = 0.0
+        elif at_most:
+            for j in range(m):
+                v[j] = max(v[j], 0.0)
+        select_rows(s, n, at_most, v, u, x, search.top, search.where)
+        paths += augment_tile(s, n, at_most, x, u, v, search)
+        kept, gap, size, most, high, side = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(m):
+            for j in range(m):
+                r = s[i, j] - u[i] - v[j]
+                most = max(most, abs(s[i, j]))
+                if x[i, j]:
+                    kept += s[i, j]
+                    size += abs(s[i, j])
+                    gap += max(-r, 0.0)
+                else:
+                    gap += max(r, 0.0)
+            high = max(high, abs(u[i]))
+            side = max(side, abs(v[i]))
+            if at_most:
+                gap += u[i] * (n - search.row_count[i]) + v[i] * (n - search.col_count[i])
+        fine = gap <= TOLERANCE * max(size, most) and not high + side > GUARD * most
+        if fine:
+            break
     return paths, kept, gap, fine
 
 
 @kernel
-def take_lane(w, t, X, U, V):
+def take_lane(tile, t, X, U, V):
     """Copy lane t's mask and potentials to the single tile."""
-    m = w.s.shape[0]
+    m = tile.s.shape[0]
     for i in range(m):
-        w.uv[0, i] = U[i * LANES + t]
-        w.uv[1, i] = V[i * LANES + t]
+        tile.u[i] = U[i * LANES + t]
+        tile.v[i] = V[i * LANES + t]
         for j in range(m):
-            w.x[i, j] = X[(i * m + j) * LANES + t] != 0
+            tile.x[i, j] = X[(i * m + j) * LANES + t] != 0
 
 
 @kernel
-def put_tile(w, tile, across, mask):
+def put_tile(tile, number, across, mask):
     """Write the single tile's mask to its place."""
-    m = w.s.shape[0]
-    top, left = (tile // across) * m, (tile % across) * m
+    m = tile.s.shape[0]
+    top, left = (number // across) * m, (number % across) * m
     for i in range(m):
         for j in range(m):
-            mask[top + i, left + j] = w.x[i, j]
+            mask[top + i, left + j] = tile.x[i, j]
 
 
 @kernel
-def put_potentials(w, tile, scale, row_out, col_out):
+def put_potentials(tile, number, scale, u_out, v_out):
     """Write the single tile's potentials, if they are asked for."""
-    if row_out.shape[0] > 0:
-        for i in range(w.s.shape[0]):
-            row_out[tile, i] = w.uv[0, i] / scale
-            col_out[tile, i] = w.uv[1, i] / scale
+    if u_out.shape[0] > 0:
+        for i in range(tile.s.shape[0]):
+            u_out[number, i] = tile.u[i] / scale
+            v_out[number, i] = tile.v[i] / scale
 
 
 @kernel
-def put_settled(w, t, slack, opens, across, mask, row_out, col_out):
-    """Write the single tile, of lane t, and its gap if there is one; count such gaps."""
-    tile = w.tiles[t]
-    if slack != 0.0:
-        w.open_tiles[opens] = tile
-        w.open_gaps[opens] = slack * w.inverse[t]
-        opens += 1
-    put_tile(w, tile, across, mask)
-    put_potentials(w, tile, w.scale[t], row_out, col_out)
-    return opens
+def put_settled(tile, g, t, kept, gap, across, out):
+    """Write the single tile, lane t of g, with its kept score and gap."""
+    number = g.tiles[t]
+    out.rest[0] += kept * g.inverse[t]
+    if gap != 0.0:
+        k = out.counts[OPEN]
+        out.open_tiles[k] = number
+        out.open_gaps[k] = gap * g.inverse[t]
+        out.counts[OPEN] = k + 1
+    put_tile(tile, number, across, out.mask)
+    put_potentials(tile, number, g.scale[t], out.u, out.v)

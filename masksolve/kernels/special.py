@@ -7,35 +7,39 @@ the engine calls them by their addresses, so that a new pattern compiles in a se
 from __future__ import annotations
 
 from functools import cache
+from math import frexp, ldexp
 from typing import Any
 
 import numpy as np
 from numba import types
 
 from masksolve.kernels.jit import callback
-from masksolve.kernels.lanes import GUARD, prove
+from masksolve.kernels.lanes import GUARD, TOLERANCE
 from masksolve.kernels.simd import (
     LANES,
-    bits,
-    count,
-    fill,
-    larger,
+    abs_,
+    bits_from_mask,
+    demote,
+    if_then_else,
     load,
     load_tiles,
-    magnitude,
+    max_,
     middle,
-    narrow,
-    pick,
+    min_,
+    ones_from_mask,
+    promote,
+    set_,
     store,
     store_tiles,
-    wide,
 )
 
-__all__ = ["certifier", "loader", "price_loader", "prover", "relaxer", "storer"]
+__all__ = ["certifier", "loader", "potential_loader", "prover", "relaxer", "storer"]
 
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
 BYTES = types.CPointer(types.int8)
+GRID_BITS = 52 - 20
+"""Adding 1.5 * 2**32 times the spread, and taking it away, leaves 20 bits of it."""
 RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, types.float32, SINGLES)
 STORE = types.void(BYTES, BYTES, types.intp, types.intp)
 
@@ -68,22 +72,22 @@ def relaxer(n: int, m: int) -> int:
         """
         least = load(floor, 0)
         for k in range(times):
-            w = fill(np.float32(1.0) if k == 0 else omega)
+            w = set_(np.float32(1.0) if k == 0 else omega)
             for i in range(m):
                 u = middle(S, i * m * LANES, LANES, V, n, m)
                 if k > 0:
                     old = load(U, i * LANES)
                     u = old + w * (u - old)
-                store(U, i * LANES, larger(u, least))
+                store(U, i * LANES, max_(u, least))
             if not cold:
-                w = fill(omega)
+                w = set_(omega)
             for j in range(m):
                 old = load(V, j * LANES)
                 v = old + w * (middle(S, j * LANES, m * LANES, U, n, m) - old)
-                store(V, j * LANES, larger(v, least))
+                store(V, j * LANES, max_(v, least))
         for i in range(m):
             u = middle(S, i * m * LANES, LANES, V, n, m)
-            store(U, i * LANES, larger(u, least))
+            store(U, i * LANES, max_(u, least))
 
     return relax
 
@@ -102,31 +106,31 @@ def certifier(n: int, m: int, double: bool) -> int:
         potential 0. Potentials that dwarf the tile's largest size prove nothing. Writes X
         (bytes) and the kept scores; adds those of proven tiles, times inverse, to total.
         """
-        zero = fill(0.0)
-        full = fill(np.int8(n))
+        zero = set_(0.0)
+        full = set_(np.int8(n))
         none = zero > zero
         kept = zero
         bad = none
         high = zero
         side = zero
         for j in range(m):
-            v = wide(load(V, j * LANES))
-            side = larger(side, magnitude(v))
+            v = promote(load(V, j * LANES))
+            side = max_(side, abs_(v))
             if at_most:
                 bad = bad | (zero > v)
-            store(columns, j * LANES, count(none))
+            store(columns, j * LANES, ones_from_mask(none))
         for i in range(m):
-            u = wide(load(U, i * LANES))
-            high = larger(high, magnitude(u))
+            u = promote(load(U, i * LANES))
+            high = max_(high, abs_(u))
             if at_most:
                 bad = bad | (zero > u)
-            row = count(none)
+            row = ones_from_mask(none)
             for j in range(m):
                 k = (i * m + j) * LANES
-                s = wide(load(E, k))
-                x = s - wide(load(V, j * LANES)) - u > zero
-                kept = kept + pick(x, s, zero)
-                one = count(x)
+                s = promote(load(E, k))
+                x = s - promote(load(V, j * LANES)) - u > zero
+                kept = kept + if_then_else(x, s, zero)
+                one = ones_from_mask(x)
                 store(X, k, one)
                 row = row + one
                 store(columns, j * LANES, load(columns, j * LANES) + one)
@@ -137,14 +141,14 @@ def certifier(n: int, m: int, double: bool) -> int:
         for j in range(m):
             column = load(columns, j * LANES)
             if at_most:
-                v = wide(load(V, j * LANES))
+                v = promote(load(V, j * LANES))
                 bad = bad | (full < column) | ((column < full) & (v > zero))
             else:
                 bad = bad | (column < full) | (full < column)
-        bad = bad | (high + side > fill(GUARD) * load(sizes, 0))
+        bad = bad | (high + side > set_(GUARD) * load(sizes, 0))
         store(kept_out, 0, kept)
-        store(total, 0, load(total, 0) + pick(bad, zero, kept * load(inverse, 0)))
-        return 0xFFFF ^ bits(bad)
+        store(total, 0, load(total, 0) + if_then_else(bad, zero, kept * load(inverse, 0)))
+        return 0xFFFF ^ bits_from_mask(bad)
 
     return certify
 
@@ -162,53 +166,119 @@ def loader(m: int, double: bool) -> int:
             top = load_tiles(W, start, take_magnitude != 0, top, E, i * m * LANES, m)
         if double:
             for k in range(0, m * m * LANES, LANES):
-                store(S, k, narrow(load(E, k)))
-        store(sizes, 0, wide(top))
+                store(S, k, demote(load(E, k)))
+        store(sizes, 0, promote(top))
 
     return read
 
 
 @cache
 def prover(double: bool) -> int:
-    """Compile `prove`, for any pattern, apart from the engine that calls it twice."""
+    """Compile the search for a proof of masks, for any pattern."""
     entries = DOUBLES if double else SINGLES
     lanes = (entries, BYTES, BYTES, BYTES, SINGLES, DOUBLES, DOUBLES, DOUBLES, DOUBLES)
-    limits = (types.intp, types.float64, types.float64, types.intp, types.intp, types.intp)
+    limits = (types.intp, types.float64, types.intp, types.intp, types.intp)
 
     @callback(types.intp(*lanes, *limits), int(double))
-    def prove_mask(
-        E, X, rows, columns, U, UU, VV, kept, gaps, sweeps, margin, tolerance, at_most, n, m
-    ):
-        return prove(
-            E,
-            X,
-            rows,
-            columns,
-            U,
-            UU,
-            VV,
-            kept,
-            gaps,
-            sweeps,
-            margin,
-            tolerance,
-            at_most != 0,
-            n,
-            m,
-        )
+    def prove(E, X, rows, columns, U, U64, V64, kept_out, gap_out, sweeps, margin, at_most, n, m):
+        """Find potentials that prove masks optimal, if they are; return which are proven.
 
-    return prove_mask
+        Starting from rows' potentials U, sweep over the difference constraints (Bellman and
+        Ford's shortest paths in the residual graph):
+
+            v_j = min of s_ij - u_i over kept i,    u_i >= s_ij - v_j for pruned j.
+
+        A mask is optimal exactly if this settles in the end; here it gets so many sweeps. It
+        starts lower by a margin, a share of the scores' spread, since it only raises u and
+        noise may have raised it too far.
+        Writes U64, V64 (float64), kept scores and gaps; a gap within TOLERANCE of the score
+        is a proof.
+        """
+        zero = set_(0.0)
+        one = set_(np.int8(1))
+        full = set_(np.int8(n))
+        infinite = set_(np.inf)
+        low = high = promote(load(E, 0))
+        for k in range(0, m * m * LANES, LANES):
+            low = min_(low, promote(load(E, k)))
+            high = max_(high, promote(load(E, k)))
+        # Start from a coarse grid: then the sums of ordinary scores are exact, and so is 0.
+        store(kept_out, 0, high - low)
+        for t in range(LANES):
+            gap_out[t] = ldexp(1.5, GRID_BITS + frexp(kept_out[t])[1])
+        grid = load(gap_out, 0)
+        for i in range(0, m * LANES, LANES):
+            u = promote(load(U, i))
+            if margin > 0.0:
+                u = (u - set_(margin) * (high - low) + grid) - grid
+            u = if_then_else(high > low, u, low)  # equal scores need no search
+            if at_most:
+                u = if_then_else(load(rows, i) < full, zero, max_(u, zero))
+            store(U64, i, u)
+        for _ in range(sweeps):
+            for j in range(m):
+                v = infinite
+                for i in range(m):
+                    k = (i * m + j) * LANES
+                    x = load(X, k) == one
+                    v = min_(
+                        v, if_then_else(x, promote(load(E, k)) - load(U64, i * LANES), infinite)
+                    )
+                if at_most:
+                    v = max_(v, zero)
+                    v = if_then_else(load(columns, j * LANES) < full, zero, v)
+                store(V64, j * LANES, v)
+            moved = zero > zero
+            for i in range(m):
+                old = load(U64, i * LANES)
+                new = old
+                for j in range(m):
+                    k = (i * m + j) * LANES
+                    x = load(X, k) == one
+                    need = promote(load(E, k)) - load(V64, j * LANES)
+                    new = max_(new, if_then_else(x, old, need))
+                if at_most:
+                    new = if_then_else(load(rows, i * LANES) < full, zero, new)
+                moved = moved | (new > old)
+                store(U64, i * LANES, new)
+            if bits_from_mask(moved) == 0:
+                break
+        kept = zero
+        size = zero
+        excess = zero
+        for i in range(m):
+            u = load(U64, i * LANES)
+            for j in range(m):
+                k = (i * m + j) * LANES
+                x = load(X, k) == one
+                s = promote(load(E, k))
+                r = s - u - load(V64, j * LANES)
+                excess = excess + max_(if_then_else(x, zero - r, r), zero)
+                kept = kept + if_then_else(x, s, zero)
+                size = size + if_then_else(x, abs_(s), zero)
+        store(kept_out, 0, kept)
+        store(gap_out, 0, excess)
+        top = max_(abs_(low), abs_(high))
+        most = zero
+        side = zero
+        for k in range(0, m * LANES, LANES):
+            most = max_(most, abs_(load(U64, k)))
+            side = max_(side, abs_(load(V64, k)))
+        over = (excess > set_(TOLERANCE) * size) | (most + side > set_(GUARD) * top)
+        return 0xFFFF ^ bits_from_mask(over)
+
+    return prove
 
 
 @cache
-def price_loader(m: int) -> int:
-    """Compile the reading of column potentials of 16 adjacent tiles."""
+def potential_loader(m: int) -> int:
+    """Compile the reading of column potentials of 16 adjacent tiles; m is a power of two."""
 
     @callback(types.void(DOUBLES, types.intp, DOUBLES), m)
-    def read_prices(start, first, VV):
-        load_tiles(start, first, False, fill(0.0), VV, 0, m)
+    def read_potentials(start, first, V64):
+        load_tiles(start, first, False, set_(0.0), V64, 0, m)
 
-    return read_prices
+    return read_potentials
 
 
 @cache

@@ -12,8 +12,6 @@ from masksolve.solvers.base import MatrixSolution, Method, TileSolution
 
 __all__ = ["METHOD", "solve_matrix", "solve_tiles", "tie_noise"]
 
-STAGES = ("rounds", "more_rounds", "ties", "paths")
-
 
 def solve_matrix(
     matrix: NDArray[Any],
@@ -37,46 +35,43 @@ def solve_matrix(
     """
     # numba takes longer to import than all else together: only when solving.
     from masksolve.kernels.engine import box_solver
-    from masksolve.kernels.workspace import workspace
+    from masksolve.kernels.workspace import COUNTS, workspace
 
     rows, columns = matrix.shape
     tiles = (rows // m) * (columns // m)
     double = matrix.dtype == np.float64
     kept = (tiles, m) if potentials else (0, m)
     u, v = np.empty(kept), np.empty(kept)
-    counts = np.zeros(len(STAGES) + 3, dtype=np.int64)
     space = workspace(m, tiles, double)
     objective = box_solver(n, m, double)(
         matrix,
-        matrix.strides[0] // matrix.itemsize,
         magnitude,
         at_most,
         np.empty((0, m)) if start is None else start,
         np.empty((0, m), dtype=np.int8) if old is None else old.view(np.int8),
         tie_noise(m),
-        space,
         mask.view(np.int8),
-        mask.strides[0],
         u,
         v,
-        counts,
+        space,
     )
     if np.isnan(objective):
         return None
-    *by_stage, paths, unproven, opens = counts.tolist()
-    first = "warm_start" if start is not None else STAGES[0]
-    tally = {
-        f"tiles_by_{stage}": number
-        for stage, number in zip((first, *STAGES[1:]), by_stage, strict=True)
-    }
+    counts = dict(zip(COUNTS, space.counts.tolist(), strict=True))
     return MatrixSolution(
         objective,
-        space.open_tiles[:opens].copy(),
-        space.open_gaps[:opens].copy(),
+        space.open_tiles[: counts["open"]].copy(),
+        space.open_gaps[: counts["open"]].copy(),
         u if potentials else None,
         v if potentials else None,
-        optimal=unproven == 0,
-        counts=tally | {"augmentations": paths},
+        optimal=counts["unproven"] == 0,
+        counts={
+            "tiles_by_rounds" if start is None else "tiles_by_warm_start": counts["rounds"],
+            "tiles_by_more_rounds": counts["more_rounds"],
+            "tiles_by_ties": counts["ties"],
+            "tiles_by_paths": counts["paths"],
+            "augmentations": counts["augmentations"],
+        },
     )
 
 
@@ -92,14 +87,14 @@ def solve_tiles(
     mask = np.empty(scores.shape, dtype=np.bool_)
     if h > 1 and n < w:
         return _stacked(scores, n, at_most, mask, start)
-    from masksolve.kernels.augment import augment_tiles
+    from masksolve.kernels.augment import augment_tiles, search_space
     from masksolve.kernels.select import select_lines
 
     u, v = np.empty((tiles, h)), np.zeros((tiles, w))
     if h == 1:  # plain N:M: every line for itself
         select_lines(scores[:, 0], n, at_most, mask[:, 0], u[:, 0])
         return TileSolution(mask, u, v)
-    paths = augment_tiles(scores, n, at_most, mask, u, v)
+    paths = augment_tiles(scores, n, at_most, mask, u, v, search_space(w))
     return TileSolution(mask, u, v, counts={"augmentations": paths})
 
 

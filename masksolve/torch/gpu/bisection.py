@@ -9,6 +9,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from masksolve.torch.gpu.addresses import address, tile_place
+from masksolve.torch.gpu.launching import SIZES
 from masksolve.torch.gpu.scaling import HUGE, SLACK, TINY, power_of_two
 
 __all__ = ["bisect_rounds"]
@@ -44,27 +46,27 @@ def _all_of_tile(flags):
     return tl.min(tl.min(flags.to(tl.int32), 1, keep_dims=True), 0, keep_dims=True) > 0
 
 
-@triton.jit(do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"])
+@triton.jit(do_not_specialize=SIZES)
 def bisect_rounds(
     W,
-    stride_b,
-    stride_r,
-    stride_c,
+    mask,
+    w_batch,
+    w_row,
+    w_column,
+    mask_batch,
+    mask_row,
+    mask_column,
     rows,
     columns,
     tile_rows,
     tile_columns,
     first,
     count,
-    mask,
-    mask_b,
-    mask_r,
-    mask_c,
-    row_out,
-    column_out,
-    left,
-    number_left,
+    U,
+    V,
     flags,
+    queue,
+    queue_length,
     start,
     n: tl.constexpr,
     m: tl.constexpr,
@@ -79,16 +81,13 @@ def bisect_rounds(
 ):
     """Solve a tile; the arguments are those of the kernel in `masksolve.torch.gpu.rounds`."""
     local = tl.program_id(0) + tl.zeros((1, 1), tl.int32)
-    number = first + local.to(tl.int64)
-    across = number % tile_columns
-    down = (number // tile_columns) % tile_rows
-    batch = number // tile_columns // tile_rows
-    whole = ((down + 1) * m <= rows) & ((across + 1) * m <= columns)
+    batch, top, left = tile_place(first + local.to(tl.int64), tile_rows, tile_columns, m)
+    whole = (top + m <= rows) & (left + m <= columns)
     i = tl.arange(0, LINES)[:, None].to(tl.int64)
     j = tl.arange(0, LINES)[None, :].to(tl.int64)
     inside = (i < m) & (j < m)
-    corner = W + batch * stride_b + down * m * stride_r + across * m * stride_c
-    entries = tl.load(corner + i * stride_r + j * stride_c, mask=inside & whole, other=0.0)
+    corner = address(W, w_batch, w_row, w_column, batch, top, left)
+    entries = tl.load(corner + i * w_row + j * w_column, mask=inside & whole, other=0.0)
     sizes = tl.abs(entries.to(tl.float64) if DOUBLE else entries.to(tl.float32))
     good = _all_of_tile(sizes < float("inf"))  # false for NaN
     largest = tl.max(tl.max(sizes, 1, keep_dims=True), 0, keep_dims=True)
@@ -153,11 +152,11 @@ def bisect_rounds(
         rounds = (ROUNDS + 1) // 2
         check += 1
     scale = 1.0 / power.to(tl.float64)
-    tl.store(row_out + local * m + i, u.to(tl.float64) * scale, mask=i < m)
-    tl.store(column_out + local * m + j, v.to(tl.float64) * scale, mask=j < m)
-    corner = mask + batch * mask_b + down * m * mask_r + across * m * mask_c
-    tl.store(corner + i * mask_r + j * mask_c, kept, mask=inside & proven)
+    tl.store(U + local * m + i, u.to(tl.float64) * scale, mask=i < m)
+    tl.store(V + local * m + j, v.to(tl.float64) * scale, mask=j < m)
+    corner = address(mask, mask_batch, mask_row, mask_column, batch, top, left)
+    tl.store(corner + i * mask_row + j * mask_column, kept, mask=inside & proven)
     missed = good & (proven == 0)
-    where = tl.atomic_add(number_left + tl.zeros((1, 1), tl.int32), 1, mask=missed, sem="relaxed")
-    tl.store(left + where, local, mask=missed)
+    where = tl.atomic_add(queue_length + tl.zeros((1, 1), tl.int32), 1, mask=missed, sem="relaxed")
+    tl.store(queue + where, local, mask=missed)
     tl.atomic_max(flags + tl.zeros((1, 1), tl.int32), 1, mask=good == 0, sem="relaxed")

@@ -9,8 +9,8 @@ alone, whoever found them: the distance from the mask's score to the dual bound,
     + \sum_i u_i (n - x_{i\cdot}) + \sum_j v_j (n - x_{\cdot j}),
     \qquad r_{ij} = s_{ij} - u_i - v_j .
 
-Nothing here is shared with the kernels that solve. A program takes some tiles that lie side
-by side, row by row, so that it reads whole lines of memory.
+Nothing here is shared with the kernels that solve but where a tile lies. A program takes some
+tiles that lie side by side, row by row, so that it reads whole lines of memory.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from masksolve.torch.gpu.launching import on_device
-from masksolve.torch.gpu.tiling import Tiling
+from masksolve.torch.gpu.addresses import address, tile_place
+from masksolve.torch.gpu.launching import SIZES, STRIDES, Chunk, on_device
 
 __all__ = ["certificate_sizes", "certify"]
 
@@ -29,7 +29,7 @@ TOLERANCE = tl.constexpr(1e-12)
 GUARD = tl.constexpr(8.0)
 """Potentials this many times larger than the scores pay for what their rounding hides."""
 EPSILON = tl.constexpr(2.0**-52)
-LARGEST = tl.constexpr(2.0**960)
+LARGEST_SCORE = tl.constexpr(2.0**960)
 """Scores beyond this overflow when summed, and potentials prove nothing."""
 
 
@@ -39,28 +39,13 @@ def _potentials(given, slack):
     return tl.where(slack & (given < 0.0), 0.0, given)
 
 
-@triton.jit(
-    do_not_specialize=[
-        "w_batch",
-        "w_row",
-        "w_column",
-        "mask_batch",
-        "mask_row",
-        "mask_column",
-        "rows",
-        "columns",
-        "tile_rows",
-        "tile_columns",
-        "first",
-        "count",
-    ]
-)
+@triton.jit(do_not_specialize=[*STRIDES, *SIZES])
 def _certify(
     W,
+    mask,
     w_batch,
     w_row,
     w_column,
-    mask,
     mask_batch,
     mask_row,
     mask_column,
@@ -72,9 +57,9 @@ def _certify(
     count,
     U,
     V,
+    flags,
     kept_out,
     gap_out,
-    flags,
     n: tl.constexpr,
     m: tl.constexpr,
     AT_MOST: tl.constexpr,
@@ -86,21 +71,18 @@ def _certify(
     local = tl.program_id(0) * TILES + tl.arange(0, TILES)[:, None]
     j = tl.arange(0, P)[None, :]
     exists = local < count
-    number = first + local.to(tl.int64)
-    batch = number // tile_columns // tile_rows
-    top = number // tile_columns % tile_rows * m
-    side = number % tile_columns * m
+    batch, top, left = tile_place(first + local.to(tl.int64), tile_rows, tile_columns, m)
     height = tl.minimum(rows - top, m)
-    width = tl.minimum(columns - side, m)
+    width = tl.minimum(columns - left, m)
     slack = AT_MOST | (height < m) | (width < m)
     here = exists & (j < width)
-    w_place = W + batch * w_batch + top * w_row + (side + j) * w_column
-    mask_place = mask + batch * mask_batch + top * mask_row + (side + j) * mask_column
+    w_place = address(W, w_batch, w_row, w_column, batch, top, left + j)
+    mask_place = address(mask, mask_batch, mask_row, mask_column, batch, top, left + j)
     lines = local.to(tl.int64) * m
     u = tl.load(U + lines + j, mask=exists & (j < height), other=0.0)
     v = tl.load(V + lines + j, mask=here, other=0.0)
     high = tl.max(tl.abs(u), 1, keep_dims=True) + tl.max(tl.abs(v), 1, keep_dims=True)
-    fine = (tl.abs(u) <= LARGEST) & (tl.abs(v) <= LARGEST)  # NaN is not
+    fine = (tl.abs(u) <= LARGEST_SCORE) & (tl.abs(v) <= LARGEST_SCORE)  # NaN is not
     usable = tl.min(fine.to(tl.int32), 1, keep_dims=True) > 0
     v = _potentials(tl.where(usable, v, 0.0), slack)
 
@@ -115,15 +97,15 @@ def _certify(
         inside = here & (i < height)
         s = tl.load(w_place + i * w_row, mask=inside, other=0.0).to(tl.float64)
         x = tl.load(mask_place + i * mask_row, mask=inside, other=0) != 0
-        price = tl.load(U + lines + i + 0 * j, mask=inside & usable, other=0.0)
-        finite = finite & (tl.abs(s) <= LARGEST)
-        s = tl.where(tl.abs(s) <= LARGEST, s, 0.0)
+        u_i = tl.load(U + lines + i + 0 * j, mask=inside & usable, other=0.0)
+        finite = finite & (tl.abs(s) <= LARGEST_SCORE)
+        s = tl.where(tl.abs(s) <= LARGEST_SCORE, s, 0.0)
         if MAGNITUDE:
             s = tl.abs(s)
         else:
             size += tl.where(x, tl.abs(s), 0.0)
         # For rows beyond a partial tile r is -v, which adds nothing.
-        r = s - _potentials(price, slack) - v
+        r = s - _potentials(u_i, slack) - v
         gap += tl.maximum(tl.where(x, -r, r), 0.0)
         kept += tl.where(x, s, 0.0)
         most = tl.maximum(most, tl.abs(s))
@@ -160,68 +142,20 @@ def certificate_sizes(m: int) -> tuple[dict[str, int], dict[str, int]]:
     return sizes, {"num_warps": warps, "enable_fp_fusion": False}
 
 
-def certify(
-    weights: Tensor,
-    mask: Tensor,
-    tiling: Tiling,
-    n: int,
-    at_most: bool,
-    magnitude: bool,
-    first: int,
-    count: int,
-    row_potentials: Tensor,
-    column_potentials: Tensor,
-    kept: Tensor,
-    gaps: Tensor,
-    flags: Tensor,
-) -> None:
-    """Judge the tiles [first, first + count) of any mask by any potentials.
+def certify(chunk: Chunk, kept: Tensor, gaps: Tensor) -> None:
+    """Judge the tiles of a chunk: any mask, by any potentials.
 
     Parameters
     ----------
-    weights : Tensor of float64, float32, bfloat16 or float16, (batch, rows, columns)
-        Of any strides.
-    mask : Tensor of bool, of the same shape
-    tiling : Tiling
-    n : int
-        1 <= n < m <= 64.
-    at_most : bool
-        Whether lines may hold fewer than n; those of partial tiles always may. Negative
-        potentials count as 0 there.
-    magnitude : bool
-        Whether scores are the weights' magnitudes, or the weights.
-    first, count : int
-        The chunk of tiles.
-    row_potentials, column_potentials : Tensor of float64, (count, m)
+    chunk : Chunk
+        Where lines may hold fewer than n negative potentials count as 0. flags[1] is raised
+        by the tiles whose gap is more than 1e-12 of their score.
     kept, gaps : Tensor of float64, (count,)
         Written: the score that a tile's mask keeps, and how far below the dual bound that
         is; infinite where a line holds too many or too few, or nothing is proven.
-    flags : Tensor of int32, at least (2,)
-        [0] becomes 1 if a score is not finite or beyond 2**960, [1] is raised by the tiles
-        whose gap is more than 1e-12 of their score.
     """
-    sizes, options = certificate_sizes(tiling.m)
-    with on_device(weights):
-        _certify[(triton.cdiv(count, sizes["TILES"]),)](
-            weights,
-            *weights.stride(),
-            mask,
-            *mask.stride(),
-            tiling.rows,
-            tiling.columns,
-            tiling.tile_rows,
-            tiling.tile_columns,
-            first,
-            count,
-            row_potentials,
-            column_potentials,
-            kept,
-            gaps,
-            flags,
-            n=n,
-            m=tiling.m,
-            AT_MOST=at_most,
-            MAGNITUDE=magnitude,
-            **sizes,
-            **options,
+    sizes, options = certificate_sizes(chunk.tiling.m)
+    with on_device(chunk.weights):
+        _certify[(triton.cdiv(chunk.count, sizes["TILES"]),)](
+            *chunk.arguments, kept, gaps, **chunk.constants, **sizes, **options
         )

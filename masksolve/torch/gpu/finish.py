@@ -31,16 +31,17 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from masksolve.torch.gpu.launching import on_device
-from masksolve.torch.gpu.tiling import Tiling
+from masksolve.inputs import LARGEST_SCORE
+from masksolve.torch.gpu.addresses import address, tile_place
+from masksolve.torch.gpu.launching import SIZES, STRIDES, Chunk, on_device
 
 __all__ = ["finish", "finish_sizes"]
 
 FAR = tl.constexpr(1 << 61)
 """Farther than any path; three times this is still an int64."""
-HUGE = tl.constexpr(2.0**60)
-LARGEST = tl.constexpr(2.0**960)
-"""Scores beyond this overflow when summed, as everywhere in masksolve."""
+CAP = tl.constexpr(2.0**60)
+"""Potentials from elsewhere are cut off here, when scores are below 2**51."""
+LARGEST = tl.constexpr(LARGEST_SCORE)
 LARGEST_SINGLE = tl.constexpr((2.0 - 2.0**-23) * 2.0**127)
 ROUNDER = tl.constexpr(1.5 * 2.0**52)
 """Adding it rounds to an integer, which then lies in the lowest bits."""
@@ -147,27 +148,13 @@ def _to_do(count, v, slack, n: tl.constexpr, GROUND: tl.constexpr):
     return over, more
 
 
-@triton.jit(
-    do_not_specialize=[
-        "w_batch",
-        "w_row",
-        "w_column",
-        "mask_batch",
-        "mask_row",
-        "mask_column",
-        "rows",
-        "columns",
-        "tile_rows",
-        "tile_columns",
-        "first",
-    ]
-)
+@triton.jit(do_not_specialize=[*STRIDES, *SIZES])
 def _finish(
     W,
+    mask,
     w_batch,
     w_row,
     w_column,
-    mask,
     mask_batch,
     mask_row,
     mask_column,
@@ -176,11 +163,12 @@ def _finish(
     tile_rows,
     tile_columns,
     first,
-    left,
-    number_left,
+    count,
     U,
     V,
     flags,
+    queue,
+    queue_length,
     n: tl.constexpr,
     m: tl.constexpr,
     AT_MOST: tl.constexpr,
@@ -193,7 +181,7 @@ def _finish(
     PRECISION: tl.constexpr,
     BITS: tl.constexpr,
 ):
-    """Solve the tiles left[p], left[p + programs], ... of a chunk.
+    """Solve the tiles queue[p], queue[p + programs], ... of a chunk.
 
     GROUND: whether lines of some tile may hold fewer than n. The lowest BITS bits hold, of
     a distance, the line before, or P (= RR RL) where a path starts; of a path's end, a
@@ -206,18 +194,15 @@ def _finish(
     cr = tl.arange(0, CR)[None, :, None, None]
     i = rr * RL + tl.arange(0, RL)[None, None, :, None]
     j = cr * CL + tl.arange(0, CL)[None, None, None, :]
-    for item in range(tl.program_id(0), tl.load(number_left), tl.num_programs(0)):
-        tile = tl.load(left + item)
-        number = first + tile.to(tl.int64)
-        batch = number // tile_columns // tile_rows
-        top = number // tile_columns % tile_rows * m
-        side = number % tile_columns * m
-        slack = AT_MOST | (top + m > rows) | (side + m > columns)
+    for item in range(tl.program_id(0), tl.load(queue_length), tl.num_programs(0)):
+        tile = tl.load(queue + item)
+        batch, top, left = tile_place(first + tile.to(tl.int64), tile_rows, tile_columns, m)
+        slack = AT_MOST | (top + m > rows) | (left + m > columns)
         row_here = (i < m) & (top + i < rows)
-        column_here = (j < m) & (side + j < columns)
+        column_here = (j < m) & (left + j < columns)
         here = row_here & column_here
 
-        place = W + batch * w_batch + (top + i) * w_row + (side + j) * w_column
+        place = address(W, w_batch, w_row, w_column, batch, top + i, left + j)
         scores = tl.load(place, mask=here, other=0.0)
         if not scores.dtype.is_fp64():
             scores = scores.to(tl.float32)
@@ -232,11 +217,11 @@ def _finish(
         u_place = U + tile.to(tl.int64) * m + i
         v_place = V + tile.to(tl.int64) * m + j
         # Potentials no larger than the scores; for exactly n, any shift of v is as good.
-        limit = _scaled(HUGE, -scale)
+        limit = _scaled(CAP, -scale)
         v = tl.load(v_place, mask=column_here, other=0.0)
         v = _scaled(_bounded(v, -limit, limit), scale)
-        low = tl.min(tl.where(column_here, v, HUGE))
-        high = tl.max(tl.where(column_here, v, -HUGE))
+        low = tl.min(tl.where(column_here, v, CAP))
+        high = tl.max(tl.where(column_here, v, -CAP))
         shift = tl.where(slack, 0.0, 0.5 * low + 0.5 * high)
         v = _bounded(v - shift, tl.where(slack, 0.0, -MOST), MOST)
         v = _whole(tl.where(column_here, v, 0.0), BITS)
@@ -253,18 +238,18 @@ def _finish(
             wanted = tl.where(slack, tl.minimum(_row_sum(R > INDEX), n), wanted)
         X = _take_largest(R, wanted, guess)
         u = tl.where(wanted == n, _row_min(tl.where(X, S - v, FAR)), 0)
-        count = _column_sum(X)
+        held = _column_sum(X)
         r = S - u - v
 
-        over, more = _to_do(count, v, slack, n, GROUND)
+        over, more = _to_do(held, v, slack, n, GROUND)
         steps = (n + 1) * m
         while more & (steps > 0):
             steps -= 1
             down = tl.where(X, r, FAR)
             up = tl.where(X, FAR, -r)
             far_row = tl.full((RR, 1, RL, 1), FAR, tl.int64)
-            far_column = tl.where(count > n, 0, FAR) + P
-            ends = count < n
+            far_column = tl.where(held > n, 0, FAR) + P
+            ends = held < n
             if GROUND:
                 room = _row_sum(X) < n
                 far_row = tl.where(over | (room == 0), far_row, P)
@@ -302,18 +287,18 @@ def _finish(
             row = tl.min(tl.where(j == column, from_column, P))
             if GROUND:
                 row = tl.where(goal < P, row, goal - P)
-            count += (j == column).to(tl.int32)
+            held += (j == column).to(tl.int32)
             while row < P:
                 giver = tl.min(tl.where(i == row, from_row, P))
                 X = X ^ ((i == row) & ((j == column) | (j == giver)))
                 column = giver
                 row = tl.min(tl.where(j == column, from_column, P))
-            count -= (j == column).to(tl.int32)
+            held -= (j == column).to(tl.int32)
 
-            over, more = _to_do(count, v, slack, n, GROUND)
+            over, more = _to_do(held, v, slack, n, GROUND)
 
         tl.atomic_add(flags + 1, 1, mask=more, sem="relaxed")
-        place = mask + batch * mask_batch + (top + i) * mask_row + (side + j) * mask_column
+        place = address(mask, mask_batch, mask_row, mask_column, batch, top + i, left + j)
         tl.store(place, X, mask=here)
         tl.store(u_place, _scaled((u >> BITS).to(tl.float64), -scale), mask=i < m)
         tl.store(v_place, _scaled((v >> BITS).to(tl.float64), -scale), mask=j < m)
@@ -349,20 +334,7 @@ def finish_sizes(m: int) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-def finish(
-    weights: Tensor,
-    mask: Tensor,
-    tiling: Tiling,
-    n: int,
-    at_most: bool,
-    magnitude: bool,
-    first: int,
-    left: Tensor,
-    number_left: Tensor,
-    row_potentials: Tensor,
-    column_potentials: Tensor,
-    flags: Tensor,
-) -> None:
+def finish(chunk: Chunk, queue: Tensor, queue_length: Tensor) -> None:
     """Solve the tiles that are listed, from any column potentials, to optimality.
 
     Of scores as they are after rounding to multiples of 2**-49 of the tile's largest, or less
@@ -371,53 +343,25 @@ def finish(
 
     Parameters
     ----------
-    weights : Tensor of float64, float32, bfloat16 or float16, (batch, rows, columns)
-        Of any strides.
-    mask : Tensor of bool, of the same shape
-        Written where the tiles lie.
-    tiling : Tiling
-    n : int
-        1 <= n < m <= 64.
-    at_most : bool
-        Whether lines may hold fewer than n; those of partial tiles always may.
-    magnitude : bool
-        Whether scores are the weights' magnitudes, or the weights.
-    first : int
-        The chunk's first tile.
-    left, number_left : Tensor of int32, (count,) and (1,)
-        The tiles to solve, counted from `first`, and how many there are.
-    row_potentials, column_potentials : Tensor of float64, (count, m)
-        Those that a tile has when it comes, good or bad, decide how long it takes; the
-        mask depends on the columns' alone. Optimal ones are written.
-    flags : Tensor of int32, at least (2,)
-        [0] becomes 1 if a score is not finite or beyond 2**960, which counts as 0;
-        [1] is raised by the tiles that could not be solved: none, if all is well.
+    chunk : Chunk
+        Its mask is written where the tiles lie. The potentials that a tile has when it comes,
+        good or bad, decide how long it takes; the mask depends on the columns' alone. Optimal
+        ones are written. Scores that are flagged count as 0; flags[1] counts the tiles that
+        could not be solved: none, if all is well.
+    queue, queue_length : Tensor of int32, (count,) and (1,)
+        The tiles to solve, counted from the chunk's first, and how many there are.
     """
-    m = tiling.m
-    sizes, options = finish_sizes(m)
-    partial = tiling.rows % m > 0 or tiling.columns % m > 0
-    programs = max(1, min(left.numel(), _programs(weights.device)))
-    with on_device(weights):
+    tiling = chunk.tiling
+    sizes, options = finish_sizes(tiling.m)
+    partial = tiling.rows % tiling.m > 0 or tiling.columns % tiling.m > 0
+    programs = max(1, min(queue.numel(), _programs(chunk.weights.device)))
+    with on_device(chunk.weights):
         _finish[(programs,)](
-            weights,
-            *weights.stride(),
-            mask,
-            *mask.stride(),
-            tiling.rows,
-            tiling.columns,
-            tiling.tile_rows,
-            tiling.tile_columns,
-            first,
-            left,
-            number_left,
-            row_potentials,
-            column_potentials,
-            flags,
-            n=n,
-            m=m,
-            AT_MOST=at_most,
-            GROUND=at_most or partial,
-            MAGNITUDE=magnitude,
+            *chunk.arguments,
+            queue,
+            queue_length,
+            GROUND=chunk.at_most or partial,
+            **chunk.constants,
             **sizes,
             **options,
         )

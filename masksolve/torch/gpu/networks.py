@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TypeAlias
 
-from masksolve.kernels.network import selection_network
+from masksolve.kernels.selection_network import selection_network
 
 __all__ = ["Program", "selection_program"]
 

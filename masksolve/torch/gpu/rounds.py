@@ -16,16 +16,16 @@ import triton.language as tl
 from torch import Tensor
 
 from masksolve.kernels.engine import schedule
+from masksolve.torch.gpu.addresses import address, tile_place
 from masksolve.torch.gpu.bisection import bisect_rounds
-from masksolve.torch.gpu.launching import on_device
+from masksolve.torch.gpu.launching import SIZES, Chunk, on_device
 from masksolve.torch.gpu.networks import selection_program
 from masksolve.torch.gpu.scaling import HUGE, SLACK, TINY, power_of_two
-from masksolve.torch.gpu.tiling import Tiling
 
 __all__ = ["constants", "kernel", "run_rounds"]
 
 WARP = 32
-LARGEST = 32
+LONGEST = 32
 """Longer lines do not fit into registers; see `masksolve.torch.gpu.bisection`."""
 CHECKS = 6
 """How many times tiles are looked at before the paths take over."""
@@ -92,27 +92,27 @@ def _all_lines(flags, inside):
     return tl.min(tl.where(inside, flags.to(tl.int32), 1), 1, keep_dims=True) > 0
 
 
-@triton.jit(do_not_specialize=["rows", "columns", "tile_rows", "tile_columns", "first", "count"])
+@triton.jit(do_not_specialize=SIZES)
 def kernel(
     W,
-    stride_b,
-    stride_r,
-    stride_c,
+    mask,
+    w_batch,
+    w_row,
+    w_column,
+    mask_batch,
+    mask_row,
+    mask_column,
     rows,
     columns,
     tile_rows,
     tile_columns,
     first,
     count,
-    mask,
-    mask_b,
-    mask_r,
-    mask_c,
-    row_out,
-    column_out,
-    left,
-    number_left,
+    U,
+    V,
     flags,
+    queue,
+    queue_length,
     start,
     n: tl.constexpr,
     m: tl.constexpr,
@@ -131,16 +131,13 @@ def kernel(
     local = tl.program_id(0) * TILES + tl.arange(0, TILES)[:, None]
     line = tl.arange(0, LINES)[None, :]
     exists = local < count
-    number = first + local.to(tl.int64)
-    across = number % tile_columns
-    down = (number // tile_columns) % tile_rows
-    batch = number // tile_columns // tile_rows
-    whole = exists & ((down + 1) * m <= rows) & ((across + 1) * m <= columns)
+    batch, top, left = tile_place(first + local.to(tl.int64), tile_rows, tile_columns, m)
+    whole = exists & (top + m <= rows) & (left + m <= columns)
     inside = whole & (line < m)
     # Lines may lie far apart: no product of a stride is to overflow.
     wide = tl.zeros((1, 1), tl.int64)
-    step_r, step_c = stride_r + wide, stride_c + wide
-    corner = W + batch * stride_b + down * m * step_r + across * m * step_c
+    step_r, step_c = w_row + wide, w_column + wide
+    corner = address(W, w_batch, step_r, step_c, batch, top, left)
 
     by_rows = ()
     by_columns = ()
@@ -213,13 +210,13 @@ def kernel(
         proven = proven | (_all_lines(fine, inside) & whole & good)
         rounds = (ROUNDS + 1) // 2
         check += 1
-    tl.store(row_out + place, u.to(tl.float64) / power.to(tl.float64), mask=inside)
-    tl.store(column_out + place, v.to(tl.float64) / power.to(tl.float64), mask=inside)
+    tl.store(U + place, u.to(tl.float64) / power.to(tl.float64), mask=inside)
+    tl.store(V + place, v.to(tl.float64) / power.to(tl.float64), mask=inside)
     lines_left = exists & (line < m) & (inside == 0)
-    tl.store(row_out + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
-    tl.store(column_out + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
-    step_r, step_c = mask_r + wide, mask_c + wide
-    corner = mask + batch * mask_b + down * m * step_r + across * m * step_c
+    tl.store(U + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
+    tl.store(V + place, tl.zeros((TILES, LINES), tl.float64), mask=lines_left)
+    step_r, step_c = mask_row + wide, mask_column + wide
+    corner = address(mask, mask_batch, step_r, step_c, batch, top, left)
     for k in tl.static_range(m):
         keep = across_scores[k] > v + _across(u, k)
         tl.store(corner + k * step_r + line * step_c, keep, mask=inside & proven)
@@ -227,90 +224,54 @@ def kernel(
     # One addition for all of a warp's tiles: they would queue up at the counter.
     one = missed.to(tl.int32)
     several = tl.sum(one, 0, keep_dims=True)
-    counter = number_left + tl.zeros((1, 1), tl.int32)
+    counter = queue_length + tl.zeros((1, 1), tl.int32)
     place = (
         tl.atomic_add(counter, several, mask=several > 0, sem="relaxed") + tl.cumsum(one, 0) - one
     )
-    tl.store(left + place, local, mask=missed)
+    tl.store(queue + place, local, mask=missed)
     tl.atomic_max(
         flags + tl.zeros((TILES, 1), tl.int32), 1, mask=exists & (good == 0), sem="relaxed"
     )
 
 
 def run_rounds(
-    weights: Tensor,
-    mask: Tensor,
-    tiling: Tiling,
-    n: int,
-    at_most: bool,
-    magnitude: bool,
-    first: int,
-    count: int,
-    row_potentials: Tensor,
-    column_potentials: Tensor,
-    left: Tensor,
-    number_left: Tensor,
-    flags: Tensor,
-    start: Tensor | None = None,
+    chunk: Chunk, queue: Tensor, queue_length: Tensor, start: Tensor | None = None
 ) -> None:
-    """Solve the tiles [first, first + count), and list those that are not proven.
+    """Solve the tiles of a chunk, and list those that are not proven.
 
     Parameters
     ----------
-    weights : Tensor of float64, float32, bfloat16 or float16, (batch, rows, columns)
-        Of any strides.
-    mask : Tensor of bool, of the same shape
-        Written where tiles are proven.
-    tiling : Tiling
-    n : int
-        1 <= n < m.
-    at_most, magnitude : bool
-    first, count : int
-        The chunk of tiles.
-    row_potentials, column_potentials : Tensor of float64, (count, m)
-        Written; zeros for partial tiles.
-    left : Tensor of int32, (count,)
-        Gets the numbers, counted from `first`, of the tiles that are left.
-    number_left : Tensor of int32, (1,)
+    chunk : Chunk
+        Its mask is written where tiles are proven, its potentials everywhere (zeros for
+        partial tiles). A tile with a score that is not finite is flagged and not listed.
+    queue : Tensor of int32, (count,)
+        Gets the numbers, counted from the chunk's first, of the tiles that are left.
+    queue_length : Tensor of int32, (1,)
         Zero before; how many are left after.
-    flags : Tensor of int32
-        The first is set to 1 if a score is not finite; such tiles are not left.
     start : Tensor of float64, (count, m), optional
         Column potentials to begin with.
     """
-    m = tiling.m
+    m = chunk.tiling.m
     places = (
-        weights,
-        *weights.stride(),
-        tiling.rows,
-        tiling.columns,
-        tiling.tile_rows,
-        tiling.tile_columns,
-        first,
-        count,
-        mask,
-        *mask.stride(),
-        row_potentials,
-        column_potentials,
-        left,
-        number_left,
-        flags,
-        column_potentials if start is None else start,
+        *chunk.arguments,
+        queue,
+        queue_length,
+        chunk.column_potentials if start is None else start,
     )
     known = constants(
-        n,
+        chunk.n,
         m,
-        magnitude=magnitude,
-        at_most=at_most,
+        magnitude=chunk.magnitude,
+        at_most=chunk.at_most,
         warm=start is not None,
-        double=weights.element_size() == 8,
+        double=chunk.weights.element_size() == 8,
     )
-    with on_device(weights):
-        if m <= LARGEST:
-            programs = triton.cdiv(count, known["TILES"])
+    with on_device(chunk.weights):
+        if m <= LONGEST:
+            programs = triton.cdiv(chunk.count, known["TILES"])
             kernel[(programs,)](*places, **known, num_warps=1, enable_fp_fusion=False)
         else:
-            bisect_rounds[(count,)](*places, **known, num_warps=4, enable_fp_fusion=False)
+            bisect_rounds[(chunk.count,)](*places, **known, num_warps=4, enable_fp_fusion=False)
 
 
 def constants(
@@ -331,6 +292,6 @@ def constants(
         "LINES": lines,
         "CHECKED": CHECKS,
     }
-    if m <= LARGEST:
+    if m <= LONGEST:
         known |= {"NETWORK": selection_program(n, m), "TILES": WARP // lines}
     return known

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from masksolve.torch.gpu.certificate import certify
 from masksolve.torch.gpu.finish import finish
+from masksolve.torch.gpu.launching import Chunk
 from masksolve.torch.gpu.rounds import run_rounds
 from masksolve.torch.gpu.tiling import Tiling
 
@@ -89,32 +90,17 @@ def solve_on_device(
     step = min(tiling.tiles, WORKSPACE // (16 * m))
     u = torch.empty((step, m), dtype=torch.float64, **here)
     v = torch.empty((tiling.tiles if potentials else step, m), dtype=torch.float64, **here)
-    left = torch.empty(step, dtype=torch.int32, **here)
-    number_left = torch.empty(1, dtype=torch.int32, **here)
+    queue = torch.empty(step, dtype=torch.int32, **here)
+    queue_length = torch.empty(1, dtype=torch.int32, **here)
     for first in range(0, tiling.tiles, step or 1):
-        count = min(step, tiling.tiles - first)
-        rows = u[:count]
-        columns = v[first : first + count] if potentials else v[:count]
-        problem = (weights, mask, tiling, n, at_most, magnitude, first)
-        number_left.zero_()
-        run_rounds(
-            *problem,
-            count,
-            rows,
-            columns,
-            left,
-            number_left,
-            flags,
-            None if start is None else start[first : first + count],
+        part = slice(first, min(first + step, tiling.tiles))
+        count = part.stop - first
+        columns = v[part] if potentials else v[:count]
+        chunk = Chunk(
+            weights, mask, tiling, n, at_most, magnitude, first, count, u[:count], columns, flags
         )
-        finish(*problem, left[:count], number_left, rows, columns, flags)
-        certify(
-            *problem,
-            count,
-            rows,
-            columns,
-            kept[first : first + count],
-            gaps[first : first + count],
-            flags,
-        )
+        queue_length.zero_()
+        run_rounds(chunk, queue, queue_length, None if start is None else start[part])
+        finish(chunk, queue[:count], queue_length)
+        certify(chunk, kept[part], gaps[part])
     return DeviceSolution(mask, kept, gaps, flags, v if potentials else None)

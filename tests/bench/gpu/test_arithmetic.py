@@ -9,7 +9,7 @@ import pytest
 
 from masksolve.bench.gpu import arithmetic
 from masksolve.bench.gpu.arithmetic import Loop, expected_rounds
-from masksolve.kernels.network import selection_network
+from masksolve.kernels.selection_network import selection_network
 
 
 def test_the_busiest_unit_counts():

@@ -8,7 +8,7 @@ from masksolve.torch.gpu.certificate import certify
 from masksolve.torch.gpu.finish import finish
 from masksolve.torch.gpu.rounds import run_rounds
 from masksolve.torch.gpu.tiling import Tiling
-from tests.torch.gpu.tiles import matrices
+from tests.torch.gpu.tiles import chunk_of, matrices, queue_of
 
 GUARD = 64
 
@@ -41,14 +41,22 @@ def test_ends_are_left_alone(n, m, family):
     mask = Guarded(shape, torch.bool, False, True)
     u, v = (Guarded((tiles, m), torch.float64, 0.0, np.nan) for _ in range(2))
     kept, gaps = (Guarded((tiles,), torch.float64, 0.0, np.nan) for _ in range(2))
-    left = Guarded((tiles,), torch.int32, -1, -7)
-    number, flags = (Guarded((k,), torch.int32, 0, -7) for k in (1, 4))
-    problem = (weights.inside, mask.inside, tiling, n, False, True, 0)
-    run_rounds(*problem, tiles, u.inside, v.inside, left.inside, number.inside, flags.inside)
-    finish(*problem, left.inside, number.inside, u.inside, v.inside, flags.inside)
-    certify(*problem, tiles, u.inside, v.inside, kept.inside, gaps.inside, flags.inside)
+    queue = Guarded((tiles,), torch.int32, -1, -7)
+    length, flags = (Guarded((k,), torch.int32, 0, -7) for k in (1, 4))
+    chunk = chunk_of(
+        weights.inside,
+        n,
+        m,
+        mask=mask.inside,
+        row_potentials=u.inside,
+        column_potentials=v.inside,
+        flags=flags.inside,
+    )
+    run_rounds(chunk, queue.inside, length.inside)
+    finish(chunk, queue.inside, length.inside)
+    certify(chunk, kept.inside, gaps.inside)
     assert flags.inside.tolist() == [0, 0, 0, 0]
-    for guarded in (weights, mask, u, v, kept, gaps, left, number, flags):
+    for guarded in (weights, mask, u, v, kept, gaps, queue, length, flags):
         guarded.assert_kept()
     assert torch.equal(weights.whole.nan_to_num(), weights.before.nan_to_num())
 
@@ -64,13 +72,11 @@ def test_numbers_of_tiles_do_not_overflow():
     n, m, tiles = 1, 2, 4
     weights = beyond_the_first_billions(m, 1.0, torch.float32, np.nan)
     mask = beyond_the_first_billions(m, False, torch.bool, True)
-    tiling = Tiling(*weights.shape, m)
-    u, v = (torch.zeros(tiles, m, dtype=torch.float64) for _ in range(2))
     kept, gaps = (torch.zeros(tiles, dtype=torch.float64) for _ in range(2))
-    left, number, flags = (torch.zeros(k, dtype=torch.int32) for k in (tiles, 1, 4))
-    problem = (weights, mask, tiling, n, True, True, 2**31 - 2)
-    run_rounds(*problem, tiles, u, v, left, number, flags)
-    finish(*problem, left, number, u, v, flags)
-    certify(*problem, tiles, u, v, kept, gaps, flags)
-    assert not flags[0]
+    chunk = chunk_of(weights, n, m, at_most=True, first=2**31 - 2, count=tiles, mask=mask)
+    queue = queue_of(chunk)
+    run_rounds(chunk, *queue)
+    finish(chunk, *queue)
+    certify(chunk, kept, gaps)
+    assert not chunk.flags[0]
     assert kept.isfinite().all()

@@ -8,7 +8,7 @@ import masksolve as ms
 from masksolve.certificate import kept_scores, proven, tile_gaps
 from masksolve.torch.gpu.certificate import certify
 from masksolve.torch.gpu.tiling import Tiling
-from tests.torch.gpu.tiles import FAMILIES, matrices, tile
+from tests.torch.gpu.tiles import FAMILIES, chunk_of, matrices, tile
 
 
 def best(weights, n, m, *, at_most=False, magnitude=True):
@@ -27,16 +27,14 @@ def best(weights, n, m, *, at_most=False, magnitude=True):
     return torch.from_numpy(found.mask), *lines
 
 
-def judge(weights, mask, rows, columns, n, m, *, at_most=False, magnitude=True, chunk=None):
-    tiling = Tiling(*weights.shape, m)
-    first, count = chunk or (0, tiling.tiles)
-    kept, gaps = torch.full((2, count), np.nan, dtype=torch.float64)
-    flags = torch.zeros(4, dtype=torch.int32)
-    certify(
-        weights, mask, tiling, n, at_most, magnitude, first, count, rows, columns, kept, gaps, flags
-    )
-    assert flags[2:].tolist() == [0, 0]
-    return kept.numpy(), gaps.numpy(), flags[0].item(), flags[1].item()
+def judge(weights, mask, rows, columns, n, m, **how):
+    given = {"mask": mask, "row_potentials": rows, "column_potentials": columns}
+    chunk = chunk_of(weights, n, m, **given, **how)
+    kept, gaps = torch.full((2, chunk.count), np.nan, dtype=torch.float64)
+    certify(chunk, kept, gaps)
+    flags = chunk.flags.tolist()
+    assert flags[2:] == [0, 0]
+    return kept.numpy(), gaps.numpy(), flags[0], flags[1]
 
 
 def expected(weights, mask, rows, columns, n, m, *, at_most=False, magnitude=True):
@@ -103,7 +101,7 @@ def test_a_chunk_is_judged_alone():
     weights = matrices("normal", (2, 8, 12))
     mask, rows, columns = best(weights, 2, 4)
     kept, _, _, _ = judge(weights, mask, rows, columns, 2, 4)
-    part, gaps, *flags = judge(weights, mask, rows[5:9], columns[5:9], 2, 4, chunk=(5, 4))
+    part, gaps, *flags = judge(weights, mask, rows[5:9], columns[5:9], 2, 4, first=5, count=4)
     assert part.tolist() == kept[5:9].tolist()
     assert gaps.max() < 1e-12
     assert flags == [0, 0]

@@ -7,39 +7,34 @@ import torch
 import masksolve as ms
 from masksolve.certificate import proven, tile_gaps
 from masksolve.torch.gpu.finish import finish
-from tests.torch.gpu.tiles import FAMILIES, matrices, solved, space, tile
+from tests.torch.gpu.tiles import FAMILIES, chunk_of, matrices, queue_of, solved, tile
 
 SMALL = [(1, 2), (2, 3), (2, 4), (1, 5), (5, 6), (3, 7), (4, 8)]
 LARGER = [(3, 10), (7, 12), (8, 16), (5, 20), (16, 32)]
 
 
-def run(weights, n, m, *, at_most=False, magnitude=True, columns=None, rows=None, listed=None):
+def run(weights, n, m, *, columns=0.0, rows=np.nan, listed=None, **how):
     """Finish the tiles that are listed, by default all."""
-    out = space(weights, m)
-    tiles = out["tiling"].tiles
-    listed = list(range(tiles)) if listed is None else listed
-    out["left"][: len(listed)] = torch.tensor(listed, dtype=torch.int32)
-    out["number_left"][:] = len(listed)
-    out["column_potentials"][:] = 0.0 if columns is None else columns
-    if rows is not None:
-        out["row_potentials"][:] = rows
-    finish(weights, n=n, at_most=at_most, magnitude=magnitude, first=0, **out)
+    out = chunk_of(weights, n, m, **how)
+    out.column_potentials[:] = columns
+    out.row_potentials[:] = rows
+    finish(out, *queue_of(out, range(out.count) if listed is None else listed))
     return out
 
 
 def assert_optimal(out, weights, n, *, at_most=False, magnitude=True):
     """Check lines and proof of every tile in NumPy, and the objective by the CPU engine."""
-    tiling = out["tiling"]
-    assert out["flags"].tolist() == [0, 0, 0, 0]
+    tiling = out.tiling
+    assert out.flags.tolist() == [0, 0, 0, 0]
     kept = 0.0
     for k in range(tiling.tiles):
         s = tile(weights, tiling, k).to(torch.float64).numpy()
         s = np.abs(s) if magnitude else s
-        x = tile(out["mask"], tiling, k).numpy()
+        x = tile(out.mask, tiling, k).numpy()
         h, w = s.shape
         slack = at_most or (h, w) != (tiling.m, tiling.m)
-        u = out["row_potentials"][k].numpy()
-        v = out["column_potentials"][k].numpy()
+        u = out.row_potentials[k].numpy()
+        v = out.column_potentials[k].numpy()
         for axis in (0, 1):
             lines = x.sum(axis=axis)
             assert (lines <= n).all() if slack else (lines == n).all()
@@ -90,7 +85,7 @@ def test_signed_scores(at_most):
         out = run(weights, 2, 6, at_most=at_most, magnitude=False)
         assert_optimal(out, weights, 2, at_most=at_most, magnitude=False)
     if at_most:
-        assert not run(-weights.abs(), 2, 6, at_most=True, magnitude=False)["mask"].any()
+        assert not run(-weights.abs(), 2, 6, at_most=True, magnitude=False).mask.any()
 
 
 @pytest.mark.parametrize("magnitude", [False, True])
@@ -135,8 +130,8 @@ def test_near_optimal_starts(at_most):
             3,
             8,
             at_most=at_most,
-            columns=best["column_potentials"] + shift,
-            rows=best["row_potentials"],
+            columns=best.column_potentials + shift,
+            rows=best.row_potentials,
         )
         assert_optimal(again, weights, 3, at_most=at_most)
 
@@ -144,7 +139,7 @@ def test_near_optimal_starts(at_most):
 def test_row_potentials_do_not_change_the_mask():
     weights = matrices("grid", (1, 6, 6), seed=4)
     masks = [
-        run(weights, 3, 6, at_most=at_most, rows=rows)["mask"]
+        run(weights, 3, 6, at_most=at_most, rows=rows).mask
         for at_most in (False, True)
         for rows in (np.nan, 0.0, 1.0, -np.inf, 1e300)
     ]
@@ -174,11 +169,8 @@ def test_strided_weights_and_masks():
     assert not weights.is_contiguous()
     out = run(weights, 2, 4)
     assert_optimal(out, weights, 2)
-    strided = run(weights, 2, 4)
-    strided["mask"] = torch.zeros(6, 8, 1, dtype=torch.bool).permute(2, 1, 0)
-    strided["column_potentials"][:] = 0.0
-    finish(weights, n=2, at_most=False, magnitude=True, first=0, **strided)
-    assert torch.equal(strided["mask"], out["mask"])
+    strided = run(weights, 2, 4, mask=torch.zeros(6, 8, 1, dtype=torch.bool).permute(2, 1, 0))
+    assert torch.equal(strided.mask, out.mask)
 
 
 def test_only_what_is_listed_is_solved():
@@ -186,30 +178,27 @@ def test_only_what_is_listed_is_solved():
     every = run(weights, 2, 4)
     out = run(weights, 2, 4, listed=[6, 1])
     for k in range(8):
-        expected = tile(every["mask"], out["tiling"], k) if k in (1, 6) else torch.zeros(4, 4)
-        assert torch.equal(tile(out["mask"], out["tiling"], k), expected.to(torch.bool))
-    assert torch.isnan(out["row_potentials"]).all(1).tolist() == [k not in (1, 6) for k in range(8)]
-    assert not run(weights, 2, 4, listed=[])["mask"].any()
+        expected = tile(every.mask, out.tiling, k) if k in (1, 6) else torch.zeros(4, 4)
+        assert torch.equal(tile(out.mask, out.tiling, k), expected.to(torch.bool))
+    assert torch.isnan(out.row_potentials).all(1).tolist() == [k not in (1, 6) for k in range(8)]
+    assert not run(weights, 2, 4, listed=[]).mask.any()
 
 
 def test_a_chunk_starts_at_its_first_tile():
     weights = matrices("normal", (2, 8, 8), seed=7)
-    every, out = run(weights, 2, 4), space(weights, 4)
-    potentials = {f"{side}_potentials": torch.zeros(3, 4).double() for side in ("row", "column")}
-    out.update(potentials, left=torch.tensor([0, 2], dtype=torch.int32))
-    out["number_left"][:] = 2
-    finish(weights, n=2, at_most=False, magnitude=True, first=5, **out)
+    every = run(weights, 2, 4)
+    out = run(weights, 2, 4, first=5, count=3, listed=[0, 2])
     for k in (5, 7):
-        both = [tile(o["mask"], out["tiling"], k) for o in (every, out)]
+        both = [tile(o.mask, out.tiling, k) for o in (every, out)]
         assert torch.equal(*both)
-    assert torch.equal(out["column_potentials"][2], every["column_potentials"][7])
-    assert out["mask"].sum() == 16
+    assert torch.equal(out.column_potentials[2], every.column_potentials[7])
+    assert out.mask.sum() == 16
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 2.0**961])
 def test_scores_that_are_not_finite_are_flagged(bad):
     weights = matrices("normal", (1, 4, 8), torch.float64)
     weights[0, 2, 6] = bad
-    assert run(weights, 2, 4)["flags"].tolist() == [1, 0, 0, 0]
+    assert run(weights, 2, 4).flags.tolist() == [1, 0, 0, 0]
     if not abs(bad) < np.inf:
-        assert run(weights.float(), 2, 4)["flags"].tolist() == [1, 0, 0, 0]
+        assert run(weights.float(), 2, 4).flags.tolist() == [1, 0, 0, 0]

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 import masksolve as ms
+from masksolve.torch.gpu.launching import Chunk
 from masksolve.torch.gpu.tiling import Tiling
 
 FAMILIES = ("normal", "grid", "equal", "zeros", "subnormal", "wide", "scaled")
@@ -42,15 +43,30 @@ def tile(array, tiling, number):
     return array[b, r * m : (r + 1) * m, c * m : (c + 1) * m]
 
 
-def space(weights, m):
-    """Make what a kernel of rounds writes to, for all tiles at once."""
+def chunk_of(weights, n, m, *, at_most=False, magnitude=True, first=0, count=None, **given):
+    """Make what kernels are launched on, for all tiles at once or some of them."""
     tiling = Tiling(*weights.shape, m)
-    return {
-        "tiling": tiling,
+    count = tiling.tiles if count is None else count
+    made = {
         "mask": torch.zeros(weights.shape, dtype=torch.bool),
-        "row_potentials": torch.full((tiling.tiles, m), np.nan, dtype=torch.float64),
-        "column_potentials": torch.full((tiling.tiles, m), np.nan, dtype=torch.float64),
-        "left": torch.full((tiling.tiles,), -1, dtype=torch.int32),
-        "number_left": torch.zeros(1, dtype=torch.int32),
+        "row_potentials": torch.full((count, m), np.nan, dtype=torch.float64),
+        "column_potentials": torch.full((count, m), np.nan, dtype=torch.float64),
         "flags": torch.zeros(4, dtype=torch.int32),
     }
+    return Chunk(
+        weights,
+        tiling=tiling,
+        n=n,
+        at_most=at_most,
+        magnitude=magnitude,
+        first=first,
+        count=count,
+        **made | given,
+    )
+
+
+def queue_of(chunk, listed=()):
+    """Make a list of tiles, and its length."""
+    queue = torch.full((chunk.count,), -1, dtype=torch.int32)
+    queue[: len(listed)] = torch.tensor(listed, dtype=torch.int32)
+    return queue, torch.tensor([len(listed)], dtype=torch.int32)

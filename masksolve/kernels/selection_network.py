@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-__all__ = ["Network", "selection_network"]
+__all__ = ["SelectionNetwork", "selection_network"]
 
 PLUS, MINUS = -1, -2
 """Wires that carry an infinity instead of a value."""
@@ -26,7 +26,7 @@ class Step(NamedTuple):
     smaller: int | None
 
 
-class Network(NamedTuple):
+class SelectionNetwork(NamedTuple):
     """Steps over values numbered from 0; the inputs are 0 to m - 1."""
 
     steps: tuple[Step, ...]
@@ -40,23 +40,23 @@ class Network(NamedTuple):
 
 
 @cache
-def selection_network(n: int, m: int) -> Network:
+def selection_network(n: int, m: int) -> SelectionNetwork:
     """Build the network for the n-th and (n+1)-th largest of m, ``1 <= n < m``.
 
     Examples
     --------
-    >>> network = selection_network(2, 4)
-    >>> len(network.steps), network.operations
+    >>> found = selection_network(2, 4)
+    >>> len(found.steps), found.operations
     (5, 8)
     """
     size = 1 << (m - 1).bit_length()
     return min(
         (_pruned(n, m, size, above) for above in range(size - m + 1)),
-        key=lambda network: network.operations,
+        key=lambda found: found.operations,
     )
 
 
-def _pruned(n: int, m: int, size: int, above: int) -> Network:
+def _pruned(n: int, m: int, size: int, above: int) -> SelectionNetwork:
     wires = [PLUS] * above + list(range(m)) + [MINUS] * (size - m - above)
     steps: list[Step] = []
     fresh = m
@@ -80,7 +80,7 @@ def _pruned(n: int, m: int, size: int, above: int) -> Network:
         if step.larger is not None or step.smaller is not None:
             needed |= {x, y}
             kept.append(step)
-    return Network(tuple(reversed(kept)), nth, following)
+    return SelectionNetwork(tuple(reversed(kept)), nth, following)
 
 
 def _merge_sort(size: int) -> list[tuple[int, int]]:
