@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "MaskViolation",
     "MasksolveError",
     "UnknownMethod",
+    "about",
+    "naming",
 ]
 
 
@@ -109,5 +113,29 @@ class MaskViolation(MasksolveError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions are unpickled by position; ours takes names.
-        details = {k: getattr(self, k) for k in ("matrix", "axis", "line", "span", "kept")}
-        return partial(MaskViolation, **details), (str(self),)
+        return partial(MaskViolation, **self.details), (str(self),)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """All attributes by name."""
+        return {k: getattr(self, k) for k in ("matrix", "axis", "line", "span", "kept")}
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Say before the message of an `InvalidInput` what it is about; nothing: as it is."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{what}: {error}" if what else str(error)) from None
+
+
+@contextmanager
+def naming(
+    path: Path | str, doing: str, kind: type[MasksolveError] = FileFormatError
+) -> Iterator[None]:
+    """Turn what the system says into one sentence: what cannot be done with which file."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"cannot {doing} {path}: {error.strerror or error}") from None

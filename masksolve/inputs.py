@@ -24,6 +24,7 @@ __all__ = [
     "as_real",
     "as_share",
     "as_threads",
+    "as_whole",
     "check_dtype",
 ]
 
@@ -105,7 +106,7 @@ def as_mask(mask: ArrayLike, name: str = "mask") -> NDArray[np.bool_]:
 
 def as_count(value: Any, name: str, least: int = 1) -> int:
     """Return a whole number of at least `least`."""
-    number = _as_whole(value)
+    number = as_whole(value)
     if number is None or number < least:
         raise InvalidInput(f"{name} must be a whole number from {least} up, got {value!r}")
     return number
@@ -117,13 +118,14 @@ def as_threads(threads: int | None) -> int:
         if hasattr(os, "sched_getaffinity"):
             return len(os.sched_getaffinity(0))
         return os.cpu_count() or 1
-    number = _as_whole(threads)
+    number = as_whole(threads)
     if number is None or number < 1:
         raise InvalidInput(f"threads must be a positive integer or None, got {threads!r}")
     return number
 
 
-def _as_whole(value: Any) -> int | None:
+def as_whole(value: Any) -> int | None:
+    """Return a whole number; None if it is none."""
     try:
         return None if isinstance(value, bool) else operator.index(value)
     except TypeError:

@@ -34,8 +34,7 @@ class _Piece:
 
     box: Box
     objective: float
-    open_tiles: NDArray[np.int64]
-    open_gaps: NDArray[np.float64]
+    gaps: SparseGaps
     bounded: bool
     optimal: bool
     short: int
@@ -105,19 +104,14 @@ class Problem:
             self.layout.scatter(self.mask, box, mask)
         if u is not None and v is not None:
             gaps = tile_gaps(scores, mask, u, v, n, at_most)
-            self._keep_potentials(box, u, v)
-        open_ = np.flatnonzero(gaps) if gaps is not None else np.empty(0, dtype=np.int64)
-        self._pieces.append(
-            _Piece(
-                box,
-                objective=float(kept_scores(scores, mask).sum()),
-                open_tiles=self._numbers(box, open_),
-                open_gaps=np.empty(0) if gaps is None else gaps[open_],
-                bounded=gaps is not None,
-                optimal=gaps is not None and bool(proven(scores, mask, gaps).all()),
-                short=0 if at_most else int(lines_short(mask, n).sum()),
-                counts=found.counts,
-            )
+        self._keep(
+            box,
+            found,
+            SparseGaps.of(np.empty(0) if gaps is None else gaps),
+            objective=float(kept_scores(scores, mask).sum()),
+            bounded=gaps is not None,
+            optimal=gaps is not None and bool(proven(scores, mask, gaps).all()),
+            short=0 if at_most else int(lines_short(mask, n).sum()),
         )
 
     def record_matrix(
@@ -126,21 +120,8 @@ class Problem:
         """Keep what a matrix solver found; `mask`: where it did not write in place."""
         if mask is not None:
             self.layout.put(self.mask, box, mask)
-        if found.row_potentials is not None and found.column_potentials is not None:
-            self._keep_potentials(box, found.row_potentials, found.column_potentials)
-        open_tiles = self._numbers(box, found.open_tiles)
-        self._pieces.append(
-            _Piece(
-                box,
-                found.objective,
-                open_tiles,
-                found.open_gaps,
-                bounded=True,
-                optimal=found.optimal,
-                short=0,
-                counts=found.counts,
-            )
-        )
+        gaps = SparseGaps(found.open_tiles, found.open_gaps)
+        self._keep(box, found, gaps, objective=found.objective, optimal=found.optimal)
 
     def record_judged(
         self,
@@ -152,26 +133,28 @@ class Problem:
         short: int,
     ) -> None:
         """Keep the verdict on a mask from outside: kept scores, gaps, tolerance's scale."""
-        if proof.row_potentials is not None and proof.column_potentials is not None:
-            self._keep_potentials(box, proof.row_potentials, proof.column_potentials)
-        open_ = np.flatnonzero(gaps)
-        self._pieces.append(
-            _Piece(
-                box,
-                float(kept.sum()),
-                self._numbers(box, open_),
-                gaps[open_],
-                bounded=True,
-                optimal=bool((gaps <= TOLERANCE * scale).all()),
-                short=short,
-                counts={},
-            )
-        )
+        optimal = bool((gaps <= TOLERANCE * scale).all())
+        found = SparseGaps.of(gaps)
+        self._keep(box, proof, found, objective=float(kept.sum()), optimal=optimal, short=short)
 
-    def _keep_potentials(self, box: Box, u: NDArray[Any], v: NDArray[Any]) -> None:
-        if self.potentials is not None:
+    def _keep(
+        self,
+        box: Box,
+        found: TileSolution | MatrixSolution,
+        gaps: SparseGaps,
+        *,
+        objective: float,
+        optimal: bool,
+        bounded: bool = True,
+        short: int = 0,
+    ) -> None:
+        """Keep what is known of a box, its gaps, and the potentials that prove them."""
+        u, v = found.row_potentials, found.column_potentials
+        if self.potentials is not None and u is not None and v is not None:
             self.potentials[0][box.index] = u.reshape(*box.shape, -1)
             self.potentials[1][box.index] = v.reshape(*box.shape, -1)
+        gaps = gaps._replace(tile=self._numbers(box, gaps.tile))
+        self._pieces.append(_Piece(box, objective, gaps, bounded, optimal, short, found.counts))
 
     def _numbers(self, box: Box, tiles: NDArray[np.int64]) -> NDArray[np.int64]:
         """Translate numbers of tiles in a box to numbers in the whole stack."""
@@ -190,8 +173,8 @@ class Problem:
         gaps = None
         if bounded:
             gaps = SparseGaps(
-                np.concatenate([np.empty(0, dtype=np.int64), *(p.open_tiles for p in pieces)]),
-                np.concatenate([np.empty(0), *(p.open_gaps for p in pieces)]),
+                np.concatenate([np.empty(0, dtype=np.int64), *(p.gaps.tile for p in pieces)]),
+                np.concatenate([np.empty(0), *(p.gaps.value for p in pieces)]),
             )
         if any(p.short for p in pieces):
             status = Status.UNDERFILLED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -29,6 +29,11 @@ class Status(Enum):
     """Valid; how far from the optimum is bounded by ``gap``, if that is known."""
     UNDERFILLED = "underfilled"
     """Some line of a full tile keeps fewer than the exactly-n pattern asks for."""
+
+    @classmethod
+    def worst(cls, found: Iterable[Status]) -> Status:
+        """Return that of several masks together."""
+        return max(found, key=list(cls).index)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,6 +106,12 @@ class SparseGaps(NamedTuple):
     tile: NDArray[np.int64]
     value: NDArray[np.float64]
 
+    @classmethod
+    def of(cls, gaps: NDArray[np.float64]) -> SparseGaps:
+        """Take them from the gaps of all tiles."""
+        tiles = np.flatnonzero(gaps)
+        return cls(tiles, gaps[tiles])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
@@ -130,11 +141,7 @@ class Certificate:
     axes: tuple[int, int]
 
     def __repr__(self) -> str:
-        bound = "None" if self.upper_bound is None else f"{self.upper_bound:.10g}"
-        return (
-            f"Certificate({self.pattern}, objective={self.objective:.10g}, "
-            f"upper_bound={bound}, {self.status.name})"
-        )
+        return f"Certificate({self.pattern}, {_figures(self)})"
 
     @property
     def gap(self) -> float | None:
@@ -171,8 +178,10 @@ class MaskResult(Certificate):
     stats: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        bound = "None" if self.upper_bound is None else f"{self.upper_bound:.10g}"
-        return (
-            f"{type(self).__name__}({self.pattern}, {self.method}, shape={self.mask.shape}, "
-            f"objective={self.objective:.10g}, upper_bound={bound}, {self.status.name})"
-        )
+        about = f"{self.pattern}, {self.method}, shape={self.mask.shape}, {_figures(self)}"
+        return f"{type(self).__name__}({about})"
+
+
+def _figures(found: Certificate) -> str:
+    bound = "None" if found.upper_bound is None else f"{found.upper_bound:.10g}"
+    return f"objective={found.objective:.10g}, upper_bound={bound}, {found.status.name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +15,7 @@ from masksolve.inputs import ScoreFunction
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem, warn_of_kernels
 from masksolve.result import Certificate, MaskResult
-from masksolve.solvers import METHODS, Method, TileSolution, as_options, find_method
+from masksolve.solvers import METHODS, MatrixSolution, Method, TileSolution, as_options, find_method
 from masksolve.starts import PotentialStart, as_start, mask_for
 from masksolve.threads import Progress
 from masksolve.tiles import BOX_ENTRIES, Box
@@ -170,31 +171,33 @@ def _takes_matrices(method: Method, pattern: Pattern) -> bool:
 
 def _solve_matrix(problem: Problem, method: Method, box: Box, start: PotentialStart | None) -> None:
     """Solve a box of full tiles where it lies, its mask written in place if it can be."""
-    assert method.solve_matrix is not None
     matrix = problem.scores.matrix(problem.layout, box)
     window = problem.layout.window(problem.mask, box)
     in_place = window.ndim == 2 and window.strides[1] == 1
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
-    found = method.solve_matrix(
-        matrix,
-        problem.scores.magnitude,
-        problem.pattern.n,
-        problem.pattern.m,
-        problem.pattern.at_most,
-        mask,
-        *_begin(start, box),
-        problem.potentials is not None,
-    )
-    if found is None:
-        raise problem.scores.refusal()
+    found = _run_matrix(problem, method, box, start, matrix, mask, problem.potentials is not None)
     problem.record_matrix(box, None if in_place else mask.reshape(window.shape), found)
 
 
-def _begin(
-    start: PotentialStart | None, box: Box
-) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_] | None]:
-    """Give what a matrix solver starts from: potentials and the mask they were for."""
-    return (None, None) if start is None else (start.tiles(box), start.mask(box))
+def _run_matrix(
+    problem: Problem,
+    method: Method,
+    box: Box,
+    start: PotentialStart | None,
+    matrix: NDArray[Any],
+    mask: NDArray[np.bool_],
+    potentials: bool,
+) -> MatrixSolution:
+    """Run a matrix solver from potentials and the mask they were for, if there are any."""
+    assert method.solve_matrix is not None
+    n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
+    begin = None if start is None else start.tiles(box)
+    old = None if start is None else start.mask(box)
+    magnitude = problem.scores.magnitude
+    found = method.solve_matrix(matrix, magnitude, n, m, at_most, mask, begin, old, potentials)
+    if found is None:
+        raise problem.scores.refusal()
+    return found
 
 
 def certify(
@@ -249,7 +252,7 @@ def certify(
     """
     problem = Problem(weights, pattern, score, axes, threads, potentials)
     warn_of_kernels(problem.layout)
-    given = mask_for(mask, problem)
+    given = mask_for(mask, problem.shape)
     problem.judge(given)
     start = None if warm_start is None else PotentialStart(warm_start, problem)
     matrix = _takes_matrices(METHODS["exact"], problem.pattern) and not plain
@@ -276,33 +279,17 @@ def _judge_matrix(
     """Judge a box of full tiles by its potentials, all compiled."""
     from masksolve.kernels.judge import judge_matrix
 
-    solve_matrix = METHODS["exact"].solve_matrix
-    assert solve_matrix is not None
-    n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
-    magnitude = problem.scores.magnitude
+    n, at_most, magnitude = problem.pattern.n, problem.pattern.at_most, problem.scores.magnitude
     matrix = problem.scores.matrix(problem.layout, box)
     scratch = np.empty(matrix.shape, dtype=np.bool_)
-    best = solve_matrix(matrix, magnitude, n, m, at_most, scratch, *_begin(start, box), True)
-    if best is None:
-        raise problem.scores.refusal()
-    assert best.row_potentials is not None
-    assert best.column_potentials is not None
+    best = _run_matrix(problem, METHODS["exact"], box, start, matrix, scratch, True)
+    u, v = best.row_potentials, best.column_potentials
+    assert u is not None
+    assert v is not None
     mask = np.ascontiguousarray(problem.layout.window(given, box)).reshape(matrix.shape)
-    kept, gaps, scale = (np.empty(len(best.row_potentials)) for _ in range(3))
+    kept, gaps, scale = (np.empty(len(u)) for _ in range(3))
     lines = np.zeros(2, dtype=np.int64)
-    judge_matrix(
-        matrix,
-        magnitude,
-        mask.view(np.int8),
-        best.row_potentials,
-        best.column_potentials,
-        n,
-        at_most,
-        kept,
-        gaps,
-        scale,
-        lines,
-    )
+    judge_matrix(matrix, magnitude, mask.view(np.int8), u, v, n, at_most, kept, gaps, scale, lines)
     if lines[0]:
         refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
     problem.record_judged(box, best, kept, gaps, scale, 0 if at_most else int(lines[1]))
@@ -359,7 +346,7 @@ def repair(
     """
     problem = Problem(weights, pattern, score, axes, threads)
     warn_of_kernels(problem.layout)
-    given = mask_for(mask, problem)
+    given = mask_for(mask, problem.shape)
     refuse_violation(given, problem.layout, problem.pattern, short=False)
     exact = METHODS["exact"].solve_tiles
     n = problem.pattern.n

@@ -63,7 +63,7 @@ class MaskStart:
 
     def __init__(self, earlier: Any, problem: Problem) -> None:
         mask = earlier.mask if isinstance(earlier, MaskResult) else earlier
-        self._mask = mask_for(mask, problem, "warm_start")
+        self._mask = mask_for(mask, problem.shape, "warm_start")
         self._layout = problem.layout
         refuse_violation(self._mask, problem.layout, problem.pattern, short=False)
 
@@ -83,11 +83,9 @@ def as_start(warm_start: Any, method: Method, problem: Problem) -> Start | None:
     return kinds[method.warm](warm_start, problem)
 
 
-def mask_for(mask: Any, problem: Problem, name: str = "mask") -> NDArray[np.bool_]:
+def mask_for(mask: Any, shape: tuple[int, ...], name: str = "mask") -> NDArray[np.bool_]:
     """Validate a mask from outside: 0 and 1 only, in the shape of the weights."""
     found = as_mask(mask, name)
-    if found.shape != problem.shape:
-        raise InvalidInput(
-            f"{name} has shape {found.shape}: expected that of weights, {problem.shape}"
-        )
+    if found.shape != shape:
+        raise InvalidInput(f"{name} has shape {found.shape}: expected that of weights, {shape}")
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from masksolve.checkpoints.folder import Target, write_whole
+from masksolve.checkpoints.folder import Target, refuse_target, write_whole
 from masksolve.checkpoints.load import MaskFiles
-from masksolve.checkpoints.manifest import file_hash, make_manifest
+from masksolve.checkpoints.manifest import file_hash, identity, make_manifest
 from masksolve.checkpoints.progress import reporting_bytes
 from masksolve.checkpoints.source import MANIFEST, Checkpoint
-from masksolve.errors import FileFormatError, InvalidInput
+from masksolve.errors import InvalidInput, naming
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.packing import unpack_run
 from masksolve.storage.records import KEY, MaskRecord, describe, read_records
@@ -97,7 +96,7 @@ def apply_masks(
         if checkpoint.path.is_dir():
             _write_folder(path, checkpoint, stored, shards, force)
         else:
-            _refuse_target(path, checkpoint, stored)
+            refuse_target(path, [checkpoint.path, *(file.path for file in stored.files.values())])
             shards[0].write(path)
     return stored.records
 
@@ -129,21 +128,6 @@ def _compare(checkpoint: Checkpoint, stored: MaskFiles, force: bool) -> None:
                 f"{path}: tensor {name!r} is {spec.dtype}: its mask in {where} belongs to "
                 f"{record.dtype} weights"
             )
-
-
-def _refuse_target(path: Path, checkpoint: Checkpoint, stored: MaskFiles) -> None:
-    try:
-        if path.is_dir():
-            raise InvalidInput(f"output {path} is a folder: expected the name of a file")
-        if not path.absolute().parent.is_dir():
-            raise InvalidInput(f"output {path} lies in a folder that does not exist")
-        inputs = [checkpoint.path, *{file.path for file in stored.files.values()}]
-        if path.exists() and any(os.path.samefile(path, one) for one in inputs):
-            raise InvalidInput(f"output {path} is the input: expected another file")
-        if path.exists() and not path.is_file():
-            raise InvalidInput(f"output {path} is not a regular file")
-    except OSError as error:  # a name that is too long, say
-        raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from None
 
 
 class _Masked(TensorFile):
@@ -221,7 +205,7 @@ def _write_folder(
     settings = {
         "kind": "applied",
         "force": force,
-        "source": {shard.path.name: _identity(shard) for shard in shards},
+        "source": {shard.path.name: identity(shard) for shard in shards},
         "masks": claims.text,
     }
     copied = checkpoint.others()
@@ -229,29 +213,23 @@ def _write_folder(
         copied.append(checkpoint.path / checkpoint.index)
     place.check_space(sum(p.stat().st_size for p in [*copied, *(s.path for s in shards)]))
     place.open(settings)
+    files: dict[str, Any] = {}
     try:
-        files: dict[str, Any] = {}
-        for shard in shards:
-            output = place.files / shard.path.name
-            shard.write(output)
-            files[output.name] = {
-                "bytes": output.stat().st_size,
-                "header": file_hash(output, 0, TensorFile(output).start),
-                "tensors": shard.hashes,
-            }
-        for source in copied:
-            output = place.files / source.name
-            shutil.copyfile(source, output)
-            files[output.name] = {"bytes": output.stat().st_size, "hash": file_hash(output)}
-        write_whole(place.files / MANIFEST, make_manifest(settings, files))
-        place.publish(list(files))
-    except OSError as error:
-        place.discard()
-        raise FileFormatError(f"cannot write {path}: {error.strerror or error}") from None
+        with naming(path, "write"):
+            for shard in shards:
+                output = place.files / shard.path.name
+                shard.write(output)
+                files[output.name] = {
+                    "bytes": output.stat().st_size,
+                    "header": file_hash(output, 0, TensorFile(output).start),
+                    "tensors": shard.hashes,
+                }
+            for source in copied:
+                output = place.files / source.name
+                shutil.copyfile(source, output)
+                files[output.name] = {"bytes": output.stat().st_size, "hash": file_hash(output)}
+            write_whole(place.files / MANIFEST, make_manifest(settings, files))
+            place.publish(list(files))
     except BaseException:
         place.discard()
         raise
-
-
-def _identity(file: TensorFile) -> list[Any]:
-    return [file.path.stat().st_size, file_hash(file.path, 0, file.start)]

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from masksolve.checkpoints.folder import Target, write_whole
-from masksolve.checkpoints.manifest import file_hash, make_manifest, read_manifest
+from masksolve.checkpoints.manifest import file_hash, identity, make_manifest, read_manifest
 from masksolve.checkpoints.plan import Method, Shard, Tensor, fingerprint
 from masksolve.checkpoints.source import MANIFEST, Checkpoint
 from masksolve.checkpoints.work import read_slice
-from masksolve.errors import FileFormatError, InvalidInput
+from masksolve.errors import InvalidInput, naming
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.records import MaskRecord, read_records
 from masksolve.storage.tensors import TensorFile
@@ -29,10 +29,7 @@ def make_settings(checkpoint: Checkpoint, shards: Sequence[Shard], how: Method) 
         "method": how.name,
         "options": dict(how.options),
         "repair": how.repair,
-        "source": {
-            name: [file.path.stat().st_size, file_hash(file.path, 0, file.start)]
-            for name, file in checkpoint.shards.items()
-        },
+        "source": {name: identity(file) for name, file in checkpoint.shards.items()},
         "slices": fingerprint(list(shards)),
     }
 
@@ -91,7 +88,7 @@ def write_rest(
         return list(read_manifest(place.files)["files"])
     files = {shard.name: files[shard.name] for shard in shards}
     names = [path.name for path in others]
-    try:
+    with naming(place.path, "write"):
         for path in others:
             shutil.copyfile(path, place.files / path.name)
         if checkpoint.index is not None:
@@ -101,8 +98,6 @@ def write_rest(
             path = place.files / name
             files[name] = {"bytes": path.stat().st_size, "hash": file_hash(path)}
         write_whole(place.files / MANIFEST, make_manifest(settings, files))
-    except OSError as error:
-        raise FileFormatError(f"cannot write {place.path}: {error.strerror or error}") from None
     return list(files)
 
 

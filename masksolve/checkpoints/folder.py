@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from masksolve.checkpoints.source import MANIFEST
-from masksolve.errors import FileFormatError, InvalidInput
+from masksolve.errors import FileFormatError, InvalidInput, naming
 
-__all__ = ["Target"]
+__all__ = ["Target", "refuse_target"]
 
 WORK = ".masksolve-work"
 SETTINGS = "settings.json"
@@ -47,11 +47,9 @@ class Target:
         self.path = path
         self.work = path / WORK
         self.files = self.work / "files"
-        try:
+        with naming(path, "write", InvalidInput):  # of a name that is too long, say
             self._new = not path.exists()
             self._refuse_others(source)
-        except OSError as error:  # a name that is too long, say
-            raise InvalidInput(f"cannot write {path}: {error.strerror or error}") from None
 
     def _refuse_others(self, source: Path) -> None:
         if not self.path.absolute().parent.is_dir():
@@ -88,29 +86,25 @@ class Target:
             If it cannot be created.
         """
         path = self.work / SETTINGS
-        try:
+        with naming(path, "write"):
             self.files.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                compare_settings(self.path, json.loads(path.read_bytes()), settings)
+            if not path.exists():
+                write_whole(path, json.dumps(dict(settings), indent=2))
                 return
-            write_whole(path, json.dumps(dict(settings), indent=2))
-        except OSError as error:
-            raise FileFormatError(f"cannot write {path}: {error.strerror or error}") from None
-        except ValueError as error:
-            if isinstance(error, InvalidInput):
-                raise
-            raise FileFormatError(f"{path} is damaged: remove {self.work}") from None
+            try:
+                held = json.loads(path.read_bytes())
+            except ValueError:
+                raise FileFormatError(f"{path} is damaged: remove {self.work}") from None
+        compare_settings(self.path, held, settings)
 
     def check_space(self, nbytes: int) -> None:
         """Raise unless the disk has room for so many bytes, those at work included."""
         there = [self.work, self.path, self.path.absolute().parent]
         folder = next(folder for folder in there if folder.is_dir())
-        try:
+        with naming(folder, "write"):
             files = self.files.iterdir() if self.files.is_dir() else ()
             have = sum(file.stat().st_blocks * 512 for file in files if file.is_file())
             free = shutil.disk_usage(folder).free
-        except OSError as error:
-            raise FileFormatError(f"cannot write {folder}: {error.strerror or error}") from None
         if nbytes - have > free:
             raise FileFormatError(
                 f"{self.path} needs {(nbytes - have) / 1e9:.2f} GB more: its disk has "
@@ -119,13 +113,11 @@ class Target:
 
     def publish(self, names: Iterable[str]) -> None:
         """Move finished files to their place, the manifest last, and clear up."""
-        try:
+        with naming(self.path, "write"):
             for name in (*names, MANIFEST):
                 with suppress(FileNotFoundError):  # moved before the run was interrupted
                     os.replace(self.files / name, self.path / name)
             self.clear()
-        except OSError as error:
-            raise FileFormatError(f"cannot write {self.path}: {error.strerror}") from None
 
     def clear(self) -> None:
         """Remove the work, the settings last."""
@@ -141,6 +133,19 @@ class Target:
             self.clear()
             if self._new:
                 self.path.rmdir()
+
+
+def refuse_target(path: Path, inputs: Iterable[Path]) -> None:
+    """Raise where no file can be written, or where one of the inputs lies."""
+    with naming(path, "write", InvalidInput):  # of a name that is too long, say
+        if path.is_dir():
+            raise InvalidInput(f"output {path} is a folder: expected the name of a file")
+        if not path.absolute().parent.is_dir():
+            raise InvalidInput(f"output {path} lies in a folder that does not exist")
+        if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):
+            raise InvalidInput(f"output {path} is the input: expected another file")
+        if path.exists() and not path.is_file():
+            raise InvalidInput(f"output {path} is not a regular file")
 
 
 def compare_settings(folder: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

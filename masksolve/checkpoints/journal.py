@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from masksolve.errors import FileFormatError, InvalidInput
+from masksolve.errors import InvalidInput, naming
 
 __all__ = ["Journal"]
 
@@ -25,10 +25,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with naming(path, "write"):
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise self._unwritable(error) from None
         try:
             self._lock()
             self.lines, length = self._read()
@@ -78,19 +76,14 @@ class Journal:
 
     def append(self, line: dict[str, Any], *, durable: bool = False) -> None:
         """Write a line at once; durable: so that it outlives a power cut too."""
-        try:
+        with naming(self.path, "write"):
             self._file.write(_encode(line))
             if durable:
                 os.fsync(self._file.fileno())
-        except OSError as error:
-            raise self._unwritable(error) from None
 
     def close(self) -> None:
         """Let others open it."""
         self._file.close()
-
-    def _unwritable(self, error: OSError) -> FileFormatError:
-        return FileFormatError(f"cannot write {self.path}: {error.strerror or error}")
 
 
 def _encode(line: dict[str, Any]) -> bytes:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from masksolve.checkpoints.source import MANIFEST
-from masksolve.errors import FileFormatError
+from masksolve.errors import FileFormatError, naming
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.tensors import TensorFile
 
-__all__ = ["file_hash", "make_manifest", "read_manifest", "verify_checkpoint"]
+__all__ = ["file_hash", "identity", "make_manifest", "read_manifest", "verify_checkpoint"]
 
 VERSION = 1
 PIECE = 1 << 22
@@ -34,12 +34,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        content = json.loads(path.read_bytes())
+        with naming(path, "read"):
+            content = json.loads(path.read_bytes())
         fine = content["version"] == VERSION
         fine = fine and isinstance(content["settings"], dict)
         fine = fine and all(isinstance(entry, dict) for entry in content["files"].values())
-    except OSError as error:
-        raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
+    except FileFormatError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError):
         fine = False
     if not fine:
@@ -51,16 +52,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def file_hash(path: Path, start: int = 0, nbytes: int | None = None) -> str:
     """Return the hash of a file, or of a run of its bytes."""
     state = WeightsHash()
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            left = path.stat().st_size - start if nbytes is None else nbytes
-            while left > 0 and (part := file.read(min(PIECE, left))):
-                state.update(part)
-                left -= len(part)
-    except OSError as error:
-        raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
+    with naming(path, "read"), path.open("rb") as file:
+        file.seek(start)
+        left = path.stat().st_size - start if nbytes is None else nbytes
+        while left > 0 and (part := file.read(min(PIECE, left))):
+            state.update(part)
+            left -= len(part)
     return state.text
+
+
+def identity(file: TensorFile) -> list[Any]:
+    """Return what a file is known by without reading all of it: its size, its header's hash."""
+    return [file.path.stat().st_size, file_hash(file.path, 0, file.start)]
 
 
 def verify_checkpoint(folder: str | Path) -> int:
@@ -85,12 +88,11 @@ def verify_checkpoint(folder: str | Path) -> int:
     for name, entry in read_manifest(folder)["files"].items():
         path = folder / name
         try:
-            _verify(path, entry)
+            with naming(path, "read"):
+                _verify(path, entry)
         except (KeyError, TypeError, AttributeError):
             path = folder / MANIFEST
             raise FileFormatError(f"{path}: the entry of {name} is damaged") from None
-        except OSError as error:
-            raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
         total += entry["bytes"]
     return total
 

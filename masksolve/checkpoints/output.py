@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from masksolve.checkpoints.pagecache import drop
 from masksolve.checkpoints.plan import Shard, Tensor
 from masksolve.checkpoints.work import Slice, Solved, read_slice
-from masksolve.errors import FileFormatError
+from masksolve.errors import FileFormatError, naming
 from masksolve.layout import Layout
 from masksolve.result import Status
 from masksolve.storage.hashing import WeightsHash
@@ -26,8 +26,6 @@ __all__ = ["Line", "ShardOutput", "Step"]
 
 PIECE = 1 << 22
 """Bytes that are masked, hashed and written at once: the caches hold them meanwhile."""
-
-WORST = (Status.UNDERFILLED, Status.FEASIBLE, Status.OPTIMAL)
 
 Line: TypeAlias = dict[str, Any]
 """What the journal keeps of a step."""
@@ -69,10 +67,8 @@ class ShardOutput:
         self._state = _State()
         self._end = 8 + shard.room
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        try:
+        with naming(path, "write"):
             self._file = open(os.open(path, flags, 0o666), "r+b", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise self._unwritable(error) from None
 
     @classmethod
     def resume(
@@ -198,57 +194,45 @@ class ShardOutput:
     def _write(self, content: NDArray[np.uint8]) -> None:
         self._state.written.update(content)
         left = content.data
-        try:
+        with naming(self.path, "write"):
             while left:
                 left = left[self._file.write(left) :]
-        except OSError as error:
-            raise self._unwritable(error) from None
         self._end += content.size
 
     def _close(self, tensor: Tensor) -> None:
         """Put together what the slices of a tensor tell."""
-        state = self._state
-        name = tensor.source.name
-        self.hashes[name] = state.written.text
+        state, source = self._state, tensor.source
+        self.hashes[source.name] = state.written.text
         if not tensor.slices:
             return
         lines, first = state.verdicts, tensor.slices[0]
-        bounds = [line["upper_bound"] for line in lines]
-        methods, found = ([line[key] for line in lines] for key in ("method", "status"))
-        self._records[name] = MaskRecord(
-            tensor.source.shape,
-            first.pattern,
-            Layout(first.axes),
-            "repair" if "repair" in methods else methods[0],
-            fsum(line["objective"] for line in lines),
-            None if None in bounds else fsum(bounds),
-            min((Status(status) for status in found), key=WORST.index),
-            tensor.source.dtype,
-            lines[-1]["weights"],
-            state.written.text if self.shard.kind == "masks" else None,
-        )
+        methods, bounds = ([line[key] for line in lines] for key in ("method", "upper_bound"))
+        method = "repair" if "repair" in methods else methods[0]
+        score = fsum(line["objective"] for line in lines)
+        bound = None if None in bounds else fsum(bounds)
+        status = Status.worst(Status(line["status"]) for line in lines)
+        bits = state.written.text if self.shard.kind == "masks" else None
+        known = (score, bound, status, source.dtype, lines[-1]["weights"], bits)
+        layout = Layout(first.axes)
+        record = MaskRecord(source.shape, first.pattern, layout, method, *known)
+        self._records[source.name] = record
 
     def finish(self) -> str:
         """Write the header, make the file last, and return the header's hash."""
         header = np.frombuffer(self.shard.header(self._records), dtype=np.uint8)
-        try:
+        with naming(self.path, "write"):
             self._file.truncate(self._end)
             self._file.seek(0)
             self._state, end = _State(), self._end
             self._write(header)
             self._end = end
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise self._unwritable(error) from None
         self.close()
         return self._state.written.text
 
     def close(self) -> None:
         """Stop, to be taken up later if it is not finished."""
         self._file.close()
-
-    def _unwritable(self, error: OSError) -> FileFormatError:
-        return FileFormatError(f"cannot write {self.path}: {error.strerror or error}")
 
 
 def _is_last(tensor: Tensor, number: int) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from masksolve.checkpoints.slices import cut
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import Slice
-from masksolve.errors import InvalidInput
+from masksolve.errors import about
 from masksolve.inputs import as_axes
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
@@ -125,9 +125,8 @@ def plan_shards(
             output = spec
             if spec.name in chosen:
                 layout = _layout(file, spec, chosen[spec.name], method.pattern)
-                longest[spec.name] = MaskRecord.longest(
-                    spec.shape, method.pattern, layout, method.name
-                )
+                record = MaskRecord.longest(spec.shape, method.pattern, layout, method.name)
+                longest[spec.name] = record
                 slices = tuple(_slices(file, spec, layout.axes, method, most))
                 output = spec if apply else TensorSpec.packed(spec.name, spec.shape)
             if slices or apply:
@@ -152,10 +151,8 @@ def _header(
 
 def _layout(file: TensorFile, spec: TensorSpec, axes: tuple[int, int], pattern: Pattern) -> Layout:
     refuse_dtype(spec.dtype, file.path, spec.name)
-    try:
+    with about(f"{file.path}: tensor {spec.name!r}"):
         layout = Layout(as_axes(axes, len(spec.shape), "weights"))
-    except InvalidInput as error:
-        raise InvalidInput(f"{file.path}: tensor {spec.name!r}: {error}") from None
     warn_of_kernels(TileLayout(spec.shape, layout.axes, pattern.tile_shape))
     return layout
 
@@ -166,22 +163,10 @@ def _slices(
     import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8
 
     size = np.dtype(DTYPES[spec.dtype]).itemsize
-    whole = Slice(
-        str(file.path.absolute()),
-        file.offset(spec.name),
-        spec.name,
-        spec.dtype,
-        (0,) * len(spec.shape),
-        spec.shape,
-        True,
-        spec.nbytes,
-        method.pattern,
-        axes,
-        method.name,
-        dict(method.options),
-        method.repair,
-        method.threads,
-    )
+    path, offset = str(file.path.absolute()), file.offset(spec.name)
+    start, options = (0,) * len(spec.shape), dict(method.options)
+    how = (method.pattern, axes, method.name, options, method.repair, method.threads)
+    whole = Slice(path, offset, spec.name, spec.dtype, start, spec.shape, True, spec.nbytes, *how)
     if spec.nbytes <= most:
         yield whole
         return

@@ -48,6 +48,4 @@ class CheckpointResult:
     @property
     def status(self) -> Status:
         """The worst status of any tensor."""
-        found = {record.status for record in self.records.values()}
-        worst = (Status.UNDERFILLED, Status.FEASIBLE, Status.OPTIMAL)
-        return next(status for status in worst if status in found)
+        return Status.worst(record.status for record in self.records.values())

@@ -10,13 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from masksolve.checkpoints.finish import (
-    make_settings,
-    read_all_records,
-    refuse_changed,
-    times_modified,
-    write_rest,
-)
+from masksolve.checkpoints import finish
 from masksolve.checkpoints.folder import Target, compare_settings
 from masksolve.checkpoints.journal import Journal
 from masksolve.checkpoints.manifest import read_manifest
@@ -141,18 +135,18 @@ def solve_checkpoint(
     chosen = choose_tensors(checkpoint, tensors, exclude, axes)
     shards = plan_shards(checkpoint, chosen, how, apply=apply, most=most)
     place = Target(Path(target), checkpoint.path)
-    settings = make_settings(checkpoint, shards, how)
+    settings = finish.make_settings(checkpoint, shards, how)
     done = 0
     if place.finished:
         compare_settings(place.path, read_manifest(place.path)["settings"], settings)
-        refuse_changed(place.path, shards)
+        finish.refuse_changed(place.path, shards)
         place.clear()
     else:
         others = checkpoint.others() if apply else []
         place.check_space(
             sum(shard.nbytes for shard in shards) + sum(path.stat().st_size for path in others)
         )
-        place.open(settings | times_modified(checkpoint))
+        place.open(settings | finish.times_modified(checkpoint))
         with closing(Journal(place.journal)) as journal:
             try:
                 done, files = _work(
@@ -162,10 +156,10 @@ def solve_checkpoint(
                 if isinstance(error, InvalidInput) or journal.empty:
                     place.discard()
                 raise
-            names = write_rest(place, checkpoint, shards, others, files, settings)
+            names = finish.write_rest(place, checkpoint, shards, others, files, settings)
             place.publish(names)
     return CheckpointResult(
-        place.path, read_all_records(place.path, shards), done, time.perf_counter() - started
+        place.path, finish.read_all_records(place.path, shards), done, time.perf_counter() - started
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from masksolve.errors import FileFormatError
+from masksolve.errors import FileFormatError, naming
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
 __all__ = ["Checkpoint"]
@@ -93,10 +93,8 @@ class Checkpoint:
 
 def _find(folder: Path) -> str:
     """Choose the index of a folder, else its only file of tensors."""
-    try:
+    with naming(folder, "read"):
         names = sorted(entry.name for entry in folder.iterdir())
-    except OSError as error:
-        raise FileFormatError(f"cannot read {folder}: {error.strerror or error}") from None
     for ending in (INDEX, ".safetensors"):
         found = [name for name in names if name.endswith(ending) and name != ending]
         usual = SINGLE.removesuffix(".safetensors") + ending
@@ -112,13 +110,14 @@ def _find(folder: Path) -> str:
 
 def _read_index(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     try:
-        content = json.loads(path.read_bytes())
+        with naming(path, "read"):
+            content = json.loads(path.read_bytes())
         names, metadata = content["weight_map"], content.get("metadata") or {}
         fine = isinstance(names, dict) and names and isinstance(metadata, dict)
         for name in names.values() if fine else ():
             fine = fine and isinstance(name, str) and name == Path("x", name).name
-    except OSError as error:
-        raise FileFormatError(f"cannot read {path}: {error.strerror or error}") from None
+    except FileFormatError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         fine = False
     if not fine:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masksolve.checkpoints.pagecache import is_cached
-from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
+from masksolve.errors import FileFormatError, InvalidInput, InvalidScore, naming
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem
 from masksolve.result import Status
@@ -133,23 +133,17 @@ def read_slice(piece: Slice) -> NDArray[Any]:
     if not piece.nbytes:
         return as_tensor(b"", piece.dtype, piece.shape, piece.path, piece.tensor)
     skip = piece.offset % mmap.ALLOCATIONGRANULARITY
-    try:
-        with open(piece.path, "rb") as file:
-            # Touching mapped bytes that are not there would end the process.
-            if file.seek(0, 2) < piece.offset + piece.nbytes:
-                raise FileFormatError(
-                    f"{piece.path} was cut short while tensor {piece.tensor!r} was read"
-                )
-            if hasattr(os, "posix_fadvise"):  # all of it is wanted, and soon
-                os.posix_fadvise(file.fileno(), piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED)
-            mapped = mmap.mmap(
-                file.fileno(),
-                skip + piece.nbytes,
-                access=mmap.ACCESS_READ,
-                offset=piece.offset - skip,
+    with naming(piece.path, "read"), open(piece.path, "rb") as file:
+        # Touching mapped bytes that are not there would end the process.
+        if file.seek(0, 2) < piece.offset + piece.nbytes:
+            raise FileFormatError(
+                f"{piece.path} was cut short while tensor {piece.tensor!r} was read"
             )
-    except OSError as error:
-        raise FileFormatError(f"cannot read {piece.path}: {error.strerror or error}") from None
+        number = file.fileno()
+        if hasattr(os, "posix_fadvise"):  # all of it is wanted, and soon
+            os.posix_fadvise(number, piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED)
+        start, length = piece.offset - skip, skip + piece.nbytes
+        mapped = mmap.mmap(number, length, access=mmap.ACCESS_READ, offset=start)
     content = memoryview(mapped)[skip:]
     return as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
 
@@ -187,27 +181,18 @@ def solve_weights(piece: Slice, weights: Weights) -> Solved:
     """Solve a slice whose weights are at hand."""
     mask = _room(weights.array.size).reshape(piece.shape)
     try:
-        problem = Problem(
-            weights.array, piece.pattern, np.abs, piece.axes, piece.threads, mask=mask
-        )
+        array = weights.array
+        where: dict[str, Any] = {"axes": piece.axes, "threads": piece.threads}
+        problem = Problem(array, piece.pattern, np.abs, mask=mask, **where)
         result = solve_problem(problem, method=piece.method, options=piece.options)
         if piece.repair and result.status is Status.UNDERFILLED:
-            result = repair(
-                weights.array, result.mask, piece.pattern, axes=piece.axes, threads=piece.threads
-            )
+            result = repair(array, result.mask, piece.pattern, **where)
     except InvalidInput as error:
         if isinstance(error, InvalidScore):
             error = error.within("weights", piece.start)
         raise InvalidInput(f"{piece.path}: tensor {piece.tensor!r}: {error}") from None
-    return Solved(
-        pack(result.mask),
-        result.method,
-        result.objective,
-        result.upper_bound,
-        result.status,
-        weights.hash,
-        weights.cached,
-    )
+    figures = (result.method, result.objective, result.upper_bound, result.status)
+    return Solved(pack(result.mask), *figures, weights.hash, weights.cached)
 
 
 _ROOM = threading.local()

@@ -12,23 +12,14 @@ from numpy.typing import NDArray
 from masksolve.checkpoints.manifest import verify_checkpoint
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checks import check_mask
-from masksolve.cli.common import (
-    about,
-    check_names,
-    choose,
-    matches,
-    print_json,
-    print_table,
-    progress_bar,
-    share,
-    tensor_options,
-)
+from masksolve.cli import common
 from masksolve.errors import InvalidInput, MaskViolation
-from masksolve.inputs import as_axes, as_mask
+from masksolve.inputs import as_axes
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.result import Status
 from masksolve.solving import certify
+from masksolve.starts import mask_for
 from masksolve.storage.masks import read_mask
 from masksolve.storage.records import read_records
 
@@ -53,7 +44,7 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="compare every byte of a folder with its manifest, masksolve.json, too",
     )
-    tensor_options(parser)
+    common.tensor_options(parser)
     parser.set_defaults(run=_check)
 
     parser = commands.add_parser(
@@ -68,7 +59,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
     )
-    tensor_options(parser)
+    common.tensor_options(parser)
     parser.set_defaults(run=_certify)
 
 
@@ -88,14 +79,14 @@ class _Masks:
     def names(self) -> dict[str, Layout]:
         """Names of the chosen tensors, and where each one's matrices lie."""
         if not self.records or (self.options.tensors and not self.packed):
-            chosen = choose(self.source, self.options, integers=True)
+            chosen = common.choose(self.source, self.options, integers=True)
             return {name: self._layout(name, axes) for name, axes in chosen.items()}
-        check_names(self.source, self.records, self.options)
+        common.check_names(self.source, self.records, self.options)
         axes = self.options.axes
         found = {
             name: self._layout(name, axes) if axes else record.layout
             for name, record in self.records.items()
-            if matches(name, self.options)
+            if common.matches(name, self.options)
         }
         tensors = self.source.tensors
         for name in found:
@@ -109,7 +100,7 @@ class _Masks:
     def _layout(self, name: str, axes: tuple[int, int]) -> Layout:
         known = self.records[name].shape if self.packed else None
         file = self.source.file(name)
-        with about(file, name):
+        with common.about_tensor(file, name):
             ndim = len(file.tensors[name].shape if known is None else known)
             return Layout(as_axes(axes, ndim, "mask"))
 
@@ -135,10 +126,10 @@ def _check(options: argparse.Namespace) -> int:
     masks = _Masks(options.file, options)
     names = masks.names()
     tensors = masks.source.tensors
-    with progress_bar([tensors[name] for name in names]) as bar:
+    with common.progress_bar([tensors[name] for name in names]) as bar:
         for name, layout in names.items():
             array, pattern = masks.read(name), masks.pattern(name)
-            with about(masks.source.file(name), name), bar.tensor(name, array.shape):
+            with common.about_tensor(masks.source.file(name), name), bar.tensor(name, array.shape):
                 if array.dtype != np.bool_ or (name in masks.records and not masks.packed):
                     # Weights: what is not zero, and kept weights may be zero.
                     array = array != 0
@@ -158,16 +149,9 @@ def _print_verdict(
     if options.json:
         content: dict[str, Any] = {"valid": violation is None, "tensors": count}
         if violation is not None:
-            content["violation"] = {
-                "tensor": name,
-                "matrix": violation.matrix,
-                "axis": violation.axis,
-                "line": violation.line,
-                "span": violation.span,
-                "kept": violation.kept,
-                "message": str(violation),
-            }
-        print_json(content)
+            details = {"tensor": name, **violation.details, "message": str(violation)}
+            content["violation"] = details
+        common.print_json(content)
     elif violation is None:
         valid = f"all {count} tensors are" if count > 1 else "the tensor is"
         print(f"{options.file}: {valid} valid")
@@ -181,17 +165,13 @@ def _certify(options: argparse.Namespace) -> int:
     weights = Checkpoint.open(options.weights)
     tensors = weights.tensors
     rows: list[dict[str, Any]] = []
-    with progress_bar([tensors[name] for name in names if name in tensors]) as bar:
+    with common.progress_bar([tensors[name] for name in names if name in tensors]) as bar:
         for name, layout in names.items():
             file, pattern = weights.file(name), masks.pattern(name)
             array = file.read(name)
-            with about(masks.source.file(name), name):
-                mask = as_mask(masks.read(name))
-                if mask.shape != array.shape:
-                    raise InvalidInput(
-                        f"mask has shape {mask.shape}: expected that of weights, {array.shape}"
-                    )
-            with about(file, name), bar.tensor(name, array.shape) as report:
+            with common.about_tensor(masks.source.file(name), name):
+                mask = mask_for(masks.read(name), array.shape)
+            with common.about_tensor(file, name), bar.tensor(name, array.shape) as report:
                 try:
                     found = certify(
                         layout.matrices(array),
@@ -216,16 +196,16 @@ def _certify(options: argparse.Namespace) -> int:
     optimal = all(row["status"] == Status.OPTIMAL.value for row in rows)
     total = {key: float(np.sum([row[key] for row in rows])) for key in ("objective", "gap")}
     if options.json:
-        print_json({"optimal": optimal, "tensors": rows, "total": total})
+        common.print_json({"optimal": optimal, "tensors": rows, "total": total})
     else:
         lines = [_line(row, row["name"], row["status"]) for row in rows]
         if len(rows) > 1:
             lines.append(_line(total, f"all {len(rows)}", "optimal" if optimal else "not optimal"))
         columns = ["tensor", "kept score", "proven gap", "of it", "status"]
-        print_table(f"{options.masks} for {options.weights}", columns, lines)
+        common.print_table(f"{options.masks} for {options.weights}", columns, lines)
     return 0 if optimal else 1
 
 
 def _line(row: dict[str, Any], name: str, status: str) -> list[str]:
     score, gap = row["objective"], row["gap"]
-    return [name, f"{score:.6g}", f"{gap:.2g}", share(gap, score), status]
+    return [name, f"{score:.6g}", f"{gap:.2g}", common.share(gap, score), status]

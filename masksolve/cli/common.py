@@ -7,7 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from math import prod
 from typing import Any
 
@@ -18,12 +18,12 @@ from rich.text import Text
 
 from masksolve.checkpoints.selection import Tensors, choose_tensors, matches_any
 from masksolve.checkpoints.selection import check_names as check_known
-from masksolve.errors import InvalidInput
+from masksolve.errors import about
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
 __all__ = [
     "Bar",
-    "about",
+    "about_tensor",
     "check_names",
     "choose",
     "matches",
@@ -90,13 +90,9 @@ def choose(
     return choose_tensors(source, options.tensors, options.exclude, options.axes, integers=integers)
 
 
-@contextmanager
-def about(file: TensorFile, name: str) -> Iterator[None]:
+def about_tensor(file: TensorFile, name: str) -> AbstractContextManager[None]:
     """Put the file's and the tensor's name before the message of an error."""
-    try:
-        yield
-    except InvalidInput as error:
-        raise InvalidInput(f"{file.path}: tensor {name!r}: {error}") from None
+    return about(f"{file.path}: tensor {name!r}")
 
 
 class Bar:

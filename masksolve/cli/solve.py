@@ -11,17 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from masksolve.checkpoints.folder import refuse_target
+from masksolve.cli import common
 from masksolve.cli.checkpoint import solve_folder
 from masksolve.cli.cluster import cluster_options
-from masksolve.cli.common import (
-    about,
-    choose,
-    print_json,
-    print_table,
-    progress_bar,
-    share,
-    tensor_options,
-)
 from masksolve.errors import InvalidInput
 from masksolve.inputs import as_axes
 from masksolve.layout import Layout
@@ -79,7 +72,7 @@ def add_commands(commands: Any) -> None:
         help="what a process may take for a folder, such as 2GB; default: 1GB",
     )
     cluster_options(parser)
-    tensor_options(parser)
+    common.tensor_options(parser)
     parser.set_defaults(run=_run)
 
 
@@ -101,12 +94,17 @@ def _run(options: argparse.Namespace) -> int:
     for method in (options.method, *options.compare):
         find_method(method, pattern)
     as_options(options.method, METHODS[options.method].options, dict(options.option))
-    _check_paths(options.input, options.output)
+    refuse_target(options.output, [options.input])
     file = TensorFile(options.input)
-    chosen = choose(file, options)
+    chosen = common.choose(file, options)
     rows: list[dict[str, Any]] = []
     records: dict[str, MaskRecord] = {}
-    longest = {name: _longest(file, name, axes, pattern, options) for name, axes in chosen.items()}
+    longest: dict[str, MaskRecord] = {}
+    for name, axes in chosen.items():
+        shape = file.tensors[name].shape
+        with common.about_tensor(file, name):
+            layout = Layout(as_axes(axes, len(shape), "weights"))
+        longest[name] = MaskRecord.longest(shape, pattern, layout, options.method)
     kind = "weights" if options.apply else "masks"
     other = file.metadata if options.apply else {}
     specs = [
@@ -115,7 +113,7 @@ def _run(options: argparse.Namespace) -> int:
         if options.apply or name in chosen
     ]
     with (
-        progress_bar([file.tensors[name] for name in chosen]) as bar,
+        common.progress_bar([file.tensors[name] for name in chosen]) as bar,
         write_tensors(options.output, specs, other | describe(kind, longest)) as writer,
     ):
         for name in (spec.name for spec in specs):
@@ -123,7 +121,7 @@ def _run(options: argparse.Namespace) -> int:
                 writer.copy(file, name)
                 continue
             weights = file.read(name)
-            with about(file, name), bar.tensor(name, weights.shape) as report:
+            with common.about_tensor(file, name), bar.tensor(name, weights.shape) as report:
                 result, row = _solve(weights, name, pattern, chosen[name], options, report)
             rows.append(row)
             known = {"dtype": file.tensors[name].dtype, "weights": hash_weights(weights)}
@@ -139,33 +137,6 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _longest(
-    file: TensorFile,
-    name: str,
-    axes: tuple[int, int],
-    pattern: Pattern,
-    options: argparse.Namespace,
-) -> MaskRecord:
-    shape = file.tensors[name].shape
-    with about(file, name):
-        layout = Layout(as_axes(axes, len(shape), "weights"))
-    return MaskRecord.longest(shape, pattern, layout, options.method)
-
-
-def _check_paths(source: Path, target: Path) -> None:
-    try:
-        if target.is_dir():
-            raise InvalidInput(f"output {target} is a folder: expected the name of a file")
-        if not target.absolute().parent.is_dir():
-            raise InvalidInput(f"output {target} lies in a folder that does not exist")
-        if target.exists() and source.exists() and os.path.samefile(source, target):
-            raise InvalidInput(f"output {target} is the input: expected another file")
-        if target.exists() and not target.is_file():
-            raise InvalidInput(f"output {target} is not a regular file")
-    except OSError as error:  # a name that is too long, say
-        raise InvalidInput(f"cannot write {target}: {error.strerror or error}") from None
-
-
 def _solve(
     weights: NDArray[Any],
     name: str,
@@ -175,17 +146,11 @@ def _solve(
     report: Any,
 ) -> tuple[MaskResult, dict[str, Any]]:
     started = time.perf_counter()
-    common: dict[str, Any] = {"axes": axes, "threads": options.threads}
-    result = solve(
-        weights,
-        pattern,
-        method=options.method,
-        options=dict(options.option),
-        progress=report,
-        **common,
-    )
+    where: dict[str, Any] = {"axes": axes, "threads": options.threads}
+    given = dict(options.option)
+    result = solve(weights, pattern, method=options.method, options=given, progress=report, **where)
     if options.repair and result.status is Status.UNDERFILLED:
-        result = repair(weights, result.mask, pattern, **common)
+        result = repair(weights, result.mask, pattern, **where)
     row = {
         "name": name,
         "shape": list(result.mask.shape),
@@ -203,7 +168,7 @@ def _solve(
         "compare": {},
     }
     for method in options.compare:
-        rival = solve(weights, pattern, method=method, **common)
+        rival = solve(weights, pattern, method=method, **where)
         row["compare"][method] = {
             "objective": rival.objective,
             "short_tiles": rival.stats["short_tiles"],
@@ -224,26 +189,17 @@ def _report(rows: list[dict[str, Any]], pattern: Pattern, options: argparse.Name
         }
         for method in options.compare
     }
-    statuses = [row["status"] for row in rows]
-    worst = ("underfilled", "feasible", "optimal")
-    total["status"] = min(statuses, key=worst.index)
+    total["status"] = Status.worst(Status(row["status"]) for row in rows).value
     if options.json:
-        print_json(
-            {
-                "pattern": str(pattern),
-                "method": options.method,
-                "output": str(options.output),
-                "tensors": rows,
-                "total": total,
-            }
-        )
+        head = {"pattern": str(pattern), "method": options.method, "output": str(options.output)}
+        common.print_json(head | {"tensors": rows, "total": total})
         return
     columns = ["tensor", "shape", "kept score", "of all", "proven gap", "status", "seconds"]
     columns += [f"{method} loses" for method in options.compare]
     lines = [_line(row, row["name"], "x".join(map(str, row["shape"]))) for row in rows]
     if len(rows) > 1:
         lines.append(_line(total, f"all {len(rows)}", ""))
-    print_table(f"{pattern} by {options.method}: {options.output}", columns, lines)
+    common.print_table(f"{pattern} by {options.method}: {options.output}", columns, lines)
 
 
 def _line(row: dict[str, Any], name: str, shape: str) -> list[str]:
@@ -251,13 +207,13 @@ def _line(row: dict[str, Any], name: str, shape: str) -> list[str]:
         name,
         shape,
         f"{row['objective']:.6g}",
-        share(row["objective"], row["total"]),
+        common.share(row["objective"], row["total"]),
         "unknown" if row["gap"] is None else f"{row['gap']:.2g}",
         row["status"],
         f"{row['seconds']:.2f}",
     ]
     for rival in row["compare"].values():
-        lost = share(row["objective"] - rival["objective"], row["objective"])
+        lost = common.share(row["objective"] - rival["objective"], row["objective"])
         short = rival["short_tiles"]
         line.append(lost + (f" ({short} of {row['tiles']} tiles short)" if short else ""))
     return line

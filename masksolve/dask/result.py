@@ -18,8 +18,6 @@ from masksolve.result import MaskResult, Status
 
 __all__ = ["Block", "ComputedMask", "DaskResult", "Figures"]
 
-_WORST_FIRST = (Status.UNDERFILLED, Status.FEASIBLE, Status.OPTIMAL)
-
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -46,14 +44,13 @@ class Figures:
     def together(cls, parts: Any, axis: Any = None, keepdims: bool = True) -> Figures:
         """Add up those of several blocks, as a reduction's other steps."""
         found = list(_flat(parts))
-        statuses = {part.status for part in found}
         stats: Counter[str] = Counter()
         for part in found:
             stats.update(part.stats)
         return cls(
             sum(part.objective for part in found),
             sum(part.gap for part in found),
-            next(status for status in _WORST_FIRST if status in statuses),
+            Status.worst(part.status for part in found),
             {**stats, "threads": max(part.stats["threads"] for part in found)},
         )
 
@@ -171,12 +168,12 @@ class DaskResult:
     @cached_property
     def objective(self) -> da.Array:
         """Kept score of the mask: a dask array without axes."""
-        return self._figure(_objective, np.float64)
+        return self._figure("objective", np.float64)
 
     @cached_property
     def gap(self) -> da.Array | None:
         """``upper_bound - objective``; None, now already, without a bound."""
-        return self._figure(_gap, np.float64) if self._bounded else None
+        return self._figure("gap", np.float64) if self._bounded else None
 
     @cached_property
     def upper_bound(self) -> da.Array | None:
@@ -186,15 +183,16 @@ class DaskResult:
     @cached_property
     def status(self) -> da.Array:
         """A `Status`, once computed."""
-        return self._figure(_status, object)
+        return self._figure("status", object)
 
     @cached_property
     def stats(self) -> da.Array:
         """What `MaskResult.stats` has, added up over the blocks, once computed."""
-        return self._figure(_stats, object)
+        return self._figure("stats", object)
 
-    def _figure(self, what: Any, dtype: Any) -> da.Array:
-        return da.map_blocks(what, self._figures, meta=np.empty((), dtype=dtype))
+    def _figure(self, name: str, dtype: Any) -> da.Array:
+        meta = np.empty((), dtype=dtype)
+        return da.map_blocks(_one_of, self._figures, meta=meta, what=name, kind=dtype)
 
     def compute(self, **options: Any) -> ComputedMask:
         """Solve, and hold the whole mask in memory.
@@ -211,17 +209,8 @@ class DaskResult:
         mask, figures = dask.compute(self.mask, self._figures, **options)
         gap = figures.gap if self._bounded else None
         bound = None if gap is None else figures.objective + gap
-        return ComputedMask(
-            mask,
-            figures.objective,
-            bound,
-            gap,
-            figures.status,
-            self.pattern,
-            self.axes,
-            self.method,
-            figures.stats,
-        )
+        known = (self.pattern, self.axes, self.method, figures.stats)
+        return ComputedMask(mask, figures.objective, bound, gap, figures.status, *known)
 
     def persist(self, **options: Any) -> DaskResult:
         """Solve, and leave the blocks where they were solved, in the cluster's memory.
@@ -240,17 +229,6 @@ class DaskResult:
         return DaskResult(mask, self.pattern, self.axes, self.method, figures, self._bounded)
 
 
-def _objective(figures: Figures) -> np.float64:
-    return np.float64(figures.objective)
-
-
-def _gap(figures: Figures) -> np.float64:
-    return np.float64(figures.gap)
-
-
-def _status(figures: Figures) -> Status:
-    return figures.status
-
-
-def _stats(figures: Figures) -> Mapping[str, Any]:
-    return figures.stats
+def _one_of(figures: Figures, what: str, kind: Any) -> Any:
+    found = getattr(figures, what)
+    return found if kind is object else kind(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from typing import Any
@@ -11,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masksolve import diversity
-from masksolve.errors import InvalidInput
-from masksolve.inputs import ScoreFunction, as_threads
+from masksolve.errors import InvalidInput, about
+from masksolve.inputs import ScoreFunction, as_threads, as_whole
 from masksolve.pattern import Pattern
 from masksolve.planning.costs import capacity, index_bits, plain_of, slots
-from masksolve.planning.layers import Layer, about, as_layers
+from masksolve.planning.layers import Layer, as_layers
 from masksolve.planning.measure import Kept, read_scores, sampled, top_sums, whole
 from masksolve.planning.result import Plan
 from masksolve.planning.rows import PlanRow, total_row
@@ -117,11 +116,8 @@ def as_sample(sample: int | None) -> int | None:
     """Return the number of tiles to draw; None means all."""
     if sample is None:
         return None
-    try:
-        number = 0 if isinstance(sample, bool) else operator.index(sample)
-    except TypeError:
-        number = 0
-    if number < 2:
+    number = as_whole(sample)
+    if number is None or number < 2:
         raise InvalidInput(f"sample must be an integer of at least 2 or None, got {sample!r}")
     return number
 
@@ -138,21 +134,17 @@ def survey(
 ) -> Plan:
     """Do what `plan` does, for layers that are listed already."""
     as_threads(threads)
-    _refuse_bad_seed(seed)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InvalidInput(f"seed must be an integer of 0 or more, got {seed!r}")
     rows: list[PlanRow] = []
     with reporting(progress, len(layers) * len(patterns), "steps") as report:
         for number, layer in enumerate(layers):
-            with about(layer):
+            with about(layer.label):
                 for row in _rows(layer, patterns, score, sample, (seed, number), threads):
                     rows.append(row)
                     report(len(rows))
     totals = (total_row(rows[k :: len(patterns)]) for k in range(len(patterns)))
     return Plan(tuple(totals), tuple(rows), sample, seed)
-
-
-def _refuse_bad_seed(seed: int) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InvalidInput(f"seed must be an integer of 0 or more, got {seed!r}")
 
 
 def _rows(

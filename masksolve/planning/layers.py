@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, about
 from masksolve.inputs import as_axes, as_real
 from masksolve.storage.tensors import TensorFile
 
-__all__ = ["Layer", "about", "as_layers", "file_layers"]
+__all__ = ["Layer", "as_layers", "file_layers"]
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,6 @@ class Layer:
     bits: int
     read: Callable[[], ArrayLike]
     label: str
-
-
-@contextmanager
-def about(layer: Layer) -> Iterator[None]:
-    """Put the layer's name before the message of an error."""
-    try:
-        yield
-    except InvalidInput as error:
-        raise InvalidInput(f"{layer.label}: {error}" if layer.label else str(error)) from None
 
 
 def as_layers(weights: Any, axes: tuple[int, int]) -> list[Layer]:
@@ -103,22 +93,16 @@ def _file_layer(file: TensorFile, name: str, axes: tuple[int, int]) -> Layer:
     label = f"{file.path}: tensor {name!r}"
     size = prod(spec.shape)
     bits = 8 * spec.nbytes // size if size else 0
-
-    def read() -> NDArray[Any]:
-        return file.read(name)
-
-    layer = Layer(name, spec.shape, axes, bits, read, label)
-    with about(layer):
+    with about(label):
         as_axes(axes, len(spec.shape), "weights")
-    return layer
+    return Layer(name, spec.shape, axes, bits, lambda: file.read(name), label)
 
 
 def _array_layer(
     name: str, array: ArrayLike, axes: tuple[int, int], label: str | None = None
 ) -> Layer:
     label = f"tensor {name!r}" if label is None else label
-    layer = Layer(name, (), axes, 0, lambda: array, label)
-    with about(layer):
+    with about(label):
         found = as_real(array, "weights")
         as_axes(axes, found.ndim, "weights")
     return Layer(name, found.shape, axes, 8 * found.dtype.itemsize, lambda: found, label)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from masksolve.drawing import INK, check_drawing, save, style
 from masksolve.planning.rows import PlanRow
@@ -67,14 +67,7 @@ def draw(rows: Sequence[PlanRow], path: Path) -> None:
 def _points(rows: Sequence[PlanRow]) -> list[_Point]:
     found: dict[tuple[_Kind, str], _Point] = {}
 
-    def add(
-        kind: _Kind,
-        label: str,
-        density: float,
-        entropy: float | None,
-        share: float,
-        error: float = 0.0,
-    ) -> None:
+    def add(kind: _Kind, label: str, entropy: float | None, share: float, error: float = 0) -> None:
         found[kind, label] = _Point(kind, label, density, entropy, 100 * share, 100 * error)
 
     for row in rows:
@@ -82,24 +75,13 @@ def _points(rows: Sequence[PlanRow]) -> list[_Point]:
         density = round(row.density, 2)  # ragged edges make small differences
         if row.pattern.transposable:
             low, high = row.interval or (0.0, 0.0)
-            add(
-                AT_MOST if at_most else TRANSPOSABLE,
-                name,
-                density,
-                row.mask_entropy,
-                row.kept_share,
-                (high - low) / 2,
-            )
+            kind = AT_MOST if at_most else TRANSPOSABLE
+            add(kind, name, row.mask_entropy, row.kept_share, (high - low) / 2)
         # With at most n plain masks keep what they do with n: one point is enough.
         if not (at_most and (PLAIN, name) in found):
-            add(PLAIN, name, density, row.plain_entropy, row.plain_share)
-        add(
-            UNSTRUCTURED,
-            f"{100 * density:.3g} %",
-            density,
-            row.unstructured_entropy,
-            row.unstructured_share,
-        )
+            add(PLAIN, name, row.plain_entropy, row.plain_share)
+        label = f"{100 * density:.3g} %"
+        add(UNSTRUCTURED, label, row.unstructured_entropy, row.unstructured_share)
     return list(found.values())
 
 
@@ -148,16 +130,13 @@ def _by_entropy(axes: Axes, points: Sequence[_Point]) -> None:
 def _mark(axes: Axes, kind: _Kind, x: Sequence[float], points: Sequence[_Point]) -> None:
     y, errors = [p.kept for p in points], [p.error for p in points]
     face = kind.colour if kind.filled else "white"
-    axes.plot(
-        x,
-        y,
-        kind.marker,
-        color=kind.colour,
-        markerfacecolor=face,
-        markersize=7,
-        label=kind.name,
-        zorder=3,
-    )
+    looks: dict[str, Any] = {
+        "color": kind.colour,
+        "markerfacecolor": face,
+        "markersize": 7,
+        "zorder": 3,
+    }
+    axes.plot(x, y, kind.marker, label=kind.name, **looks)
     if any(errors):
         axes.errorbar(x, y, yerr=errors, fmt="none", color=kind.colour, capsize=3)
 
@@ -170,17 +149,9 @@ def _label(
     side: str,
     height: str,
 ) -> None:
-    axes.annotate(
-        point.label,
-        place,
-        offset,
-        textcoords="offset points",
-        ha=side,
-        va=height,
-        fontsize=9,
-        color=point.kind.colour,
-        zorder=4,
-    )
+    looks: dict[str, Any] = {"fontsize": 9, "color": point.kind.colour, "zorder": 4}
+    where: dict[str, Any] = {"textcoords": "offset points", "ha": side, "va": height}
+    axes.annotate(point.label, place, offset, **where, **looks)
 
 
 def _apart(values: Sequence[float], axes: Axes) -> list[float]:

@@ -179,30 +179,14 @@ class PlanRow:
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON takes it."""
         totals = {field.name: getattr(self, field.name) for field in fields(self)}
-        shares = (
-            "density",
-            "kept_share",
-            "interval",
-            "plain_share",
-            "unstructured_share",
-            "loss_to_plain",
-            "loss_to_unstructured",
-            "mask_entropy",
-            "plain_entropy",
-            "unstructured_entropy",
-            "storage",
-            "saved_forward",
-            "saved_backward",
-            "saved_training",
-        )
-        return (
-            totals
-            | {name: getattr(self, name) for name in shares}
-            | {
-                "pattern": str(self.pattern),
-                "hardware": [device.to_dict() for device in self.hardware],
-            }
-        )
+        # In the order of the class; last the devices, which are records themselves.
+        shares = [name for name, kind in vars(PlanRow).items() if isinstance(kind, property)]
+        return {
+            **totals,
+            **{name: getattr(self, name) for name in shares},
+            "pattern": str(self.pattern),
+            "hardware": [device.to_dict() for device in self.hardware],
+        }
 
 
 def _share(part: float, whole: float) -> float:

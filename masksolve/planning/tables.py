@@ -25,37 +25,21 @@ class Table(NamedTuple):
 
 def plan_tables(rows: Rows, layers: Rows) -> list[Table]:
     """Give two tables: what each pattern keeps, and what it costs and saves."""
+    kept, cost = [_kept(row) for row in rows], [_cost(row) for row in rows]
     return [
         Table(
-            f"Kept score and mask diversity: {_extent(rows, layers)}",
-            [
-                "pattern",
-                "density",
-                "keeps",
-                "loses to plain",
-                "to unstructured",
-                "masks",
-                "bits a weight",
-            ],
-            [_kept(row) for row in rows],
+            f"Kept score and mask diversity: {_extent(rows, layers)}", list(kept[0]), _texts(kept)
         ),
         Table(
             "Storage in bits a weight, multiply-adds that a sparse product can skip, hardware",
-            [
-                "pattern",
-                "values",
-                "+ bitmap",
-                "or N:M index",
-                "or NVIDIA's",
-                "or at least",
-                "forward",
-                "backward",
-                "of training",
-                "runs on",
-            ],
-            [_cost(row) for row in rows],
+            list(cost[0]),
+            _texts(cost),
         ),
     ]
+
+
+def _texts(rows: Sequence[dict[str, str]]) -> list[list[str]]:
+    return [list(row.values()) for row in rows]
 
 
 def _extent(rows: Rows, layers: Rows) -> str:
@@ -64,16 +48,17 @@ def _extent(rows: Rows, layers: Rows) -> str:
     return f"{tensors}{rows[0].weights:,} weights"
 
 
-def _kept(row: PlanRow) -> list[str]:
-    return [
-        str(row.pattern),
-        f"{row.density:.3g}",
-        _keeps(row),
-        percent(row.loss_to_plain) if row.pattern.transposable else "-",
-        percent(row.loss_to_unstructured),
-        _masks(row),
-        _bits(row.mask_entropy),
-    ]
+def _kept(row: PlanRow) -> dict[str, str]:
+    """Say by columns' names what a pattern keeps."""
+    return {
+        "pattern": str(row.pattern),
+        "density": f"{row.density:.3g}",
+        "keeps": _keeps(row),
+        "loses to plain": percent(row.loss_to_plain) if row.pattern.transposable else "-",
+        "to unstructured": percent(row.loss_to_unstructured),
+        "masks": _masks(row),
+        "bits a weight": _bits(row.mask_entropy),
+    }
 
 
 def _masks(row: PlanRow) -> str:
@@ -95,16 +80,21 @@ def _keeps(row: PlanRow) -> str:
     return text if row.proven else f"{text} (not proven)"
 
 
-def _cost(row: PlanRow) -> list[str]:
+def _cost(row: PlanRow) -> dict[str, str]:
+    """Say by columns' names what a pattern costs and saves."""
     bits = row.storage
-    ways = [bits[key] for key in ("bitmap", "index", "nvidia", "entropy")]
-    return [
-        str(row.pattern),
-        f"{bits['values']:.4g} of {bits['dense']:.4g}",
-        *map(_bits, ways),
-        *(percent(s, 1) for s in (row.saved_forward, row.saved_backward, row.saved_training)),
-        hardware.today(row.pattern),
-    ]
+    return {
+        "pattern": str(row.pattern),
+        "values": f"{bits['values']:.4g} of {bits['dense']:.4g}",
+        "+ bitmap": _bits(bits["bitmap"]),
+        "or N:M index": _bits(bits["index"]),
+        "or NVIDIA's": _bits(bits["nvidia"]),
+        "or at least": _bits(bits["entropy"]),
+        "forward": percent(row.saved_forward, 1),
+        "backward": percent(row.saved_backward, 1),
+        "of training": percent(row.saved_training, 1),
+        "runs on": hardware.today(row.pattern),
+    }
 
 
 def percent(share: float, digits: int = 2) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from masksolve.errors import FileFormatError
+from masksolve.errors import naming
 
 __all__ = ["whole_file"]
 
@@ -44,7 +44,7 @@ def whole_file(path: Path, size: int) -> Iterator[IO[bytes]]:
     FileFormatError
         If it cannot be created, or the disk fills up.
     """
-    try:
+    with naming(path, "write"):
         with suppress(FileNotFoundError):
             path.lstat()  # a name that is too long should not show at the end only
         umask = os.umask(0)
@@ -63,5 +63,3 @@ def whole_file(path: Path, size: int) -> Iterator[IO[bytes]]:
                 with suppress(OSError):
                     os.unlink(file.name)
                 raise
-    except OSError as error:
-        raise FileFormatError(f"cannot write {path}: {error.strerror or error}") from None

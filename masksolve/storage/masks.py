@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.checks import check_mask
-from masksolve.errors import FileFormatError, InvalidInput, MaskViolation
+from masksolve.errors import FileFormatError, InvalidInput, MaskViolation, about
 from masksolve.layout import Layout
 from masksolve.result import MaskResult, Status
 from masksolve.storage.hashing import hash_weights
@@ -89,13 +89,11 @@ def _record(
         return record
     if name not in weights:
         raise InvalidInput(f"there are no weights of mask {name!r}")
-    try:
+    with about(f"mask {name!r}"):
         array = stored.fitting(weights[name])
         if stored.weights is not None:
             stored.check(array)
         return replace(record, dtype=dtype_code(array), weights=hash_weights(array))
-    except InvalidInput as error:
-        raise InvalidInput(f"mask {name!r}: {error}") from None
 
 
 def read_packed(file: TensorFile, name: str, record: MaskRecord) -> NDArray[np.uint8]:

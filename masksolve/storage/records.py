@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import isfinite, prod
-from typing import Any
+from typing import Any, TypeVar
 
 from masksolve.errors import FileFormatError, MasksolveError
 from masksolve.layout import Layout
@@ -27,6 +27,7 @@ KEY = "masksolve"
 VERSION = 2
 HASH = re.compile(hashing.NAME + ":[0-9a-f]{32}")
 NO_HASH = f"{hashing.NAME}:{0:032x}"
+T = TypeVar("T")
 LONGEST_DTYPE = max(DTYPES, key=len)
 
 
@@ -65,27 +66,11 @@ class MaskRecord:
     bits: str | None = None
 
     @classmethod
-    def of(
-        cls,
-        result: MaskResult,
-        *,
-        dtype: str | None = None,
-        weights: str | None = None,
-        bits: str | None = None,
-    ) -> MaskRecord:
-        """Make the record of a result."""
-        return cls(
-            tuple(result.mask.shape),
-            result.pattern,
-            Layout(result.axes),
-            result.method,
-            result.objective,
-            result.upper_bound,
-            result.status,
-            dtype,
-            weights,
-            bits,
-        )
+    def of(cls, result: MaskResult, **known: Any) -> MaskRecord:
+        """Make the record of a result; known: `dtype`, `weights` and `bits`, if they are."""
+        figures = result.objective, result.upper_bound, result.status
+        shape, layout = tuple(result.mask.shape), Layout(result.axes)
+        return cls(shape, result.pattern, layout, result.method, *figures, **known)
 
     @classmethod
     def longest(
@@ -93,18 +78,10 @@ class MaskRecord:
     ) -> MaskRecord:
         """Make a record that takes no less room than any of such a mask."""
         big = -sys.float_info.max
-        return cls(
-            shape,
-            pattern,
-            layout,
-            max(method, "repair", key=len),
-            big,
-            big,
-            max(Status, key=lambda status: len(status.value)),
-            LONGEST_DTYPE,
-            NO_HASH,
-            NO_HASH,
-        )
+        method = max(method, "repair", key=len)
+        status = max(Status, key=lambda status: len(status.value))
+        known = (LONGEST_DTYPE, NO_HASH, NO_HASH)
+        return cls(shape, pattern, layout, method, big, big, status, *known)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as a file holds it."""
@@ -136,16 +113,16 @@ class MaskRecord:
         KeyError, TypeError, ValueError
             If it does not.
         """
-        shape = tuple(_integer(n) for n in _list(entry["shape"]))
+        shape = tuple(_plain(int, n) for n in _plain(list, entry["shape"]))
         # Empty ones too: NumPy refuses sides beyond what an index can hold.
         if len(shape) < 2 or min(shape) < 0 or prod(max(n, 1) for n in shape) >= 2**63:
             raise ValueError("shape")
         bound = entry["upper_bound"]
         found = cls(
             shape,
-            Pattern.parse(_text(entry["pattern"])),
+            Pattern.parse(_plain(str, entry["pattern"])),
             _layout(entry, shape, version),
-            _text(entry["method"]),
+            _plain(str, entry["method"]),
             _number(entry["objective"]),
             None if bound is None else _number(bound),
             Status(entry["status"]),
@@ -155,17 +132,17 @@ class MaskRecord:
         weights, bits = entry["weights"], entry["bits"]
         return replace(
             found,
-            dtype=None if weights is None else _text(weights["dtype"]),
+            dtype=None if weights is None else _plain(str, weights["dtype"]),
             weights=None if weights is None else _hash(weights["hash"]),
             bits=None if bits is None else _hash(bits),
         )
 
 
 def _layout(entry: Any, shape: tuple[int, ...], version: int) -> Layout:
-    first, second = (_integer(axis) for axis in _list(entry["axes"]))
+    first, second = (_plain(int, axis) for axis in _plain(list, entry["axes"]))
     name = "matrix" if version == 1 else entry["layout"]
     parts = {"matrix": 1, "stack": entry.get("parts")}[name]
-    layout = Layout((first, second), _integer(parts))
+    layout = Layout((first, second), _plain(int, parts))
     if max(layout.axes) >= len(shape) or shape[0] % layout.parts:
         raise ValueError("axes")
     return layout
@@ -208,8 +185,8 @@ def _record(file: TensorFile, name: str, entry: Any, version: int) -> MaskRecord
         raise FileFormatError(f"{file.path}: the record of mask {name!r} is damaged") from None
 
 
-def _integer(value: object) -> int:
-    if type(value) is not int:
+def _plain(kind: type[T], value: object) -> T:
+    if type(value) is not kind:
         raise TypeError
     return value
 
@@ -220,20 +197,8 @@ def _number(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
 def _hash(value: object) -> str:
-    text = _text(value)
+    text = _plain(str, value)
     if HASH.fullmatch(text) is None:
         raise ValueError(text)
     return text
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError
-    return value

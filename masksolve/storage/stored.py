@@ -97,17 +97,8 @@ class StoredMask:
         else:
             score, bound = _kept_score(array, kept), None
             status = _status(matrices, pattern, matrix_axes)
-        record = MaskRecord(
-            kept.shape,
-            pattern,
-            layout,
-            method,
-            score,
-            bound,
-            status,
-            dtype_code(array),
-            hash_weights(array),
-        )
+        own = dtype_code(array), hash_weights(array)
+        record = MaskRecord(kept.shape, pattern, layout, method, score, bound, status, *own)
         return cls(kept, record)
 
     @property

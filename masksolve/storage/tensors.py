@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from masksolve.errors import FileFormatError
+from masksolve.errors import FileFormatError, naming
 from masksolve.storage.atomic import whole_file
 
 __all__ = [
@@ -99,15 +99,13 @@ class TensorFile:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         try:
-            with self.path.open("rb") as file:
+            with naming(self.path, "read"), self.path.open("rb") as file:
                 with safe_open(self.path, framework="np"):
                     pass  # checks the header and that all bytes are there
                 length = int.from_bytes(file.read(8), "little")
                 header = json.loads(file.read(length))
         except SafetensorError as error:
             raise FileFormatError(f"{path} is not a whole safetensors file: {error}") from None
-        except OSError as error:
-            raise self._unreadable(error) from None
         self.metadata: dict[str, str] = header.pop("__metadata__", None) or {}
         self.start = 8 + length
         self.tensors: dict[str, TensorSpec] = {}
@@ -130,12 +128,10 @@ class TensorFile:
         if spec is None:
             raise FileFormatError(f"{self.path} holds no tensor {name!r}")
         refuse_dtype(spec.dtype, self.path, name)
-        try:
+        with naming(self.path, "read"):
             content = np.fromfile(
                 self.path, dtype=np.uint8, count=spec.nbytes, offset=self._offsets[name]
             )
-        except OSError as error:
-            raise self._unreadable(error) from None
         if content.size != spec.nbytes:
             raise FileFormatError(f"{self.path} was cut short while tensor {name!r} was read")
         return as_tensor(content, spec.dtype, spec.shape, self.path, name)
@@ -143,9 +139,6 @@ class TensorFile:
     def offset(self, name: str) -> int:
         """Return where in the file the bytes of a tensor begin."""
         return self._offsets[name]
-
-    def _unreadable(self, error: OSError) -> FileFormatError:
-        return FileFormatError(f"cannot read {self.path}: {error.strerror or error}")
 
     def copy(self, name: str, target: IO[bytes]) -> None:
         """Copy one tensor's bytes as they are."""
@@ -155,19 +148,16 @@ class TensorFile:
     def parts(self, name: str) -> Iterator[bytes]:
         """Read one tensor's bytes piece by piece."""
         left = self.tensors[name].nbytes
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offsets[name])
-                while left:
-                    part = file.read(min(left, COPY_BYTES))
-                    if not part:
-                        raise FileFormatError(
-                            f"{self.path} was cut short while tensor {name!r} was copied"
-                        )
-                    yield part
-                    left -= len(part)
-        except OSError as error:
-            raise self._unreadable(error) from None
+        with naming(self.path, "read"), self.path.open("rb") as file:
+            file.seek(self._offsets[name])
+            while left:
+                part = file.read(min(left, COPY_BYTES))
+                if not part:
+                    raise FileFormatError(
+                        f"{self.path} was cut short while tensor {name!r} was copied"
+                    )
+                yield part
+                left -= len(part)
 
 
 def refuse_dtype(dtype: str, path: str | Path, name: str) -> None:

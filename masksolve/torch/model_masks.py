@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from masksolve.checkpoints import load as files
-from masksolve.errors import FileFormatError, InvalidInput, MasksolveError, MaskViolation
+from masksolve.errors import FileFormatError, InvalidInput, MasksolveError, MaskViolation, about
 from masksolve.pattern import Pattern
 from masksolve.storage.stored import StoredMask
 from masksolve.storage.tensors import TensorFile
@@ -202,12 +202,10 @@ def prune_with(
         if name not in weights:
             raise InvalidInput(f"{type(target).__name__} has no dense weights {name!r}")
         array = as_array(whole(weights[name]), name)
-        try:
+        with about(name):
             mask.fitting(array)
             if not force:
                 mask.check(array)
-        except InvalidInput as error:
-            raise InvalidInput(f"{name}: {error}") from None
     if isinstance(target, nn.Module):
         for name, mask in chosen.items():
             owner, _, tensor_name = name.rpartition(".")

@@ -9,15 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from masksolve.torch._adaprune import least_squares
 from masksolve.torch._adaprune.adam import fit_by_adam
 from masksolve.torch._adaprune.collect import Gathered
 from masksolve.torch._adaprune.groups import Weight
-from masksolve.torch._adaprune.least_squares import (
-    better_mask,
-    identity,
-    mean_diagonal,
-    solve_masked,
-)
 from masksolve.torch._adaprune.masker import Masker
 from masksolve.torch._adaprune.moments import Objective
 from masksolve.torch._adaprune.report import LayerReport
@@ -139,14 +134,14 @@ def _fit(
         )
     matrix, target = objective.normal_equations(centred=tuned)
     ridge = torch.maximum(
-        settings.ridge * mean_diagonal(matrix),
-        ROUNDING * mean_diagonal(objective.moments.gram) / objective.moments.rows,
+        settings.ridge * least_squares.mean_diagonal(matrix),
+        ROUNDING * least_squares.mean_diagonal(objective.moments.gram) / objective.moments.rows,
     )
-    matrix = matrix + ridge * identity(matrix)
+    matrix = matrix + ridge * least_squares.identity(matrix)
     # The ridge pulls towards the dense weights: where there is little to go by they stay.
     target = target + ridge * dense
     if settings.remask:
-        mask = better_mask(
+        mask = least_squares.better_mask(
             matrix,
             target,
             mask,
@@ -154,7 +149,7 @@ def _fit(
             settings.remask,
             lambda scores: masker.lines(scores, weight),
         )
-    new = solve_masked(matrix, target, mask, dense)
+    new = least_squares.solve_masked(matrix, target, mask, dense)
     if tuned:
         shift = objective.best_shift(new)
     return new.to(dense.dtype), shift.to(dense.dtype), mask

@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, about
 from masksolve.inputs import as_threads
 from masksolve.pattern import Pattern
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch._adaprune.groups import Weight
+from masksolve.torch._adaprune.least_squares import identity, mean_diagonal
 from masksolve.torch._adaprune.lines import Form
 from masksolve.torch._adaprune.moments import Moments
 from masksolve.torch.scores import CalibratedScore, as_calibrated_score
@@ -54,10 +55,8 @@ class Calibrated:
         """
 
         def reciprocal(gram: Tensor) -> Tensor:
-            mean = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
-            added = (DAMPING * mean).clamp(min=torch.finfo(gram.dtype).tiny)
-            identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-            factor = torch.linalg.cholesky(gram + added * identity)
+            added = (DAMPING * mean_diagonal(gram)).clamp(min=torch.finfo(gram.dtype).tiny)
+            factor = torch.linalg.cholesky(gram + added * identity(gram))
             return torch.cholesky_inverse(factor).diagonal(dim1=-2, dim2=-1).reciprocal()
 
         return self._spread(reciprocal)
@@ -120,7 +119,7 @@ class Masker:
         return form.lines(found)
 
     def _solve(self, scores: Tensor, form: Form, weight: Weight, name: str) -> Tensor:
-        try:
+        with about(name):
             return solve_mask(
                 scores,
                 weight.pattern,
@@ -130,8 +129,6 @@ class Masker:
                 layout=form.layout,
                 threads=self.threads,
             )
-        except InvalidInput as error:
-            raise InvalidInput(f"{name}: {error}") from None
 
 
 def _name_of(score: CalibratedScore) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from masksolve.torch.dst.options import PUBLISHED_BELOW, Kind
+from masksolve.torch.dst.options import PUBLISHED_BELOW
 from masksolve.torch.dst.thresholds import Thresholded
 from masksolve.torch.layouts import Layout, layouts_of
 
@@ -19,6 +19,11 @@ class _Single(Thresholded):
 
     weight: nn.Parameter
     threshold: nn.Parameter
+
+    def __init__(
+        self, *arguments: Any, reset_below: float | None = PUBLISHED_BELOW, **others: Any
+    ) -> None:
+        super().__init__(*arguments, reset_below=reset_below, **others)
 
     def matrices(self) -> dict[str, tuple[str, ...]]:
         """Return the weights that get thresholds, and how their matrices are called."""
@@ -55,38 +60,12 @@ class Linear(_Single, nn.Linear):
             [-0.3000,  0.0000,  0.0000,  0.4000]])
     """
 
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        thresholds: Kind = "vector",
-        initial: float = 0.0,
-        reset_below: float | None = PUBLISHED_BELOW,
-    ) -> None:
-        nn.Linear.__init__(self, in_features, out_features, bias, device, dtype)
-        self.add_thresholds(thresholds, initial, reset_below)
-
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Apply the masked weight."""
         return functional.linear(input, self.masked("weight"), self.bias)
 
 
 class _Convolution(_Single):
-    def __init__(
-        self,
-        *arguments: Any,
-        thresholds: Kind = "vector",
-        initial: float = 0.0,
-        reset_below: float | None = PUBLISHED_BELOW,
-        **others: Any,
-    ) -> None:
-        super().__init__(*arguments, **others)
-        self.add_thresholds(thresholds, initial, reset_below)
-
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name
         """Apply the masked kernel."""
         found: Tensor = self._conv_forward(input, self.masked("weight"), self.bias)

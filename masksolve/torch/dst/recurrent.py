@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
-from masksolve.torch.dst.options import Kind
 from masksolve.torch.dst.thresholds import Thresholded
 from masksolve.torch.layouts import Layout
 
@@ -39,21 +38,6 @@ class LSTMCell(Thresholded, nn.LSTMCell):
     >>> LSTMCell(28, 128).threshold_ih.shape
     torch.Size([512])
     """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
-        thresholds: Kind = "vector",
-        initial: float = 0.0,
-        reset_below: float | None = None,
-    ) -> None:
-        nn.LSTMCell.__init__(self, input_size, hidden_size, bias, device, dtype)
-        self.add_thresholds(thresholds, initial, reset_below)
 
     def matrices(self) -> dict[str, tuple[str, ...]]:
         """Return the weights that get thresholds, and how their matrices are called."""
@@ -107,17 +91,6 @@ class LSTM(Thresholded, nn.LSTM):
     """
 
     _flat_weights: list[Any]
-
-    def __init__(
-        self,
-        *arguments: Any,
-        thresholds: Kind = "vector",
-        initial: float = 0.0,
-        reset_below: float | None = None,
-        **others: Any,
-    ) -> None:
-        nn.LSTM.__init__(self, *arguments, **others)
-        self.add_thresholds(thresholds, initial, reset_below)
 
     def matrices(self) -> dict[str, tuple[str, ...]]:
         """Return the weights that get thresholds, and how their matrices are called."""

@@ -61,6 +61,13 @@ class Projected(nn.Module):
 class Thresholded(nn.Module):
     """Gives a module's weights thresholds; mixed into the layers.
 
+    Parameters
+    ----------
+    *arguments, **others
+        The dense layer's.
+    thresholds, initial, reset_below
+        `kind` and the two that follow.
+
     Attributes
     ----------
     kind : {"vector", "scalar", "matrix"}
@@ -78,6 +85,17 @@ class Thresholded(nn.Module):
     resets: Tensor
     made_plain_by = "masksolve.torch.dst.finalize"
     """Whom to call before anything that wants plain weights."""
+
+    def __init__(
+        self,
+        *arguments: Any,
+        thresholds: Kind = "vector",
+        initial: float = 0.0,
+        reset_below: float | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(*arguments, **others)
+        self.add_thresholds(thresholds, initial, reset_below)
 
     def matrices(self) -> Mapping[str, tuple[str, ...]]:
         """Return the weights that get thresholds, and how their matrices are called."""

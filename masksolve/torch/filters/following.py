@@ -17,20 +17,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.filters import operations
 from masksolve.torch.filters.modules import CHANNELWISE, MIXING, follow_module, is_plain
-from masksolve.torch.filters.operations import (
-    BINARY,
-    ELEMENTWISE,
-    MOVING,
-    REDUCING,
-    Flow,
-    Obstacle,
-    combine,
-    move,
-    operation,
-    reduce,
-    stay,
-)
+from masksolve.torch.filters.operations import Flow, Obstacle, operation
 from masksolve.torch.filters.ties import FIXED, Ties
 from masksolve.torch.filters.traced import TracedModel, Uses, going_through
 
@@ -127,27 +116,27 @@ class _Walk(fx.Interpreter):
         name = operation(node)
         if module is not None:
             if isinstance(module, nn.Flatten):
-                return move(self._labelled(node), module, result, ())
+                return operations.move(self._labelled(node), module, result, ())
             if is_plain(module):
-                return stay(self._flows[node.all_input_nodes[0]], result)
+                return operations.stay(self._flows[node.all_input_nodes[0]], result)
             raise Obstacle(UNKNOWN)
-        if name in MOVING:
+        if name in operations.MOVING:
             call = node.target if node.op == "call_function" else _method(node.target)
             sizes = node.args[1:] if name in ("view", "reshape") else ()
-            return move(self._labelled(node), call, result, sizes)
-        if name in BINARY:
+            return operations.move(self._labelled(node), call, result, sizes)
+        if name in operations.BINARY:
             tensors = [
                 (self._flows.get(n), self.env[n])
                 for n in (*node.args, *node.kwargs.values())
                 if isinstance(n, fx.Node) and isinstance(self.env[n], Tensor)
             ]
-            return combine(tensors, self.ties)
+            return operations.combine(tensors, self.ties)
         if len([n for n in node.all_input_nodes if isinstance(self.env[n], Tensor)]) == 1:
             first = node.all_input_nodes[0]
-            if name in REDUCING:
-                return reduce(self._flows[first], node, self.env[first], result)
-            if name in ELEMENTWISE:
-                return stay(self._flows[first], result)
+            if name in operations.REDUCING:
+                return operations.reduce(self._flows[first], node, self.env[first], result)
+            if name in operations.ELEMENTWISE:
+                return operations.stay(self._flows[first], result)
         raise Obstacle(UNKNOWN)
 
     def _labelled(self, node: fx.Node) -> tuple[Any, Any]:

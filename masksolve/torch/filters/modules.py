@@ -11,80 +11,25 @@ from masksolve.torch.filters.traced import Uses
 
 __all__ = ["CHANNELWISE", "MIXING", "follow_module", "is_plain"]
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+def _by_dimension(*names: str) -> tuple[type[nn.Module], ...]:
+    return tuple(getattr(nn, f"{name}{d}d") for name in names for d in (1, 2, 3))
+
+
+CONVOLUTIONS = _by_dimension("Conv")
 MIXING = (nn.Linear, *CONVOLUTIONS)
-CHANNELWISE = (
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
-    nn.BatchNorm3d,
-    nn.SyncBatchNorm,
-    nn.InstanceNorm1d,
-    nn.InstanceNorm2d,
-    nn.InstanceNorm3d,
-    nn.PReLU,
-)
+CHANNELWISE = (*_by_dimension("BatchNorm", "InstanceNorm"), nn.SyncBatchNorm, nn.PReLU)
 """With parameters of their own for each channel."""
 
-PLAIN = (
-    nn.Identity,
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.FeatureAlphaDropout,
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.ELU,
-    nn.SELU,
-    nn.CELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Mish,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Hardtanh,
-    nn.Hardswish,
-    nn.Hardsigmoid,
-    nn.Hardshrink,
-    nn.Softshrink,
-    nn.Softplus,
-    nn.Softsign,
-    nn.LogSigmoid,
-    nn.Tanhshrink,
-    nn.Threshold,
-    nn.RReLU,
-    nn.MaxPool1d,
-    nn.MaxPool2d,
-    nn.MaxPool3d,
-    nn.AvgPool1d,
-    nn.AvgPool2d,
-    nn.AvgPool3d,
-    nn.LPPool1d,
-    nn.LPPool2d,
-    nn.AdaptiveAvgPool1d,
-    nn.AdaptiveAvgPool2d,
-    nn.AdaptiveAvgPool3d,
-    nn.AdaptiveMaxPool1d,
-    nn.AdaptiveMaxPool2d,
-    nn.AdaptiveMaxPool3d,
-    nn.ZeroPad1d,
-    nn.ZeroPad2d,
-    nn.ZeroPad3d,
-    nn.ConstantPad1d,
-    nn.ConstantPad2d,
-    nn.ConstantPad3d,
-    nn.ReflectionPad1d,
-    nn.ReflectionPad2d,
-    nn.ReflectionPad3d,
-    nn.ReplicationPad1d,
-    nn.ReplicationPad2d,
-    nn.ReplicationPad3d,
-    nn.Upsample,
-    nn.UpsamplingNearest2d,
-    nn.UpsamplingBilinear2d,
-)
+DROPOUTS = (nn.Dropout, *_by_dimension("Dropout"), nn.AlphaDropout, nn.FeatureAlphaDropout)
+RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU)
+SIGMOIDS = (nn.Sigmoid, nn.LogSigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh, nn.Tanhshrink)
+SOFTENED = (nn.SiLU, nn.Mish, nn.Hardswish, nn.Softplus, nn.Softsign, nn.Softshrink)
+POOLS = _by_dimension("MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool")
+PADDINGS = _by_dimension("ZeroPad", "ConstantPad", "ReflectionPad", "ReplicationPad")
+SCALINGS = (nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d)
+OTHERS = (nn.Identity, nn.Hardshrink, nn.Threshold, nn.LPPool1d, nn.LPPool2d)
+PLAIN = (*DROPOUTS, *RECTIFIERS, *SIGMOIDS, *SOFTENED, *POOLS, *PADDINGS, *SCALINGS, *OTHERS)
 """Work on every channel alone, and need not know how many there are."""
 
 

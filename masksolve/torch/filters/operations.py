@@ -26,93 +26,20 @@ __all__ = [
     "stay",
 ]
 
-BINARY = {
-    "add",
-    "iadd",
-    "sub",
-    "isub",
-    "mul",
-    "imul",
-    "div",
-    "truediv",
-    "itruediv",
-    "maximum",
-    "minimum",
-}
-MOVING = {
-    "flatten",
-    "view",
-    "reshape",
-    "permute",
-    "transpose",
-    "swapaxes",
-    "movedim",
-    "moveaxis",
-    "squeeze",
-    "unsqueeze",
-    "cat",
-    "concat",
-    "concatenate",
-    "getitem",
-}
+BINARY = {f"{i}{name}" for name in ("add", "sub", "mul", "truediv") for i in ("", "i")}
+BINARY |= {"div", "maximum", "minimum"}
+SHAPING = {"flatten", "view", "reshape", "squeeze", "unsqueeze", "getitem"}
+JOINING = {"cat", "concat", "concatenate"}
+MOVING = SHAPING | JOINING | {"permute", "transpose", "swapaxes", "movedim", "moveaxis"}
 REDUCING = {"mean", "sum", "amax", "amin"}
-ELEMENTWISE = {
-    "relu",
-    "relu6",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "celu",
-    "gelu",
-    "silu",
-    "mish",
-    "sigmoid",
-    "tanh",
-    "hardtanh",
-    "hardswish",
-    "hardsigmoid",
-    "softplus",
-    "softsign",
-    "logsigmoid",
-    "dropout",
-    "dropout1d",
-    "dropout2d",
-    "dropout3d",
-    "alpha_dropout",
-    "feature_dropout",
-    "neg",
-    "abs",
-    "exp",
-    "log",
-    "sqrt",
-    "rsqrt",
-    "square",
-    "pow",
-    "clamp",
-    "clip",
-    "contiguous",
-    "clone",
-    "detach",
-    "float",
-    "double",
-    "half",
-    "bfloat16",
-    "to",
-    "max_pool1d",
-    "max_pool2d",
-    "max_pool3d",
-    "avg_pool1d",
-    "avg_pool2d",
-    "avg_pool3d",
-    "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d",
-    "adaptive_avg_pool3d",
-    "adaptive_max_pool1d",
-    "adaptive_max_pool2d",
-    "adaptive_max_pool3d",
-    "interpolate",
-    "pad",
-}
+RECTIFIERS = {"relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish"}
+SIGMOIDS = {"sigmoid", "tanh", "hardtanh", "hardswish", "hardsigmoid", "softsign", "logsigmoid"}
+ARITHMETIC = {"neg", "abs", "exp", "log", "sqrt", "rsqrt", "square", "pow", "clamp", "clip"}
+COPIES = {"contiguous", "clone", "detach", "float", "double", "half", "bfloat16", "to"}
+BY_DIMENSION = ("dropout", "max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool")
+ELEMENTWISE = RECTIFIERS | SIGMOIDS | ARITHMETIC | COPIES
+ELEMENTWISE |= {f"{name}{d}d" for name in BY_DIMENSION for d in (1, 2, 3)}
+ELEMENTWISE |= {"softplus", "dropout", "alpha_dropout", "feature_dropout", "interpolate", "pad"}
 """Work on every element, or at least on every channel, alone."""
 
 

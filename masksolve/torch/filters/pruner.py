@@ -14,17 +14,10 @@ from torch import Tensor, nn
 
 from masksolve.errors import InvalidInput
 from masksolve.inputs import as_count
+from masksolve.torch.filters import inputs
 from masksolve.torch.filters.allocation import Allocation, by_error, by_share
 from masksolve.torch.filters.bounds import DELTA, certified, proven, published, published_factor
 from masksolve.torch.filters.following import follow
-from masksolve.torch.filters.inputs import (
-    as_batches,
-    as_budget,
-    as_delta,
-    as_patterns,
-    as_rng,
-    check_model,
-)
 from masksolve.torch.filters.report import GroupRow, LayerRow, Report
 from masksolve.torch.filters.samplers import SAMPLERS, Choice, Task
 from masksolve.torch.filters.shares import Errors, Shares
@@ -93,12 +86,12 @@ class Pruner:
     ) -> None:
         if not isinstance(model, nn.Module):
             raise InvalidInput(f"model must be a torch module, got {type(model).__name__}")
-        check_model(model)
-        self._delta = as_delta(delta)
+        inputs.check_model(model)
+        self._delta = inputs.as_delta(delta)
         self._training = {name: m.training for name, m in model.named_modules()}
         self._dense = copy.deepcopy(model).eval()
-        self._batches = as_batches(batches, self._dense)
-        self._traced = follow(self._dense, self._batches[0], as_patterns(keep))
+        self._batches = inputs.as_batches(batches, self._dense)
+        self._traced = follow(self._dense, self._batches[0], inputs.as_patterns(keep))
         check_sharing(self._traced)
         self._groups = self._traced.atoms.groups
         if not self._groups:
@@ -124,7 +117,7 @@ class Pruner:
         held_out: Iterable[Any] | None = None,
     ) -> Pruned:
         """Return a smaller network; see `prune`."""
-        allowed = as_budget(budget) * self._traced.size()
+        allowed = inputs.as_budget(budget) * self._traced.size()
         if sampler not in SAMPLERS:
             raise InvalidInput(f"sampler must be one of {', '.join(SAMPLERS)}, got {sampler!r}")
         if as_count(multiple_of, "multiple_of", 1) > 1 and sampler in CHANCE:
@@ -132,9 +125,9 @@ class Pruner:
                 f"multiple_of needs a sampler that keeps a given number of filters, which "
                 f"{sampler} does not: expected deterministic, uniform or magnitude"
             )
-        others = None if held_out is None else as_batches(held_out, self._dense, "held_out")
+        others = None if held_out is None else inputs.as_batches(held_out, self._dense, "held_out")
         allocation = self._allocate(allowed, sampler, multiple_of)
-        choices = self._choose(allocation, sampler, as_rng(seed))
+        choices = self._choose(allocation, sampler, inputs.as_rng(seed))
         factors = np.ones(sum(map(len, self._groups)))
         for atoms, choice in zip(self._groups, choices, strict=True):
             factors[atoms] = choice.factors
