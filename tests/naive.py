@@ -24,6 +24,11 @@ def obeys(mask, n, at_most=False):
     return bool(((fill <= n) if at_most else (fill == n)).all())
 
 
+def room(mask, n):
+    """Mark the entries that one mask lacks and could still take: at most n in every line."""
+    return (mask.sum(axis=1) < n)[:, None] & (mask.sum(axis=0) < n) & ~mask
+
+
 @cache
 def valid_masks(n, m, at_most):
     """Write down every valid m x m mask: shape (count, m, m)."""

@@ -8,12 +8,20 @@ they can fail is shown on the broken solvers of `tests.broken`.
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from masksolve import Pattern, Status
 from tests import naive
 
 ROUNDING = 1e-12
 """Share of the sum of all magnitudes that sums of floats may be off by."""
+
+
+def catches(check, sound, fault, *arguments):
+    """A check that can fail: it passes what is sound, and not what has a fault."""
+    check(sound, *arguments)
+    with pytest.raises(AssertionError):
+        check(fault, *arguments)
 
 
 def agree(found, expected, scores):

@@ -69,8 +69,8 @@ def random_mask(rng, n, m):
     return (offsets < n)[rng.permutation(m)][:, rng.permutation(m)]
 
 
-def random_tiles(rng, count, m):
-    """Make (count, m, m) non-negative scores that take turns among families."""
+def random_tiles(rng, count, m, signs=(1,)):
+    """Make (count, m, m) scores that take turns among families, each by a sign of those given."""
     shape = (count, m, m)
     families = [
         np.abs(rng.normal(size=shape)),
@@ -82,4 +82,5 @@ def random_tiles(rng, count, m):
         rng.integers(1, 2**8, shape) * 2.0 ** rng.integers(-20, 20, shape),  # bfloat16
     ]
     which = np.arange(count) % len(families)
-    return np.stack(families)[which, np.arange(count)]
+    found = np.stack(families)[which, np.arange(count)]
+    return found * rng.choice(signs, shape) if len(signs) > 1 else found

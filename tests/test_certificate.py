@@ -39,27 +39,28 @@ def test_gap_is_dual_bound_less_score_for_any_mask(problem, data):
 ONES, ZERO = np.ones((3, 3)), np.zeros(3)
 
 
+def halves_the_gap(*arguments):
+    return tile_gaps(*arguments) / 2
+
+
+def forgets_short_columns(s, x, u, v, n, at_most):
+    return tile_gaps(s, x, u, v, n, at_most) - (v * (n - x.sum(axis=1))).sum(axis=1)
+
+
+def takes_negative_potentials(s, x, u, v, n, at_most):
+    return tile_gaps(s, x, u, v, n, False)
+
+
 @pytest.mark.parametrize(
     ("fault", "arguments"),
     [
-        (lambda *a: tile_gaps(*a) / 2, (np.diag([1.0, 2, 3]), 1, False, ZERO, ZERO)),
-        (
-            lambda s, x, u, v, n, at_most: (
-                tile_gaps(s, x, u, v, n, at_most) - (v * (n - x.sum(axis=1))).sum(axis=1)
-            ),
-            (ONES, 1, True, ZERO, ZERO + 1),
-        ),
-        (
-            lambda s, x, u, v, n, at_most: tile_gaps(s, x, u, v, n, False),
-            (-ONES, 2, True, ZERO - 0.5, ZERO - 0.5),
-        ),
+        (halves_the_gap, (np.diag([1.0, 2, 3]), 1, False, ZERO, ZERO)),
+        (forgets_short_columns, (ONES, 1, True, ZERO, ZERO + 1)),
+        (takes_negative_potentials, (-ONES, 2, True, ZERO - 0.5, ZERO - 0.5)),
     ],
-    ids=["halves the gap", "forgets short columns", "takes negative potentials"],
 )
 def test_planted_faults_break_weak_duality(fault, arguments):
-    properties.weak_duality(tile_gaps, *arguments)
-    with pytest.raises(AssertionError):
-        properties.weak_duality(fault, *arguments)
+    properties.catches(properties.weak_duality, tile_gaps, fault, *arguments)
 
 
 def test_plain_lines_are_bounded_by_their_row_potential():

@@ -13,10 +13,10 @@ from masksolve.kernels.jit import kernel
 HEAVY = ["torch", "matplotlib", "scipy", "ortools", "numba", "dask", "xxhash"]
 
 
-def run(code, **environment):
-    """Run code in a fresh interpreter, warnings being errors; what it prints, as JSON."""
+def answer(code, **environment):
+    """Run code in a fresh interpreter, warnings being errors; what it answers, through JSON."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, "-W", "error", "-c", f"{code}\nimport json; print(json.dumps(answer))"],
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -26,78 +26,62 @@ def run(code, **environment):
 
 
 def test_importing_loads_nothing_heavy():
+    code = "import sys, masksolve; answer = [name for name in {} if name in sys.modules]"
+    assert answer(code.format(HEAVY)) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "adapter", "words"),
+    [
+        ("torch", "masksolve.torch", "PyTorch: pip install torch"),
+        ("dask", "masksolve.dask", "Dask: pip install 'masksolve[dask]'"),
+    ],
+)
+def test_without_its_package_an_adapter_says_what_to_install(package, adapter, words):
     code = f"""
-import json, sys
-import masksolve
-print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
-"""
-    assert run(code) == []
-
-
-def test_without_torch_the_adapter_says_what_to_install():
-    code = """
-import json, sys
-sys.modules["torch"] = None  # as if it were not installed
+import sys
+sys.modules["{package}"] = None  # as if it were not installed
 import masksolve as ms
-kept = ms.solve([[4, 1], [2, 3]], "1:2").objective
+answer = [ms.solve([[4, 1], [2, 3]], "1:2").objective]
 try:
-    import masksolve.torch
+    import {adapter}
 except ImportError as error:
-    print(json.dumps([kept, str(error)]))
+    answer.append(str(error))
 """
-    assert run(code) == [7, "masksolve.torch needs PyTorch: pip install torch"]
-
-
-def test_without_dask_its_subpackage_says_what_to_install():
-    code = """
-import json, sys
-sys.modules["dask"] = None
-import masksolve as ms
-try:
-    import masksolve.dask
-except ImportError as error:
-    print(json.dumps(str(error)))
-"""
-    assert run(code) == "masksolve.dask needs Dask: pip install 'masksolve[dask]'"
+    assert answer(code) == [7, f"{adapter} needs {words}"]
 
 
 def test_solving_does_not_load_the_planner():
     code = """
-import json, sys
+import sys
 import masksolve as ms
 later = ("masksolve.planning", "masksolve.diversity")
 before = [name in sys.modules for name in later]
 ms.plan, ms.Plan, ms.diversity.count
-print(json.dumps([before, [name in sys.modules for name in later], "plan" in dir(ms)]))
+answer = [before, [name in sys.modules for name in later], "plan" in dir(ms)]
 """
-    assert run(code) == [[False, False], [True, True], True]
-
-
-def test_all_public_names_are_there():
-    assert all(hasattr(ms, name) for name in ms.__all__)
-    assert not hasattr(ms, "no_such_name")
+    assert answer(code) == [[False, False], [True, True], True]
 
 
 def test_checking_masks_needs_no_compiler():
     code = """
-import json, sys
+import sys
 import masksolve as ms
-print(json.dumps([ms.is_valid([[1, 0], [0, 1]], "1:2"), "numba" in sys.modules]))
+answer = [ms.is_valid([[1, 0], [0, 1]], "1:2"), "numba" in sys.modules]
 """
-    assert run(code) == [True, False]
+    assert answer(code) == [True, False]
 
 
 def test_a_second_process_finds_the_kernels_compiled(tmp_path):
     code = """
-import json
 import masksolve as ms
 ms.solve([[1.0, 2.0], [3.0, 4.0]], "1:2", threads=1)
 from masksolve.kernels import engine
 stats = engine._compiled(double=False).stats
-print(json.dumps([sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
+answer = [sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]
 """
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1]
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == [1, 0]
+    assert answer(code, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1]
+    assert answer(code, NUMBA_CACHE_DIR=str(tmp_path)) == [1, 0]
 
 
 def test_kernels_without_a_place_for_their_cache_still_compile():
@@ -107,10 +91,7 @@ def test_kernels_without_a_place_for_their_cache_still_compile():
 
 
 def test_public_names_are_there():
-    import masksolve
-
-    assert masksolve.__all__ == sorted(set(masksolve.__all__), key=masksolve.__all__.index)
-    missing = [name for name in masksolve.__all__ if not hasattr(masksolve, name)]
-    assert not missing
+    assert len(ms.__all__) == len(set(ms.__all__))
+    assert [name for name in ms.__all__ if not hasattr(ms, name)] == []
     with pytest.raises(AttributeError):
-        masksolve.no_such_name  # noqa: B018
+        ms.no_such_name  # noqa: B018

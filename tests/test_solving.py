@@ -1,6 +1,6 @@
 """`solve`: layouts, dtypes, axes, ragged and empty shapes, what a result holds."""
 
-import ml_dtypes
+import ml_dtypes  # noqa: F401 - which tells NumPy of bfloat16 and others
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,18 +20,8 @@ LAYOUTS = {
     "big-endian": WEIGHTS.astype(">f8"),
     "nested lists": WEIGHTS.tolist(),
 }
-DTYPES = [
-    np.float16,
-    np.float32,
-    ml_dtypes.bfloat16,
-    ml_dtypes.float8_e4m3fn,
-    ml_dtypes.float8_e5m2,
-    np.int8,
-    np.int16,
-    np.int32,
-    np.int64,
-    ml_dtypes.int4,
-]
+FLOATS = ["float16", "float32", "bfloat16", "float8_e4m3fn", "float8_e5m2"]
+DTYPES = [*FLOATS, "int8", "int16", "int32", "int64", "int4"]
 PATTERNS = ["2:4", "3:8,at-most", "2:4,plain"]
 
 
@@ -52,7 +42,7 @@ def test_dtype_does_not_matter(dtype, pattern):
     assert found.objective == expected.objective
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, ml_dtypes.uint4])
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "uint4"])
 def test_unsigned_integers(dtype):
     magnitude = np.abs(WEIGHTS)
     assert ms.solve(magnitude.astype(dtype), "2:4").objective == ms.solve(WEIGHTS, "2:4").objective
@@ -129,9 +119,8 @@ def test_ragged_shapes_hold_at_most_n_in_partial_tiles(scores, pattern):
 
 @pytest.mark.parametrize("fault", [broken.drops_partial_tiles, broken.fills_partial_tiles])
 def test_planted_faults_at_the_edge_are_caught(fault):
-    properties.ragged(broken.exact, np.ones((5, 4)), Pattern(1, 2))
-    with pytest.raises(AssertionError):
-        properties.ragged(fault, np.ones((5, 4)), Pattern(1, 2))
+    problem = np.ones((5, 4)), Pattern(1, 2)
+    properties.catches(properties.ragged, broken.exact, fault, *problem)
 
 
 def test_ragged_plain_groups_hold_at_most_n():
@@ -177,17 +166,12 @@ def test_masks_do_not_depend_on_threads(method):
         assert (one.objective, one.upper_bound) == (other.objective, other.upper_bound)
 
 
-@pytest.mark.parametrize(
-    ("method", "counted"),
-    [
-        ("exact", {"augmentations"}),
-        ("min_cost_flow", {"quantisation_loss"}),
-        ("enumerate", set()),
-        ("greedy", set()),
-        ("two_approx", set()),
-    ],
-)
-def test_stats(method, counted):
+COUNTED = {"exact": {"augmentations"}, "min_cost_flow": {"quantisation_loss"}}
+
+
+@pytest.mark.parametrize("method", ["exact", "min_cost_flow", "enumerate", "greedy", "two_approx"])
+def test_stats(method):
+    counted = COUNTED.get(method, set())
     stats = ms.solve(np.ones((8, 13)), "2:4", method=method, threads=2).stats
     assert {"seconds", "threads", "tiles", "short_tiles"} | counted <= set(stats)
     assert (stats["threads"], stats["tiles"]) == (2, 8)
@@ -198,9 +182,8 @@ def test_stats(method, counted):
 def test_result_fields_and_text():
     result = ms.solve(np.eye(4), Pattern(1, 4))
     judged = ms.certify(np.eye(4), result.mask, "1:4")
-    assert (
-        repr(result) == "MaskResult(1:4, exact, shape=(4, 4), objective=4, upper_bound=4, OPTIMAL)"
-    )
+    text = "MaskResult(1:4, exact, shape=(4, 4), objective=4, upper_bound=4, OPTIMAL)"
+    assert repr(result) == text
     assert repr(judged) == "Certificate(1:4, objective=4, upper_bound=4, OPTIMAL)"
     assert "upper_bound=None, FEASIBLE" in repr(ms.solve(np.eye(4), "1:4", method="greedy"))
     assert result.mask.dtype == bool

@@ -6,6 +6,9 @@ import ml_dtypes
 import numpy as np
 
 import masksolve as ms
+from masksolve.checkpoints.plan import Method, plan_shards
+from masksolve.checkpoints.selection import choose_tensors
+from masksolve.checkpoints.source import Checkpoint
 from tests.storage.files import read_file, same_bits, write_file
 
 INDEX = "model.safetensors.index.json"
@@ -47,15 +50,19 @@ def write_checkpoint(folder, shards, metadata=None):
     return folder
 
 
+def slices_of(source, pattern, most, threads):
+    """All slices that the solver is given, of so many bytes at most."""
+    checkpoint = Checkpoint.open(source)
+    method = Method(ms.Pattern.parse(pattern), "exact", {}, False, threads)
+    shards = plan_shards(checkpoint, choose_tensors(checkpoint), method, apply=False, most=most)
+    return [piece for shard in shards for tensor in shard.tensors for piece in tensor.slices]
+
+
 def solved(weights, pattern="2:4", **options):
     """What `solve` finds for every tensor that is chosen by default, or with axes."""
-    axes = options.get("axes")
-    fit = (2,) if axes is None else range(2, 9)
-    return {
-        name: ms.solve(array, pattern, **options)
-        for name, array in weights.items()
-        if array.ndim in fit
-    }
+    fit = (2,) if options.get("axes") is None else range(2, 9)
+    chosen = {name: array for name, array in weights.items() if array.ndim in fit}
+    return {name: ms.solve(array, pattern, **options) for name, array in chosen.items()}
 
 
 def assert_masks(target, shards, pattern="2:4", **options):
@@ -82,15 +89,15 @@ def assert_applied(target, shards, pattern="2:4", **options):
         results = solved(tensors, pattern, **options)
         assert found.keys() == tensors.keys()
         for tensor, array in tensors.items():
-            expected = array
             if tensor in results:
-                zero = np.zeros((), array.dtype)
-                expected = np.where(results[tensor].mask, array, zero)
-            assert same_bits(found[tensor], expected), tensor
+                array = np.where(results[tensor].mask, array, np.zeros((), array.dtype))
+            assert same_bits(found[tensor], array), tensor
 
 
 def files_of(folder):
-    """Take a snapshot: every path below a folder, and its bytes."""
+    """Take a snapshot: every path below a folder, and its bytes; of no folder None."""
+    if not folder.exists():
+        return None
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")

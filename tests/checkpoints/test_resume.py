@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,8 @@ from masksolve.checkpoints.journal import Journal
 from masksolve.checkpoints.output import ShardOutput
 from masksolve.checkpoints.runners import LocalRunner
 from tests.checkpoints.models import files_of, write_checkpoint
+from tests.cli.commands import MODULE
+from tests.storage.files import unchanged
 
 SMALL = 1000
 
@@ -76,6 +77,13 @@ def interrupt(source, target, at, **options):
 @pytest.fixture(params=[False, True], ids=["masks", "weights"])
 def apply(request):
     return request.param
+
+
+def cut_off(source, target, after=8, error=PowerCut, **options):
+    """Run until so many slices are solved, and no further."""
+    options = {"largest": SMALL, "runner": Counting(after, error)} | options
+    with pytest.raises(error):
+        ms.solve_checkpoint(source, target, "2:4", **options)
 
 
 @pytest.fixture
@@ -137,8 +145,7 @@ class Counting:
 @pytest.mark.parametrize("error", [PowerCut, KeyboardInterrupt, SystemExit, OSError])
 def test_no_slice_that_is_written_is_solved_again(source, target, undisturbed, apply, error):
     options = {"apply": apply, "largest": SMALL}
-    with pytest.raises(error):
-        ms.solve_checkpoint(source, target, "2:4", runner=Counting(20, error), **options)
+    cut_off(source, target, 20, error, **options)
     rest = Counting()
     found = ms.solve_checkpoint(source, target, "2:4", runner=rest, **options)
     every = Counting()
@@ -150,25 +157,17 @@ def test_no_slice_that_is_written_is_solved_again(source, target, undisturbed, a
 
 
 def test_progress_goes_on_where_it_was(source, target, apply):
-    with pytest.raises(PowerCut):
-        ms.solve_checkpoint(source, target, "2:4", runner=Counting(20), apply=apply, largest=SMALL)
+    cut_off(source, target, 20, apply=apply)
     seen = []
-    ms.solve_checkpoint(
-        source,
-        target,
-        "2:4",
-        apply=apply,
-        largest=SMALL,
-        progress=lambda done, total: seen.append((done, total)),
-    )
+    options = {"apply": apply, "largest": SMALL, "progress": lambda *counts: seen.append(counts)}
+    ms.solve_checkpoint(source, target, "2:4", **options)
     assert seen[0][0] > seen[0][1] / 4
     assert seen[-1][0] == seen[-1][1]
 
 
 def test_bytes_that_a_power_cut_lost_are_written_again(source, target, undisturbed, apply):
     """What the journal says is believed only if the bytes are there."""
-    with pytest.raises(PowerCut):
-        ms.solve_checkpoint(source, target, "2:4", runner=Counting(8), apply=apply, largest=SMALL)
+    cut_off(source, target, apply=apply)
     path = next((target / folder.WORK / "files").iterdir())
     content = bytearray(path.read_bytes())
     content[-100:] = bytes(100)
@@ -187,18 +186,15 @@ def test_bytes_that_a_power_cut_lost_are_written_again(source, target, undisturb
     ],
 )
 def test_other_settings_are_refused(source, target, options, words):
-    given = {"pattern": "2:4", "largest": SMALL}
-    with pytest.raises(PowerCut):
-        ms.solve_checkpoint(source, target, runner=Counting(8), **given)
-    before = files_of(target)
-    with pytest.raises(ms.InvalidInput, match=f"output {target} holds a run .*{words}"):
-        ms.solve_checkpoint(source, target, **(given | options))
-    assert files_of(target) == before
+    cut_off(source, target)
+    asked = {"pattern": "2:4", "largest": SMALL} | options
+    words = f"output {target} holds a run .*{words}"
+    with unchanged(target, files_of), pytest.raises(ms.InvalidInput, match=words):
+        ms.solve_checkpoint(source, target, **asked)
 
 
 def test_a_checkpoint_that_has_changed_is_refused(source, target, shards):
-    with pytest.raises(PowerCut):
-        ms.solve_checkpoint(source, target, "2:4", runner=Counting(8), largest=SMALL)
+    cut_off(source, target)
     before = files_of(target)
     path = source / "model-1.safetensors"
     path.write_bytes(path.read_bytes())
@@ -213,8 +209,7 @@ def test_a_checkpoint_that_has_changed_is_refused(source, target, shards):
 
 
 def test_a_tensor_that_has_changed_on_the_sly_is_found(source, target):
-    with pytest.raises(PowerCut):
-        ms.solve_checkpoint(source, target, "2:4", runner=Counting(3), largest=SMALL)
+    cut_off(source, target, 3)
     path = source / "model-1.safetensors"
     stat, content = path.stat(), bytearray(path.read_bytes())
     start = len(content) - 37 * 21 * 2 - 96 * 64 * 2  # where a.weight begins
@@ -227,23 +222,18 @@ def test_a_tensor_that_has_changed_on_the_sly_is_found(source, target):
 
 @pytest.mark.parametrize("name", ["settings.json", "journal.jsonl"])
 def test_a_damaged_work_folder_is_refused(source, target, name):
-    with pytest.raises(PowerCut):
-        ms.solve_checkpoint(source, target, "2:4", runner=Counting(25), largest=SMALL)
+    cut_off(source, target, 25)
     path = target / folder.WORK / name
     content = path.read_bytes()
-    path.write_bytes(
-        content[len(content) // 2 :]
-        if name == "settings.json"
-        else b"".join(content.splitlines(keepends=True)[3:])
-    )
+    half, but_three = content[len(content) // 2 :], content.split(b"\n", 3)[3]
+    path.write_bytes(half if name == "settings.json" else but_three)
     with pytest.raises(ms.FileFormatError, match=r"damaged: remove .*work"):
         ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks")
 def test_two_runs_at_once_are_refused(source, target):
-    with pytest.raises(PowerCut):
-        ms.solve_checkpoint(source, target, "2:4", runner=Counting(8), largest=SMALL)
+    cut_off(source, target)
     journal = Journal(target / folder.WORK / "journal.jsonl")
     with pytest.raises(ms.InvalidInput, match=f"another run is at work in {target}"):
         ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
@@ -253,9 +243,8 @@ def test_two_runs_at_once_are_refused(source, target):
 
 @contextmanager
 def started(source, target, *options):
-    command = [sys.executable, "-m", "masksolve", "solve", source, target, "--pattern=4:8"]
     process = subprocess.Popen(
-        [*command, *options],
+        [*MODULE, "solve", source, target, "--pattern=4:8", *options],
         stdout=subprocess.DEVNULL,
         # Whoever runs the tests may be deaf to Ctrl-C, and children take after it.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -278,10 +267,8 @@ def test_processes_that_are_killed(tmp_path, target, options, number):
     """As users see it: the same command again, until it is done."""
     rng = np.random.default_rng(0)
     tensors = {f"{k}.weight": rng.normal(size=(256, 1024)).astype("f4") for k in range(48)}
-    names = list(tensors)
-    shards = {
-        f"model-{k}.safetensors": {name: tensors[name] for name in names[k::3]} for k in range(3)
-    }
+    items = list(tensors.items())
+    shards = {f"model-{k}.safetensors": dict(items[k::3]) for k in range(3)}
     source = write_checkpoint(tmp_path / "model", shards)
     ms.solve_checkpoint(source, tmp_path / "whole", "4:8", apply=bool(options))
     chance, kills = random.Random(0), 0
@@ -296,4 +283,4 @@ def test_processes_that_are_killed(tmp_path, target, options, number):
     with started(source, target, *options) as process:
         assert process.wait() == 0
     assert kills
-    assert files_of(target) == files_of(Path(tmp_path, "whole"))
+    assert files_of(target) == files_of(tmp_path / "whole")

@@ -9,7 +9,7 @@ import pytest
 import masksolve as ms
 from masksolve.checkpoints.memory import parse_bytes, slice_bytes
 from tests.checkpoints.models import INDEX, assert_applied, assert_masks, files_of, write_checkpoint
-from tests.storage.files import contents, read_metadata, write_file
+from tests.storage.files import contents, read_metadata, unchanged, write_file
 
 SMALL = 2000
 """Bytes of a slice: every tensor but the smallest is cut."""
@@ -61,21 +61,16 @@ def test_weights_are_masked_and_nothing_else_changes(source, target, shards, axe
 
 def test_masks_of_convolutions_along_axes_and_bits_between_bytes(source, target, shards):
     ms.solve_checkpoint(source, target, "2:4", axes=(1, 2), tensors=["experts"], largest=100)
-    stored = ms.load_masks(target / "model-2.safetensors")
-    weights = shards["model-2.safetensors"]["experts"]
-    expected = ms.solve(weights, "2:4", axes=(1, 2))
-    assert np.array_equal(stored["experts"].mask, expected.mask)
-    stored["experts"].check(weights)
+    name, chosen = "model-2.safetensors", {"experts": shards["model-2.safetensors"]["experts"]}
+    assert_masks(target, {name: chosen}, axes=(1, 2))
 
 
 def test_the_index_of_masks_names_masks_only(source, target):
     ms.solve_checkpoint(source, target, "2:4", exclude=["head*"])
     index = json.loads((target / INDEX).read_text())
-    assert index["weight_map"] == {
-        "a.weight": "model-1.safetensors",
-        "odd.weight": "model-1.safetensors",
-        "b.weight": "model-2.safetensors",
-    }
+    shards = {"a": 1, "odd": 1, "b": 2}
+    names = {f"{name}.weight": f"model-{k}.safetensors" for name, k in shards.items()}
+    assert index["weight_map"] == names
     assert index["metadata"] == {"total_size": sum(-(-n // 8) for n in (96 * 64, 777, 2560))}
     assert not (target / "model-3.safetensors").exists()
 
@@ -99,14 +94,8 @@ def test_bytes_depend_neither_on_threads_nor_on_time(source, tmp_path, apply):
 
 def test_progress_counts_bytes(source, target, shards):
     seen = []
-    found = ms.solve_checkpoint(
-        source,
-        target,
-        "2:4",
-        apply=True,
-        largest=SMALL,
-        progress=lambda done, total: seen.append((done, total)),
-    )
+    options = {"apply": True, "largest": SMALL, "progress": lambda *counts: seen.append(counts)}
+    found = ms.solve_checkpoint(source, target, "2:4", **options)
     nbytes = sum(array.nbytes for tensors in shards.values() for array in tensors.values())
     assert {total for _, total in seen} == {nbytes}
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
@@ -115,9 +104,8 @@ def test_progress_counts_bytes(source, target, shards):
 
 def test_again_with_the_same_settings_there_is_nothing_to_do(source, target):
     first = ms.solve_checkpoint(source, target, "2:4")
-    before = files_of(target)
-    again = ms.solve_checkpoint(source, target, "2:4")
-    assert files_of(target) == before
+    with unchanged(target, files_of):
+        again = ms.solve_checkpoint(source, target, "2:4")
     assert (again.records, again.nbytes) == (first.records, 0)
 
 
@@ -125,24 +113,24 @@ def test_again_with_the_same_settings_there_is_nothing_to_do(source, target):
 @pytest.mark.parametrize("name", ["b.weight", "norm"])
 def test_weights_that_changed_since_are_noticed(source, target, shards, name, apply):
     """Of the same sizes, so that nothing but the bytes tells."""
-    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    options = {"apply": apply, "largest": SMALL}
+    ms.solve_checkpoint(source, target, "2:4", **options)
     before = files_of(target)
     shard = next(shard for shard, tensors in shards.items() if name in tensors)
     later = (target / "masksolve.json").stat().st_mtime_ns + 10**9
     os.utime(source / shard, ns=(later, later))  # touched only
-    again = ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
-    assert again.nbytes == 0
+    assert ms.solve_checkpoint(source, target, "2:4", **options).nbytes == 0
     content = bytearray((source / shard).read_bytes())
     array = shards[shard][name]
     content[content.index(array.tobytes()) + 1] ^= 1
     (source / shard).write_bytes(content)
     os.utime(source / shard, ns=(later, later))
     if name == "norm" and not apply:  # no mask depends on it
-        ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+        ms.solve_checkpoint(source, target, "2:4", **options)
     else:
         words = rf"{shard}: tensor '{name}' has changed since {target} was made"
         with pytest.raises(ms.InvalidInput, match=words):
-            ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+            ms.solve_checkpoint(source, target, "2:4", **options)
     assert files_of(target) == before
 
 
@@ -159,22 +147,17 @@ def test_weights_that_changed_since_are_noticed(source, target, shards, name, ap
 )
 def test_a_finished_run_with_other_settings_is_refused(source, target, options, words):
     ms.solve_checkpoint(source, target, "2:4")
-    before = files_of(target)
-    with pytest.raises(ms.InvalidInput, match=f"output {target} holds a run .*{words}"):
+    words = f"output {target} holds a run .*{words}"
+    with unchanged(target, files_of), pytest.raises(ms.InvalidInput, match=words):
         ms.solve_checkpoint(source, target, **({"pattern": "2:4"} | options))
-    assert files_of(target) == before
 
 
 def test_verification_finds_every_flipped_byte(source, target):
     ms.solve_checkpoint(source, target, "2:4", apply=True)
-    good = contents(target)
-    assert ms.verify_checkpoint(target) == sum(
-        len(content) for name, content in good.items() if name != "masksolve.json"
-    )
+    good = {name: data for name, data in contents(target).items() if name != "masksolve.json"}
+    assert ms.verify_checkpoint(target) == sum(map(len, good.values()))
     rng = np.random.default_rng(0)
     for name, content in good.items():
-        if name == "masksolve.json":
-            continue
         for position in rng.integers(0, len(content), 20):
             bad = bytearray(content)
             bad[position] ^= 1 << rng.integers(8)

@@ -10,20 +10,15 @@ import pytest
 
 import masksolve as ms
 from masksolve.checkpoints import runners, work
-from masksolve.checkpoints.plan import Method, plan_shards
-from masksolve.checkpoints.selection import choose_tensors
-from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import read_slice, solve_slice
+from tests.checkpoints.models import slices_of
 
 AHEAD = 3000
 
 
 @pytest.fixture
 def slices(source):
-    checkpoint = Checkpoint.open(source)
-    method = Method(ms.Pattern.parse("2:4"), "exact", {}, False, 1)
-    shards = plan_shards(checkpoint, choose_tensors(checkpoint), method, apply=False, most=1000)
-    return [piece for s in shards for tensor in s.tensors for piece in tensor.slices]
+    return slices_of(source, "2:4", most=1000, threads=1)
 
 
 def weights_of(piece, shards):

@@ -30,10 +30,9 @@ def test_parts_are_runs_of_whole_tiles(cutting):
         assert window.shape == sides
         seen += window.ravel().tolist()
         for axis, side in zip(axes, tile, strict=True):
+            stop = start[axis] + sides[axis]
             assert start[axis] % side == 0
-            assert (start[axis] + sides[axis]) % side == 0 or (
-                start[axis] + sides[axis] == shape[axis]
-            )
+            assert stop % side == 0 or stop == shape[axis]
     assert seen == list(range(array.size))  # every entry once, and contiguous
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from masksolve.cli.main import main
+from tests.cli.commands import assert_one_line
 from tests.storage.files import write_file
 
 
@@ -49,8 +50,22 @@ def run(capsys):
     return run
 
 
-def make_tensors():
-    """Make what a model holds: layers of several dtypes, and things that are none."""
+@pytest.fixture
+def refused(run):
+    """Run a command that fails with one line, which holds all words, and with no output."""
+
+    def refused(*arguments, words=""):
+        ran = run(*arguments, code=2)
+        assert ran.out == ""
+        assert_one_line(ran.err, words)
+        return ran.err
+
+    return refused
+
+
+@pytest.fixture
+def tensors():
+    """What a model holds: layers of several dtypes, and things that are none."""
     rng = np.random.default_rng(0)
 
     def layer(*shape, dtype=np.float32):
@@ -71,17 +86,10 @@ def make_tensors():
 
 
 @pytest.fixture
-def tensors():
-    return make_tensors()
-
-
-@pytest.fixture
 def matrices(tensors):
     """The tensors that are chosen by default: those of two dimensions, of floats."""
-    return {
-        name: tensors[name]
-        for name in ("encoder.0.weight", "encoder.1.weight", "head.weight", "tiny.weight")
-    }
+    names = ("encoder.0.weight", "encoder.1.weight", "head.weight", "tiny.weight")
+    return {name: tensors[name] for name in names}
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from tests.cli.test_solve import MODULE, SCRIPT
-from tests.storage.files import contents, write_file
+from tests.cli.commands import MODULE, SCRIPT, assert_one_line
+from tests.storage.files import contents, unchanged, write_file
 
 
 @pytest.fixture
@@ -174,31 +174,19 @@ COMMANDS = [
 ]
 
 
-def assert_one_line(err, words):
-    assert err.count("\n") == 1
-    assert err.endswith("\n")
-    assert err.startswith("masksolve")
-    assert "Traceback" not in err
-    assert [word for word in words.split() if word not in err] == [], err
-
-
 @pytest.mark.parametrize(("command", "words"), COMMANDS, ids=lambda text: text[:60])
-def test_one_line_and_nothing_written(run, folder, command, words):
-    before = contents(folder)
-    ran = run(*shlex.split(command), code=2)
-    assert ran.out == ""
-    assert_one_line(ran.err, words)
-    assert contents(folder) == before
+def test_one_line_and_nothing_written(refused, folder, command, words):
+    with unchanged(folder):
+        refused(*shlex.split(command), words=words)
     assert list((folder / "sub").iterdir()) == []
 
 
 @pytest.mark.parametrize("source", ["nan", "inf", "truncated", "missing"])
 @pytest.mark.parametrize("options", [(), ("--apply",), ("--json",)], ids=str)
-def test_an_older_output_stays(run, folder, source, options):
+def test_an_older_output_stays(refused, folder, source, options):
     (folder / "out").write_bytes(b"older")
-    before = contents(folder)
-    run("solve", source, "out", "--pattern", "2:4", *options, code=2)
-    assert contents(folder) == before
+    with unchanged(folder):
+        refused("solve", source, "out", "--pattern", "2:4", *options)
 
 
 def test_good_input_would_be_written(run, folder):
@@ -220,11 +208,10 @@ def test_good_input_would_be_written(run, folder):
     ],
 )
 def test_as_a_process(folder, program, command, words):
-    before = contents(folder)
-    done = subprocess.run([*program, *command.split()], capture_output=True, text=True)
+    with unchanged(folder):
+        done = subprocess.run([*program, *command.split()], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert_one_line(done.stderr, words)
-    assert contents(folder) == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no /dev/full")

@@ -19,7 +19,7 @@ def test_text_says_what_each_method_promises(run):
             assert f"--option {name}={option.default:g}: {option.meaning}" in text
 
 
-@pytest.mark.parametrize("command", ["", "solve", "check", "certify", "methods"])
+@pytest.mark.parametrize("command", ["", "solve", "check", "certify", "methods", "plan"])
 def test_help(run, command):
     assert run(*command.split(), "--help").out.startswith(f"usage: masksolve {command}".strip())
 

@@ -2,18 +2,15 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import masksolve as ms
 from masksolve.storage.tensors import TensorFile
+from tests.cli.commands import MODULE, SCRIPT, shown_on_a_terminal
 from tests.storage.files import contents, read_file, read_metadata, same_bits, write_file
 
-SCRIPT = [str(Path(sys.executable).with_name("masksolve"))]
-MODULE = [sys.executable, "-m", "masksolve"]
 FIGURES = ("method", "objective", "upper_bound", "gap")
 
 
@@ -53,20 +50,9 @@ def test_every_method(run, model, out, matrices, method):
 
 
 def test_options_of_a_method(run, model, out, matrices):
-    report = run(
-        "solve",
-        model,
-        out,
-        "--pattern=4:8",
-        "--method=best_random",
-        "--option",
-        "tries=3",
-        "--option",
-        "seed=7",
-        "--json",
-    ).json
+    asked = ("--pattern=4:8", "--method=best_random", "--option=tries=3", "--option", "seed=7")
     options = {"tries": 3, "seed": 7}
-    for row in report["tensors"]:
+    for row in run("solve", model, out, *asked, "--json").json["tensors"]:
         weights = matrices[row["name"]]
         expected = ms.solve(weights, "4:8", method="best_random", options=options)
         assert same_figures(row, expected)
@@ -106,9 +92,8 @@ def test_compare_shows_what_rivals_lose(run, model, out, matrices):
         assert total["objective"] == pytest.approx(sum(kept))
         assert total["objective"] < report["total"]["objective"]
     table = run(*command).out
-    assert "greedy loses" in table
-    assert "two_approx loses" in table
-    assert f"all {len(matrices)}" in table
+    for words in ("greedy loses", "two_approx loses", f"all {len(matrices)}"):
+        assert words in table
 
 
 def test_repair_fills_what_a_heuristic_leaves_short(run, model, out, matrices):
@@ -123,22 +108,13 @@ def test_repair_fills_what_a_heuristic_leaves_short(run, model, out, matrices):
         assert np.array_equal(mask, ms.repair(weights, greedy, "2:4").mask)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "encoder.0.weight",
-        "encoder.1.weight",
-        "head.weight",
-        "tiny.weight",
-        "steps",
-        "conv.weight",
-        "flags",
-    ],
-)
+LAYERS = [f"{name}.weight" for name in ("encoder.0", "encoder.1", "head", "tiny", "conv")]
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "steps", "flags"])
 def test_apply_zeroes_what_is_pruned_and_nothing_else(run, model, out, tensors, name):
     """Kept weights and other tensors keep every bit; pruned weights become +0.0."""
-    axes = "0,1"
-    run("solve", model, out, "--pattern", "2:4", "--apply", "--tensors", name, "--axes", axes)
+    run("solve", model, out, "--pattern=2:4", "--apply", "--tensors", name, "--axes=0,1")
     after = read_file(out)
     assert list(TensorFile(out).tensors) == list(tensors)
     mask = ms.solve(tensors[name], "2:4", axes=(0, 1)).mask
@@ -189,10 +165,10 @@ def test_empty_tensors_get_empty_masks(run, tmp_path, out, shape):
     run("certify", model, out, "--threads=2")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["layer 漢.weight", "a[/b].weight", "a[red].weight", "a:cat:.weight", "blocks[0].weight"],
-)
+NAMES = ["layer 漢.weight", "a[/b].weight", "a[red].weight", "a:cat:.weight", "blocks[0].weight"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_names_of_any_kind_are_chosen_in_full_and_shown_as_they_are(run, tmp_path, out, name):
     model = write_file(tmp_path / "model", {name: np.eye(8)})
     assert name in run("solve", model, out, "--pattern", "2:4", "--tensors", name).out
@@ -212,12 +188,7 @@ def test_in_a_pipe_there_is_neither_bar_nor_colour(model, out, program):
 def test_on_a_terminal_there_is_a_bar(model, out, monkeypatch):
     """Else the test above would see nothing."""
     monkeypatch.setenv("TERM", "xterm")
-    ours, theirs = os.openpty()
-    command = [*MODULE, "solve", model, out, "--pattern", "2:4", "--json"]
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
-    os.close(theirs)
-    assert b"\x1b" in os.read(ours, 1 << 16)
-    os.close(ours)
+    assert b"\x1b" in shown_on_a_terminal("solve", model, out, "--pattern", "2:4", "--json")
 
 
 @pytest.mark.parametrize("options", ["--json", ""])

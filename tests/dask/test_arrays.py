@@ -82,14 +82,10 @@ def test_chunks_that_cut_through_tiles_would_be_noticed(monkeypatch):
         same_as_numpy(*problem)
 
 
-@pytest.mark.parametrize(
-    ("scheduler", "dtype"),
-    [
-        ("threads", np.float32),
-        ("threads", ml_dtypes.float8_e4m3fn),
-        ("processes", ml_dtypes.bfloat16),
-    ],
-)
+BY = [("threads", "float32"), ("threads", "float8_e4m3fn"), ("processes", "bfloat16")]
+
+
+@pytest.mark.parametrize(("scheduler", "dtype"), BY)
 def test_schedulers(scheduler, dtype):
     weights = np.random.default_rng(1).normal(size=(45, 70)).astype(dtype)
     lazy = msd.solve(da.from_array(weights, chunks=(15, 33)), "4:8")

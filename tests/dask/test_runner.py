@@ -15,12 +15,10 @@ from safetensors.numpy import save_file
 
 import masksolve as ms
 import masksolve.dask as msd
-from masksolve.checkpoints.plan import Method, plan_shards
 from masksolve.checkpoints.runners import LocalRunner
-from masksolve.checkpoints.selection import choose_tensors
-from masksolve.checkpoints.source import Checkpoint
 from masksolve.dask import clusters, runner
 from masksolve.errors import ClusterError
+from tests.checkpoints.models import slices_of
 
 AHEAD = 1 << 20
 
@@ -28,11 +26,7 @@ AHEAD = 1 << 20
 def slices(folder, tensors, most=4096, pattern="4:8", threads=None):
     folder.mkdir(exist_ok=True)
     save_file(tensors, folder / "model.safetensors")
-    checkpoint = Checkpoint.open(folder)
-    chosen = choose_tensors(checkpoint, None, (), None)
-    how = Method(ms.Pattern.parse(pattern), "exact", {}, False, threads)
-    shards = plan_shards(checkpoint, chosen, how, apply=False, most=most)
-    return [piece for shard in shards for tensor in shard.tensors for piece in tensor.slices]
+    return slices_of(folder, pattern, most, threads)
 
 
 def many(folder):
@@ -234,15 +228,9 @@ def test_what_a_cluster_does_is_said_in_a_sentence(pieces, error, words):
 
 def test_a_scheduler_that_goes_away_is_missed(pieces, monkeypatch, tmp_path):
     monkeypatch.setattr(runner, "LOOK", 0.1)
+    quiet = {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
     with dask.config.set({"temporary-directory": str(tmp_path)}):
-        alone = LocalCluster(
-            n_workers=0,
-            processes=False,
-            protocol="tcp",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            silence_logs=60,
-        )
+        alone = LocalCluster(0, processes=False, protocol="tcp", silence_logs=60, **quiet)
     with alone, Client(alone.scheduler_address, set_as_default=False) as client:
         threading.Timer(0.5, alone.close).start()
         with pytest.raises(ClusterError, match=r"scheduler at tcp://.* is gone"):

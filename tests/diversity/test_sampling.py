@@ -29,18 +29,14 @@ def stack(pattern, tiles, rng, **options):
     return diversity.sample(pattern, (tiles, m, m), rng, **options)
 
 
-def test_the_ninety_masks_are_alike_likely():
-    masks = stack("2:4", 9000, 0)
-    assert uniform(masks, 4, 90) > 1e-3
-
-
-def test_masks_of_six_are_alike_likely():
-    masks = stack("2:6", 300_000, 1)
-    assert uniform(masks, 6, 67950) > 1e-3
-
-
-def test_the_chain_is_uniform_too():
-    assert uniform(stack("2:4", 9000, 2, trades=200), 4, 90) > 1e-3
+@pytest.mark.parametrize(
+    ("pattern", "tiles", "kinds", "options"),
+    [("2:4", 9000, 90, {}), ("2:6", 300_000, 67950, {}), ("2:4", 9000, 90, {"trades": 200})],
+    ids=["the ninety masks", "masks of six", "the chain"],
+)
+def test_masks_are_alike_likely(pattern, tiles, kinds, options):
+    masks = stack(pattern, tiles, 0, **options)
+    assert uniform(masks, masks.shape[-1], kinds) > 1e-3
 
 
 @pytest.mark.parametrize("sampler", ["greedy", "few trades"])

@@ -26,16 +26,10 @@ def test_a_file_and_a_mapping_agree(weights, tmp_path):
 
 def test_a_module_by_its_parameters(weights):
     half = weights.astype(ml_dtypes.bfloat16)
-    module = fake_module(
-        w=FakeParameter(weights),
-        half=FakeParameter(half),
-        bias=FakeParameter(weights[0]),
-        codes=FakeParameter(weights, floating=False),
-    )
-    assert (
-        ms.plan(module, ["2:4"]).to_dict()
-        == ms.plan({"w": weights, "half": half}, ["2:4"]).to_dict()
-    )
+    given = {"w": weights, "half": half}
+    held = {name: FakeParameter(w) for name, w in (given | {"bias": weights[0]}).items()}
+    module = fake_module(**held, codes=FakeParameter(weights, floating=False))
+    assert ms.plan(module, ["2:4"]).to_dict() == ms.plan(given, ["2:4"]).to_dict()
 
 
 def test_a_torch_module(weights):

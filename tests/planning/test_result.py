@@ -31,16 +31,9 @@ def test_json(weights):
 
 def test_text(weights):
     text = str(ms.plan(weights, ["2:4", "4:8,plain", "16:32"], sample=3))
-    for words in (
-        "2:4",
-        "4:8,plain",
-        "none found",
-        "±",
-        "95 %",
-        "weight gradient",
-        "2 of 2 at m = 32",
-    ):
+    for words in ("2:4", "4:8,plain", "none found", "±", "95 %", "weight gradient"):
         assert words in text
+    assert "2 of 2 at m = 32" in text
     assert repr(ms.plan(weights, ["2:4"])) == "Plan(2:4; 1 layers)"
 
 
@@ -85,12 +78,13 @@ def test_bad_input(weights, arguments, words):
 
 
 def test_bad_files(tmp_path, weights):
-    with pytest.raises(ms.FileFormatError, match="missing: No such file"):
-        ms.plan(tmp_path / "missing")
     vectors = write_file(tmp_path / "vectors", {"bias": weights[0]})
-    with pytest.raises(ms.InvalidInput, match="vectors holds no 2-D float tensor"):
-        ms.plan(vectors)
     weights[3, 5] = np.nan
     bad = write_file(tmp_path / "bad", {"good": weights[:3], "bad": weights})
-    with pytest.raises(ms.InvalidInput, match=r"bad: tensor 'bad': weights\[3, 5\] is nan"):
-        ms.plan(bad)
+    for path, error, words in (
+        (tmp_path / "missing", ms.FileFormatError, "missing: No such file"),
+        (vectors, ms.InvalidInput, "vectors holds no 2-D float tensor"),
+        (bad, ms.InvalidInput, r"bad: tensor 'bad': weights\[3, 5\] is nan"),
+    ):
+        with pytest.raises(error, match=words):
+            ms.plan(path)

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-import masksolve as ms
 from masksolve import Pattern, Status
 from tests import broken, naive, properties, strategies
+from tests.solvers.one import solver
 
-
-def solve(scores, pattern):
-    return ms.solve(scores, pattern, method="bi_nm", score=None, threads=1)
+solve = solver("bi_nm")
 
 
 @given(strategies.problems(signed=False))
@@ -21,9 +19,7 @@ def test_keeps_its_share_of_the_plain_optimum(problem):
 @pytest.mark.parametrize("fault", [broken.takes_the_worst, broken.keeps_nothing, broken.rows_only])
 def test_planted_faults_are_caught(fault):
     scores = np.array([[9.0, 1, 0], [8, 2, 0], [0, 0, 1]])
-    properties.keeps_share_of_rows(solve, scores, Pattern(1, 3))
-    with pytest.raises(AssertionError):
-        properties.keeps_share_of_rows(fault, scores, Pattern(1, 3))
+    properties.catches(properties.keeps_share_of_rows, solve, fault, scores, Pattern(1, 3))
 
 
 def first_largest(line, n, at_most):
@@ -58,8 +54,3 @@ def test_reports_short_lines():
     assert result.mask.tolist() == [[True, False], [False, False]]
     assert result.status is Status.UNDERFILLED
     assert solve(result.mask * 1.0, Pattern(1, 2, at_most=True)).status is Status.FEASIBLE
-
-
-@given(strategies.matrices(), strategies.patterns(max_m=4))
-def test_partial_tiles_hold_at_most_n(scores, pattern):
-    ms.check_mask(solve(scores, pattern).mask, Pattern(pattern.n, pattern.m, at_most=True))

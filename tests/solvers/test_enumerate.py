@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-import masksolve as ms
 from masksolve import Pattern
 from masksolve.solvers.enumerate import valid_tiles
 from tests import broken, naive, properties, strategies
+from tests.solvers.one import solver
 
-
-def solve(scores, pattern):
-    return ms.solve(scores, pattern, method="enumerate", score=None, threads=1)
+solve = solver("enumerate")
 
 
 @given(strategies.problems(max_m=4))
@@ -21,8 +19,8 @@ def test_optimal_and_said_so(problem):
 
 
 def test_planted_fault_is_caught():
-    with pytest.raises(AssertionError):
-        properties.optimal(broken.ignores_scores, np.eye(4)[::-1], Pattern(1, 4))
+    problem = np.eye(4)[::-1], Pattern(1, 4)
+    properties.catches(properties.optimal, solve, broken.ignores_scores, *problem)
 
 
 @pytest.mark.parametrize("at_most", [False, True])

@@ -7,10 +7,9 @@ from hypothesis import given, settings
 import masksolve as ms
 from masksolve import Pattern, Status
 from tests import broken, naive, properties, strategies
+from tests.solvers.one import solver
 
-
-def solve(scores, pattern):
-    return ms.solve(scores, pattern, method="min_cost_flow", score=None, threads=1)
+solve = solver("min_cost_flow")
 
 
 @given(strategies.problems(max_m=5))
@@ -19,10 +18,8 @@ def test_short_by_no_more_than_it_says(problem):
 
 
 def test_planted_fault_is_caught():
-    scores = np.eye(3)
-    properties.within_its_loss(solve, scores, Pattern(1, 3))
-    with pytest.raises(AssertionError):
-        properties.within_its_loss(broken.owns_up_to_nothing, scores, Pattern(1, 3))
+    problem = np.eye(3), Pattern(1, 3)
+    properties.catches(properties.within_its_loss, solve, broken.owns_up_to_nothing, *problem)
 
 
 @given(strategies.problems(entries=strategies.GRID))
@@ -36,7 +33,7 @@ def test_integers_lose_nothing(problem):
 @pytest.mark.parametrize(("n", "m"), [(1, 4), (3, 8), (8, 16), (32, 64)])
 def test_as_good_as_exact_on_many_tiles_of_a_graph(n, m, at_most):
     rng = np.random.default_rng(m)
-    scores = strategies.random_tiles(rng, 28, m) * rng.choice([-1, 1], (28, m, m))
+    scores = strategies.random_tiles(rng, 28, m, signs=[-1, 1])
     pattern = Pattern(n, m, at_most=at_most)
     flow, exact = solve(scores, pattern), ms.solve(scores, pattern, score=None)
     ms.check_mask(flow.mask, pattern)

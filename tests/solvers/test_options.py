@@ -1,6 +1,6 @@
 """Options: what is refused, and in which words."""
 
-import math
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -10,34 +10,25 @@ import masksolve as ms
 W = np.ones((4, 4))
 
 
+WHOLE, NUMBER = "must be a whole number", "must be a number"
+TAKES = "it takes sharpness, doublings, rounds, tolerance"
+
+
 @pytest.mark.parametrize(
     ("method", "options", "words"),
     [
         ("greedy", {"tries": 3}, "method 'greedy' has no option 'tries': it takes none"),
-        (
-            "entropic",
-            {"tau": 3},
-            "method 'entropic' has no option 'tau': it takes sharpness, "
-            "doublings, rounds, tolerance",
-        ),
+        ("entropic", {"tau": 3}, f"method 'entropic' has no option 'tau': {TAKES}"),
         ("best_random", {1: 3}, "method 'best_random' has no option 1: it takes tries, seed"),
-        (
-            "best_random",
-            {"tries": 0},
-            "option 'tries' must be a whole number from 1 to 20000, got 0",
-        ),
-        ("best_random", {"tries": 2.5}, "a whole number from 1 to 20000, got 2.5"),
-        ("best_random", {"tries": "2"}, "a whole number from 1 to 20000, got '2'"),
-        ("best_random", {"seed": True}, "option 'seed' must be a whole number .* got True"),
-        ("entropic", {"rounds": math.inf}, "option 'rounds' must be a whole number"),
-        (
-            "entropic",
-            {"sharpness": math.nan},
-            "option 'sharpness' must be a number from 1 to 300, got nan",
-        ),
-        ("entropic", {"tolerance": -1e-9}, "option 'tolerance' must be a number from 0 to 1"),
+        ("best_random", {"tries": 0}, f"option 'tries' {WHOLE} from 1 to 20000, got 0"),
+        ("best_random", {"tries": 2.5}, f"{WHOLE} from 1 to 20000, got 2.5"),
+        ("best_random", {"tries": "2"}, f"{WHOLE} from 1 to 20000, got '2'"),
+        ("best_random", {"seed": True}, f"option 'seed' {WHOLE} .* got True"),
+        ("entropic", {"rounds": inf}, f"option 'rounds' {WHOLE}"),
+        ("entropic", {"sharpness": nan}, f"option 'sharpness' {NUMBER} from 1 to 300, got nan"),
+        ("entropic", {"tolerance": -1e-9}, f"option 'tolerance' {NUMBER} from 0 to 1"),
         ("entropic", {"tolerance": None}, "got None"),
-        ("entropic", {"tolerance": np.ones(2)}, "option 'tolerance' must be a number"),
+        ("entropic", {"tolerance": np.ones(2)}, f"option 'tolerance' {NUMBER}"),
         ("entropic", [("rounds", 3)], "options must be a mapping .* numbers, got list"),
     ],
 )

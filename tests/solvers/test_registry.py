@@ -1,9 +1,14 @@
 """METHODS: what the table of methods says, and that it is true."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 import masksolve as ms
+from tests import strategies
+from tests.solvers.one import solver
 
 
 def test_the_default_comes_first():
@@ -57,6 +62,16 @@ def test_a_mask_depends_on_its_tile_alone(name, pattern):
         tile = np.s_[i * m : (i + 1) * m, j * m : (j + 1) * m]
         alone = ms.solve(scores[tile], pattern, method=name, threads=1).mask
         np.testing.assert_array_equal(alone, whole[tile])
+
+
+@pytest.mark.parametrize("name", ms.METHODS)
+@given(scores=strategies.matrices(), pattern=strategies.patterns(max_m=4))
+@settings(max_examples=50)
+def test_partial_tiles_hold_at_most_n(name, scores, pattern):
+    """Full tiles n too, but by methods whose lines may end short."""
+    may_end_short = name in ("bi_nm", "greedy", "two_approx")
+    obeyed = replace(pattern, at_most=pattern.at_most or may_end_short)
+    ms.check_mask(solver(name)(scores, pattern).mask, obeyed)
 
 
 @pytest.mark.parametrize("order", ["C", "F", "reversed"])

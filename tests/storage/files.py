@@ -10,22 +10,25 @@ import safetensors
 
 from masksolve.errors import FileFormatError
 
+INTEGERS = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+FLOATS = ["float16", "float32", "float64"]
 CODES = {
     "bool": "BOOL",
     "bfloat16": "BF16",
     "float8_e4m3fn": "F8_E4M3",
     "float8_e5m2": "F8_E5M2",
     "complex64": "C64",
-    **{
-        f"{kind}{bits}": f"{kind[0].upper()}{bits}"
-        for kind in ("int", "uint")
-        for bits in (8, 16, 32, 64)
-    },
-    **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
+    **{name: name.replace("uint", "U").replace("int", "I") for name in INTEGERS},
+    **{name: name.replace("float", "F") for name in FLOATS},
 }
 """What the format calls each dtype of NumPy's and ml_dtypes'."""
 
 DTYPES = {code: np.dtype(getattr(ml_dtypes, name, name)) for name, code in CODES.items()}
+
+
+def entry(code, shape, offsets):
+    """What a header says of a tensor."""
+    return {"dtype": code, "shape": shape, "data_offsets": offsets}
 
 
 def write_raw(path, header, body=b""):
@@ -39,12 +42,8 @@ def write_file(path, tensors, metadata=None):
     """Write arrays of any dtype, in order."""
     header, body = {"__metadata__": metadata} if metadata else {}, b""
     for name, array in tensors.items():
-        stop = len(body) + array.nbytes
-        header[name] = {
-            "dtype": CODES[array.dtype.name],
-            "shape": array.shape,
-            "data_offsets": [len(body), stop],
-        }
+        offsets = [len(body), len(body) + array.nbytes]
+        header[name] = entry(CODES[array.dtype.name], array.shape, offsets)
         body += array.tobytes()
     return write_raw(path, header, body)
 
@@ -52,8 +51,8 @@ def write_file(path, tensors, metadata=None):
 def read_file(path):
     """Read arrays of any dtype through the safetensors library, in no order."""
     return {
-        name: np.frombuffer(entry["data"], DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        for name, entry in safetensors.deserialize(path.read_bytes())
+        name: np.frombuffer(held["data"], DTYPES[held["dtype"]]).reshape(held["shape"])
+        for name, held in safetensors.deserialize(path.read_bytes())
     }
 
 
@@ -70,6 +69,14 @@ def same_bits(a, b):
 def contents(folder):
     """Take a snapshot of a folder: every file in it, hidden ones too, and its bytes."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@contextmanager
+def unchanged(folder, look=contents):
+    """Expect that nothing of a folder is written, removed or altered."""
+    before = look(folder)
+    yield
+    assert look(folder) == before
 
 
 def some_bits(rng, code, shape):

@@ -25,27 +25,25 @@ def path(tmp_path):
     return tmp_path / "out"
 
 
-def test_success_shows_the_file_only_at_the_end(path, tmp_path):
-    with whole_file(path, 3) as file:
-        file.write(b"abc")
-        assert not path.exists()
-    assert contents(tmp_path) == {"out": b"abc"}
+@pytest.fixture(params=[{}, {"out": OLD}], ids=["new", "older"])
+def older(request, path):
+    """What stands in the folder before: nothing, or an older output."""
+    for content in request.param.values():
+        path.write_bytes(content)
+    return request.param
 
 
-def test_success_replaces_an_older_file(path, tmp_path):
-    path.write_bytes(OLD)
+def test_success_shows_the_file_only_at_the_end(path, tmp_path, older):
     with whole_file(path, 3) as file:
         file.write(b"abc")
         file.flush()
-        assert path.read_bytes() == OLD
+        assert path.exists() == bool(older)
+        assert not older or path.read_bytes() == OLD
     assert contents(tmp_path) == {"out": b"abc"}
 
 
 @pytest.mark.parametrize("error", [Boom, KeyboardInterrupt, SystemExit, ValueError])
-@pytest.mark.parametrize("older", [{}, {"out": OLD}], ids=["new", "older"])
 def test_any_exception_leaves_things_as_they_were(path, tmp_path, error, older):
-    for content in older.values():
-        path.write_bytes(content)
     with pytest.raises(error), whole_file(path, 100) as file:  # noqa: PT012
         file.write(b"x" * 50)
         raise error
@@ -127,10 +125,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("reserved", [0, 1_000_000])
-@pytest.mark.parametrize("older", [{}, {"out": OLD}], ids=["new", "older"])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(path, tmp_path, reserved, older):
-    for content in older.values():
-        path.write_bytes(content)
     command = [sys.executable, "-c", WRITER, path, str(reserved)]
     done = subprocess.run([*command, "100000", "0"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")

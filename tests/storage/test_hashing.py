@@ -28,23 +28,14 @@ def test_the_bytes_that_safetensors_writes(rng):
     assert hash_weights(array) == expected(safetensors.numpy.save({"w": array})[-array.nbytes :])
 
 
+STRIDED = [lambda a: a.T, lambda a: a[::-1, ::2], lambda a: a.transpose(2, 0, 1), np.asfortranarray]
+PARTS = [lambda a: a[0, :, 0], lambda a: a[1, 2, 3], lambda a: a[:0]]
+TYPES = [lambda a: a.astype("<f4"), lambda a: a.astype(">f4")]
+TURNED = [lambda a: a.astype(">f4").T, lambda a: a.astype(ml_dtypes.bfloat16).T]
+
+
 @pytest.mark.parametrize("limit", [1, 64, 1 << 24])
-@pytest.mark.parametrize(
-    "view",
-    [
-        lambda a: a.T,
-        lambda a: a[::-1, ::2],
-        lambda a: a.transpose(2, 0, 1),
-        np.asfortranarray,
-        lambda a: a[0, :, 0],
-        lambda a: a[1, 2, 3],
-        lambda a: a[:0],
-        lambda a: a.astype(">f4"),
-        lambda a: a.astype(">f4").T,
-        lambda a: a.astype("<f4"),
-        lambda a: a.astype(ml_dtypes.bfloat16).T,
-    ],
-)
+@pytest.mark.parametrize("view", [*STRIDED, *PARTS, *TYPES, *TURNED])
 def test_views_and_byte_orders_count_as_they_would_be_written(rng, monkeypatch, view, limit):
     monkeypatch.setattr(hashing, "PIECE_BYTES", limit)
     array = np.asarray(view(rng.normal(size=(4, 5, 6)).astype(np.float32)))

@@ -2,9 +2,19 @@
 
 import importlib.util
 
+import pytest
+
 if importlib.util.find_spec("torch") is None:
     collect_ignore_glob = ["*"]
 else:
     import torch
 
     torch.set_num_threads(1)
+
+    @pytest.fixture
+    def double():
+        """Double precision throughout, and the same numbers drawn."""
+        torch.manual_seed(0)
+        torch.set_default_dtype(torch.float64)
+        yield
+        torch.set_default_dtype(torch.float32)

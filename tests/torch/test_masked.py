@@ -14,13 +14,7 @@ from masksolve.torch.masked import ESTIMATORS, decode, encode, pruned, shares_of
 
 DECAY = 0.3
 
-
-@pytest.fixture(autouse=True)
-def _double():
-    torch.manual_seed(0)
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+pytestmark = pytest.mark.usefixtures("double")
 
 
 def masked_linear(estimator, absorb_mean=False, pattern="4:8"):
@@ -193,12 +187,9 @@ def test_dtypes(estimator, dtype):
     weight, mask = handle.layers[0].original, handle.masks["weight"]
     for _ in range(3):  # the mask is kept in the weight's type when it is used again
         assert layer.weight.dtype == dtype
-        torch.testing.assert_close(
-            layer.weight.detach().double(),
-            absorbed(weight.double(), mask),
-            rtol=0,
-            atol=4 * torch.finfo(dtype).eps,
-        )
+        expected, eps = absorbed(weight.double(), mask), torch.finfo(dtype).eps
+        found = layer.weight.detach().double()
+        torch.testing.assert_close(found, expected, rtol=0, atol=4 * eps)
         layer(torch.randn(3, 16, dtype=dtype)).sum().backward()
     assert weight.grad.dtype == dtype
 
@@ -274,7 +265,6 @@ def test_shares_keep_the_sum_of_each_line():
 
 
 def test_a_line_that_keeps_nothing_absorbs_nothing():
-    weight = torch.randn(4, 4)
-    shares = shares_of_pruned(weight, torch.zeros(4, 4, dtype=torch.bool), 4, mst.Layout())
-    assert math.isfinite(shares.sum())
-    assert torch.equal(pruned(weight, torch.zeros(4, 4, dtype=torch.bool)), weight)
+    weight, nothing = torch.randn(4, 4), torch.zeros(4, 4, dtype=torch.bool)
+    assert math.isfinite(shares_of_pruned(weight, nothing, 4, mst.Layout()).sum())
+    assert torch.equal(pruned(weight, nothing), weight)

@@ -15,9 +15,8 @@ import masksolve.torch as mst
 
 def make(seed=0):
     torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Linear(16, 8), nn.Sequential(nn.Conv2d(8, 12, 3, groups=2)), nn.LayerNorm(8)
-    )
+    convolution = nn.Sequential(nn.Conv2d(8, 12, 3, groups=2))
+    return nn.Sequential(nn.Linear(16, 8), convolution, nn.LayerNorm(8))
 
 
 @pytest.fixture
@@ -68,14 +67,14 @@ def test_tensors_to_files_and_back(path, dtype):
 
 def test_what_is_no_mask_of_the_tensor_is_refused():
     weight = torch.randn(8, 12)
-    with pytest.raises(ms.MaskViolation, match="keeps 4 of 4"):
-        mst.stored_mask(torch.ones(8, 12), weight, "2:4")
-    with pytest.raises(ms.InvalidInput, match="shape"):
-        mst.stored_mask(torch.ones(12, 8), weight, "4:4")
-    with pytest.raises(ms.InvalidInput, match="meta device"):
-        mst.stored_mask(torch.ones(8, 12, device="meta"), weight, "4:4")
-    with pytest.raises(ms.InvalidInput, match="0 and 1 only"):
-        mst.stored_mask(torch.full((8, 12), 0.5), weight, "4:4")
+    for mask, pattern, error, words in (
+        (torch.ones(8, 12), "2:4", ms.MaskViolation, "keeps 4 of 4"),
+        (torch.ones(12, 8), "4:4", ms.InvalidInput, "shape"),
+        (torch.ones(8, 12, device="meta"), "4:4", ms.InvalidInput, "meta device"),
+        (torch.full((8, 12), 0.5), "4:4", ms.InvalidInput, "0 and 1 only"),
+    ):
+        with pytest.raises(error, match=words):
+            mst.stored_mask(mask, weight, pattern)
 
 
 # From buffers of prune
@@ -88,10 +87,8 @@ def test_from_a_module(pruned, path):
     for name, stored in found.items():
         weight = pruned.get_parameter(f"{name}_orig").detach()
         stored.check(weight.numpy())
-        assert torch.equal(
-            torch.from_numpy(stored.apply(weight.numpy())),
-            pruned.get_submodule(name.rpartition(".")[0]).weight,
-        )
+        found_weight = torch.from_numpy(stored.apply(weight.numpy()))
+        assert torch.equal(found_weight, pruned.get_submodule(name.rpartition(".")[0]).weight)
     ms.save_masks(path, found)
     assert_masks(mst.load_masks(path), expected(pruned))
 
@@ -107,9 +104,8 @@ def test_from_a_state_dict_and_from_files_of_one(pruned, path, form):
     layouts = {"1.0.weight": mst.Layout(parts=2)}
     found = mst.masks_of(state if form == "dict" else path, "2:4", layouts=layouts)
     assert_masks(found, expected(pruned))
-    assert {name: m.record for name, m in found.items()} == {
-        name: m.record for name, m in mst.masks_of(pruned, "2:4").items()
-    }
+    for name, mask in mst.masks_of(pruned, "2:4").items():
+        assert found[name].record == mask.record
 
 
 def test_masks_of_biases_are_left_out(pruned):
@@ -120,10 +116,9 @@ def test_masks_of_biases_are_left_out(pruned):
 def test_names_that_only_look_like_prunes():
     model = nn.Linear(8, 8)
     model.register_buffer("attention_mask", torch.ones(8, 8))
-    with pytest.raises(ms.InvalidInput, match="Linear holds no masks"):
-        mst.masks_of(model, "2:4")
-    with pytest.raises(ms.InvalidInput, match="OrderedDict holds no masks"):
-        mst.masks_of(model.state_dict(), "2:4")
+    for given, name in ((model, "Linear"), (model.state_dict(), "OrderedDict")):
+        with pytest.raises(ms.InvalidInput, match=f"{name} holds no masks"):
+            mst.masks_of(given, "2:4")
 
 
 def test_masks_of_other_patterns_are_refused_by_name(pruned):
@@ -138,18 +133,15 @@ def test_from_a_sparsified_model(path):
     handle = mst.sparsify(model, {"0": "2:4", "1.0": "1:2"}, select=[nn.Linear, nn.Conv2d])
     found = mst.masks_of(model)
     assert_masks(found, handle.masks)
-    assert {name: str(m.pattern) for name, m in found.items()} == {
-        "0.weight": "2:4",
-        "1.0.weight": "1:2",
-    }
+    patterns = {name: str(m.pattern) for name, m in found.items()}
+    assert patterns == {"0.weight": "2:4", "1.0.weight": "1:2"}
     assert found["1.0.weight"].layout.parts == 2
     dense = model[0].parametrizations.weight.original.detach().numpy()
     found["0.weight"].check(dense)
     ms.save_masks(path, found)
     assert_masks(mst.load_masks(path), handle.masks)
-    assert found["0.weight"].objective == pytest.approx(
-        ms.solve(dense, "2:4", axes=(0, 1)).objective, rel=1e-6
-    )
+    best = ms.solve(dense, "2:4", axes=(0, 1)).objective
+    assert found["0.weight"].objective == pytest.approx(best, rel=1e-6)
 
 
 # To buffers of prune
@@ -169,11 +161,7 @@ def test_to_a_module_and_back(pruned, path, given):
     x = torch.randn(3, 16)
     assert torch.equal(model[0](x), pruned[0](x))
     prune.remove(model[0], "weight")
-    assert torch.equal(model[0].weight != 0, masks_tensor(masks["0.weight"]))
-
-
-def masks_tensor(stored):
-    return torch.from_numpy(stored.mask)
+    assert torch.equal(model[0].weight != 0, torch.from_numpy(masks["0.weight"].mask))
 
 
 def test_to_a_state_dict(pruned):

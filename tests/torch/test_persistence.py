@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 import masksolve as ms
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
+from tests.torch.states import assert_same, unchanged
 
 
 def make(seed=0):
@@ -24,11 +25,15 @@ def make(seed=0):
     )
 
 
+def sparsified(pattern="2:4", seed=0):
+    model = make(seed)
+    return model, mst.sparsify(model, pattern)
+
+
 @pytest.fixture
 def trained():
     """A model whose masks are not those of a fresh one, and its handle."""
-    model = make(seed=1)
-    handle = mst.sparsify(model, "2:4")
+    model, handle = sparsified(seed=1)
     shake(model)
     handle.refresh()
     return model, handle
@@ -44,19 +49,12 @@ def used(model):
     return {layer.name: layer.used() for layer in mst.Handle(model).layers}
 
 
-def assert_same(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(tensor, theirs[name]), name
-
-
 # State
 
 
 def test_state_goes_into_a_fresh_sparsified_model(trained):
     model, handle = trained
-    fresh = make()
-    twin = mst.sparsify(fresh, "2:4")
+    fresh, twin = sparsified()
     fresh.load_state_dict(model.state_dict(), strict=True)
     assert_same(twin.masks, handle.masks)
     assert_same(used(fresh), used(model))
@@ -64,8 +62,7 @@ def test_state_goes_into_a_fresh_sparsified_model(trained):
 
 def test_state_assigned_instead_of_copied_is_what_the_layers_use(trained):
     model, handle = trained
-    fresh = make()
-    twin = mst.sparsify(fresh, "2:4")
+    fresh, twin = sparsified()
     used(fresh), used(fresh)  # masks are kept as factors by now
     fresh.load_state_dict(copy.deepcopy(model.state_dict()), assign=True)
     assert_same(twin.masks, handle.masks)
@@ -74,7 +71,7 @@ def test_state_assigned_instead_of_copied_is_what_the_layers_use(trained):
 
 def test_a_handle_goes_on_where_it_was(trained):
     _, handle = trained
-    other = mst.sparsify(make(), "2:4")
+    _, other = sparsified()
     handle.steps = 7
     other.load_state_dict(handle.state_dict())
     assert other.steps == 7
@@ -99,8 +96,7 @@ def test_safetensors_hold_the_state(trained, tmp_path):
     safetensors = pytest.importorskip("safetensors.torch")
     model, handle = trained
     safetensors.save_file(model.state_dict(), tmp_path / "state.safetensors")
-    fresh = make()
-    twin = mst.sparsify(fresh, "2:4")
+    fresh, twin = sparsified()
     fresh.load_state_dict(safetensors.load_file(tmp_path / "state.safetensors"))
     assert_same(twin.masks, handle.masks)
     safetensors.save_model(model, tmp_path / "model.safetensors")
@@ -113,8 +109,7 @@ def test_safetensors_hold_the_state(trained, tmp_path):
 def test_a_file_of_the_state_alone_loads_safely(trained, tmp_path):
     model, _ = trained
     torch.save(model.state_dict(), tmp_path / "state.pt")
-    fresh = make()
-    mst.sparsify(fresh, "2:4")
+    fresh, _ = sparsified()
     fresh.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert_same(used(fresh), used(model))
 
@@ -128,22 +123,16 @@ def test_a_checkpoint_of_another_pattern_is_refused_before_anything_is_loaded(
     trained, strict, copied
 ):
     model, _ = trained
-    other = make()
-    mst.sparsify(other, "4:8")
-    other = copied(other)
-    before = copy.deepcopy(other.state_dict())
-    with pytest.raises(
-        InvalidInput, match=r"has 2:4 masks for 0\.weight: .* with 4:8; nothing was loaded"
-    ):
+    other = copied(sparsified("4:8")[0])
+    words = r"has 2:4 masks for 0\.weight: .* with 4:8; nothing was loaded"
+    with unchanged(other), pytest.raises(InvalidInput, match=words):
         other.load_state_dict(model.state_dict(), strict=strict)
-    assert_same(before, other.state_dict())
 
 
 @pytest.mark.parametrize("pattern", ["2:4,plain", "2:4,at-most"])
 def test_a_pattern_is_more_than_its_numbers(trained, pattern):
     model, _ = trained
-    other = make()
-    mst.sparsify(other, pattern)
+    other, _ = sparsified(pattern)
     with pytest.raises(InvalidInput, match="has 2:4 masks for"):
         other.load_state_dict(model.state_dict())
 
@@ -151,26 +140,22 @@ def test_a_pattern_is_more_than_its_numbers(trained, pattern):
 @pytest.mark.parametrize("strict", [True, False])
 def test_a_plain_checkpoint_is_refused_before_anything_is_loaded(trained, strict):
     model, _ = trained
-    before = copy.deepcopy(model.state_dict())
-    with pytest.raises(
-        InvalidInput, match=r"has a plain 0\.weight, without a mask: .*before sparsify"
-    ):
+    words = r"has a plain 0\.weight, without a mask: .*before sparsify"
+    with unchanged(model), pytest.raises(InvalidInput, match=words):
         model.load_state_dict(make().state_dict(), strict=strict)
-    assert_same(before, model.state_dict())
 
 
 def test_a_part_and_a_whole_around_it_refuse_too(trained):
     model, _ = trained
-    other = make()
-    mst.sparsify(other, "1:4")
-    before = copy.deepcopy(other.state_dict())
-    with pytest.raises(InvalidInput, match=r"masks for 0\.weight"):
-        other[3].load_state_dict(model[3].state_dict())
-    with pytest.raises(InvalidInput, match="masks for weight"):
-        other[0].load_state_dict(model[0].state_dict())
-    with pytest.raises(InvalidInput, match=r"masks for 0\.0\.weight"):
-        nn.Sequential(other).load_state_dict(nn.Sequential(model).state_dict())
-    assert_same(before, other.state_dict())
+    other, _ = sparsified("1:4")
+    around = nn.Sequential(other), nn.Sequential(model)
+    for target, source, name in (
+        (other[3], model[3], r"0\.weight"),
+        (other[0], model[0], "weight"),
+        (*around, r"0\.0\.weight"),
+    ):
+        with unchanged(other), pytest.raises(InvalidInput, match=f"masks for {name}"):
+            target.load_state_dict(source.state_dict())
 
 
 def test_what_is_plain_again_takes_plain_checkpoints(trained):
@@ -287,14 +272,20 @@ def test_a_layer_keeps_its_own_way_of_being_pickled():
 # Averages
 
 
-@pytest.mark.parametrize("how", [None, get_ema_multi_avg_fn(0.9)])
-def test_an_average_gets_masks_of_the_averaged_weights(trained, how):
-    model, handle = trained
-    average = AveragedModel(model, multi_avg_fn=how)
+def averaged(model, handle, **options):
+    """Average over a few steps, each with new masks."""
+    average = AveragedModel(model, **options)
     for _ in range(3):
         shake(model)
         handle.refresh()
         average.update_parameters(model)
+    return average
+
+
+@pytest.mark.parametrize("how", [None, get_ema_multi_avg_fn(0.9)])
+def test_an_average_gets_masks_of_the_averaged_weights(trained, how):
+    model, handle = trained
+    average = averaged(model, handle, multi_avg_fn=how)
     before = {name: mask.clone() for name, mask in handle.masks.items()}
     theirs = mst.Handle(average.module)
     theirs.refresh()
@@ -311,11 +302,8 @@ def test_an_average_gets_masks_of_the_averaged_weights(trained, how):
 
 def test_averaged_buffers_are_put_right_by_a_refresh(trained):
     model, handle = trained
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.95), use_buffers=True)
-    for _ in range(3):
-        shake(model)
-        handle.refresh()
-        average.update_parameters(model)
+    how = get_ema_multi_avg_fn(0.95)
+    average = averaged(model, handle, multi_avg_fn=how, use_buffers=True)
     theirs = mst.Handle(average.module)
     theirs.refresh()
     for layer in theirs.layers:
@@ -338,7 +326,7 @@ def test_a_model_without_data_is_refused_until_it_has_some():
     model.to_empty(device="cpu")
     model.load_state_dict(make().state_dict())
     handle = mst.sparsify(model, "2:4")
-    assert_same(handle.masks, mst.sparsify(make(), "2:4").masks)
+    assert_same(handle.masks, sparsified()[1].masks)
 
 
 def test_a_sparsified_model_that_loses_its_data_says_which_weight(trained):
@@ -364,7 +352,6 @@ def test_a_model_that_lost_its_data_may_also_begin_anew(trained):
     for parameter in model.parameters():
         nn.init.normal_(parameter)
     handle.refresh()
-    fresh = make()
-    twin = mst.sparsify(fresh, "2:4")
+    fresh, twin = sparsified()
     fresh.load_state_dict(model.state_dict(), strict=True)
     assert_same(twin.masks, handle.masks)

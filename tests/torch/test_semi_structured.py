@@ -86,11 +86,10 @@ def test_why_not(weight, words):
     assert mst.why_not_semi_structured(weight) is not None
 
 
-@pytest.mark.parametrize(
-    "mask",
-    [torch.ones(64, 64), torch.ones(64, 32, dtype=torch.bool), [[True]]],
-    ids=["float", "shape", "list"],
-)
+MASKS = {"float": torch.ones(64, 64), "shape": torch.ones(64, 32).bool(), "list": [[True]]}
+
+
+@pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 def test_masks_that_do_not_fit(mask):
     why = mst.why_not_semi_structured(torch.randn(64, 64).bfloat16(), mask)
     assert why == "mask must be of bool, of shape (64, 64) and on the weight's device"

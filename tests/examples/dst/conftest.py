@@ -1,23 +1,17 @@
 """Makes the example's modules importable as the script finds them: beside itself."""
 
-import gzip
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.examples.data import write_idx
+
 pytest.importorskip("torch")
 
 FOLDER = Path(__file__).parents[3] / "examples" / "dst"
 sys.path.insert(0, str(FOLDER))
-
-
-def write_idx(path, array):
-    """Write bytes as the IDX format has them, by hand."""
-    head = bytes([0, 0, 8, array.ndim]) + b"".join(n.to_bytes(4, "big") for n in array.shape)
-    data = head + array.astype(np.uint8).tobytes()
-    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
 
 
 def bars(number, seed):

@@ -1,5 +1,6 @@
 import os
 import pickle
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,8 +9,7 @@ from dst_paper.batches import Images, Loader
 from dst_paper.cifar_10 import DEVIATION, MEAN, load_cifar_10
 
 from masksolve.errors import FileFormatError
-
-NAMES = [f"data_batch_{k}" for k in range(1, 6)] + ["test_batch"]
+from tests.examples.data import CIFAR_10, write_records
 
 
 def _batch(name):
@@ -19,33 +19,24 @@ def _batch(name):
 
 def _write_python(folder):
     folder.mkdir(parents=True)
-    for name in NAMES:
+    for name in CIFAR_10:
         pixels, labels = _batch(name)
-        held = {
-            b"batch_label": b"one",
-            b"labels": labels.tolist(),
-            b"data": pixels,
-            b"filenames": [b"a.png"] * 7,
-        }
+        held = {b"batch_label": b"one", b"labels": labels.tolist(), b"data": pixels}
+        held[b"filenames"] = [b"a.png"] * 7
         (folder / name).write_bytes(pickle.dumps(held, protocol=2))
 
 
 def _write_binary(folder):
     folder.mkdir(parents=True)
-    for name in NAMES:
+    for name in CIFAR_10:
         pixels, labels = _batch(name)
-        records = np.concatenate([labels[:, None].astype(np.uint8), pixels], axis=1)
-        (folder / f"{name}.bin").write_bytes(records.tobytes())
+        write_records(folder / f"{name}.bin", labels, pixels)
 
 
-@pytest.mark.parametrize(
-    ("write", "inside"),
-    [
-        (_write_python, "cifar-10-batches-py"),
-        (_write_binary, "cifar-10-batches-bin"),
-        (_write_python, ""),
-    ],
-)
+VERSIONS = [(_write_python, "cifar-10-batches-py"), (_write_binary, "cifar-10-batches-bin")]
+
+
+@pytest.mark.parametrize(("write", "inside"), [*VERSIONS, (_write_python, "")])
 def test_both_versions(tmp_path, write, inside):
     folder = tmp_path / "data"
     write(folder / inside)
@@ -76,14 +67,18 @@ def test_what_is_missing(tmp_path):
 
 @pytest.mark.parametrize("left", [0, 1000, -1])
 def test_truncated_files(tmp_path, left):
-    for k, (write, name) in enumerate(
-        [(_write_python, "test_batch"), (_write_binary, "test_batch.bin")]
-    ):
-        folder = tmp_path / str(k)
+    for write, name in ((_write_python, "test_batch"), (_write_binary, "test_batch.bin")):
+        folder = tmp_path / write.__name__
         write(folder)
         path = folder / name
         path.write_bytes(path.read_bytes()[:left])
         assert _refused(folder, train=False).startswith(f"{path} is truncated")
+
+
+def _write_test_batch(folder, held):
+    """Write files that are right but for one."""
+    _write_python(folder)
+    (folder / "test_batch").write_bytes(pickle.dumps(held, protocol=2))
 
 
 def test_a_pickle_that_would_run_something(tmp_path):
@@ -91,29 +86,26 @@ def test_a_pickle_that_would_run_something(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "trap"),)
 
-    folder = tmp_path / "data"
-    _write_python(folder)
-    (folder / "test_batch").write_bytes(pickle.dumps({b"data": Trap()}, protocol=2))
-    assert "expected arrays only" in _refused(folder, train=False)
+    _write_test_batch(tmp_path / "data", {b"data": Trap()})
+    assert "expected arrays only" in _refused(tmp_path / "data", train=False)
     assert not (tmp_path / "trap").exists()
 
 
 @pytest.mark.parametrize(
-    "held",
+    ("data", "labels"),
     [
-        [],
-        {b"data": 3, b"labels": [1]},
-        {b"data": np.zeros((1, 10), np.uint8), b"labels": [1]},
-        {b"data": np.zeros((1, 3072)), b"labels": [1]},
-        {b"data": np.zeros((1, 3072), np.uint8), b"labels": [11]},
-        {b"data": np.zeros((0, 3072), np.uint8), b"labels": []},
+        (3, [1]),
+        (np.zeros((1, 10), np.uint8), [1]),
+        (np.zeros((1, 3072)), [1]),
+        (np.zeros((1, 3072), np.uint8), [11]),
+        (np.zeros((0, 3072), np.uint8), []),
+        (None, None),
     ],
 )
-def test_pickles_of_something_else(tmp_path, held):
-    folder = tmp_path / "data"
-    _write_python(folder)
-    (folder / "test_batch").write_bytes(pickle.dumps(held, protocol=2))
-    assert str(folder / "test_batch") in _refused(folder, train=False)
+def test_pickles_of_something_else(tmp_path, data, labels):
+    held = [] if data is None else {b"data": data, b"labels": labels}
+    _write_test_batch(tmp_path / "data", held)
+    assert str(tmp_path / "data" / "test_batch") in _refused(tmp_path / "data", train=False)
 
 
 def test_batches_are_whole_shuffled_and_moved():
@@ -135,13 +127,8 @@ def test_moved_images_are_windows_of_padded_ones_maybe_mirrored():
     padded = torch.nn.functional.pad(pixels, [2] * 4)
     seen = set()
     for k in range(64):
-        places = [
-            (down, across, mirrored)
-            for down in range(5)
-            for across in range(5)
-            for mirrored in (False, True)
-            if torch.equal(_window(padded[k], down, across, mirrored), moved[k])
-        ]
+        every = product(range(5), range(5), (False, True))  # down, across, mirrored
+        places = [place for place in every if torch.equal(_window(padded[k], *place), moved[k])]
         assert len(places) == 1
         seen.add(places[0])
     assert len(seen) > 20

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 
@@ -7,18 +6,12 @@ Image = pytest.importorskip("PIL.Image")
 from dst_paper.imagenet import DEVIATION, MEAN, load_imagenet  # noqa: E402
 
 from masksolve.errors import FileFormatError  # noqa: E402
+from tests.examples.data import write_imagenet  # noqa: E402
 
 
 @pytest.fixture
 def folder(tmp_path):
-    random = np.random.default_rng(0)
-    for part, number in (("train", 3), ("val", 1)):
-        for name in ("n01", "n02"):
-            (tmp_path / part / name).mkdir(parents=True)
-            for k in range(number):
-                pixels = random.integers(256, size=(260 + 40 * k, 300, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(tmp_path / part / name / f"{k}.JPEG")
-    return tmp_path
+    return write_imagenet(tmp_path, train=3, val=1)
 
 
 @pytest.fixture(autouse=True)
@@ -53,25 +46,24 @@ def test_grey_and_narrow_images(folder):
     assert sum(len(labels) for _, labels in _batches(folder, train=True)) == 6
 
 
-def _said(folder, act):
+def _said(folder, act=_batches):
     with pytest.raises(FileFormatError) as caught:
         act(folder, train=True)
     return str(caught.value)
 
 
 def test_what_is_missing(folder, tmp_path):
-    load = lambda folder, train: load_imagenet(folder, 4, train=train)  # noqa: E731
-    assert _said(tmp_path / "none", load).startswith(
-        f"there is no folder {tmp_path / 'none' / 'train'}: expected ImageNet as train/CLASS/"
-    )
+    none = tmp_path / "none"
+    words = f"there is no folder {none / 'train'}: expected ImageNet as train/CLASS/"
+    assert _said(none).startswith(words)
     (folder / "val" / "n03").mkdir()
-    assert "has the class n03 in only one of train and val" in _said(folder, load)
+    assert "has the class n03 in only one of train and val" in _said(folder)
 
 
 def test_an_image_that_is_cut_off(folder):
     path = folder / "train" / "n01" / "1.JPEG"
     path.write_bytes(path.read_bytes()[:200])
-    assert _said(folder, _batches).startswith(f"cannot read {path}: ")
+    assert _said(folder).startswith(f"cannot read {path}: ")
 
 
 def test_an_image_that_another_process_cannot_read(folder):

@@ -6,7 +6,6 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
-import torch
 from dst_paper.settings import SETTINGS
 
 from .conftest import FOLDER
@@ -16,27 +15,12 @@ script = module_from_spec(SPEC)
 SPEC.loader.exec_module(script)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _train(data, *options, network="lenet-300-100", epochs=2):
-    script.main(
-        [
-            network,
-            "--data",
-            str(data),
-            "--epochs",
-            str(epochs),
-            "--device",
-            "cpu",
-            *map(str, options),
-        ]
-    )
+    usual = f"{network} --data {data} --epochs {epochs} --device cpu"
+    script.main([*usual.split(), *map(str, options)])
 
 
 def _log(out):
@@ -103,11 +87,9 @@ def test_masks_by_thresholds_every_layers_pattern_its_own(mnist, tmp_path):
 
 
 def test_reset_and_kinds_of_thresholds_reach_the_layers(mnist, monkeypatch):
-    seen = []
-    convert = script.dst.convert
-    monkeypatch.setattr(
-        script.dst, "convert", lambda *a, **options: seen.append(options) or convert(*a, **options)
-    )
+    seen, convert = [], script.dst.convert
+    noted = lambda model, **options: seen.append(options) or convert(model, **options)  # noqa: E731
+    monkeypatch.setattr(script.dst, "convert", noted)
     _train(mnist, "--thresholds", "scalar", "--reset", "never", epochs=1)
     _train(mnist, "--reset", "0.05", network="lstm-a", epochs=1)
     assert (seen[0]["thresholds"], seen[0]["reset_below"]) == ("scalar", None)
@@ -137,17 +119,11 @@ def test_bad_options_are_one_sentence(mnist, options, said):
 def test_truncated_data_is_one_sentence(mnist):
     path = mnist / "t10k-images.idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
-    done = subprocess.run(
-        [sys.executable, FOLDER / "train.py", "lenet-300-100", "--data", mnist],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, FOLDER / "train.py", "lenet-300-100", "--data", mnist]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        f"error: {path} is truncated: its head announces 200 x 28 x 28 = 156800 bytes, there "
-        "are 156799\n"
-    )
+    words = "its head announces 200 x 28 x 28 = 156800 bytes, there are 156799"
+    assert done.stderr == f"error: {path} is truncated: {words}\n"
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(mnist, tmp_path):

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+
+from tests.examples.data import write_cifar_10
 
 torch = pytest.importorskip("torch")
 
@@ -23,43 +24,30 @@ def prune(monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    """CIFAR-10 of the binary version, with eight images a file."""
-    rng = np.random.default_rng(0)
-    for name in (*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"):
-        labels = rng.integers(10, size=(8, 1))
-        records = np.hstack([labels, rng.integers(256, size=(8, 3072))]).astype(np.uint8)
-        (tmp_path / f"{name}.bin").write_bytes(records.tobytes())
-    return tmp_path
+    return write_cifar_10(tmp_path)
 
 
-PARAMETERS = {  # as published, in millions
-    "resnet-20": 0.27,
-    "vgg-16": 15.0,
-    "densenet-22": 0.07,
-    "wrn-16-8": 11.0,
-    "resnet-18": 11.7,
-}
-FREE = {  # groups of filters that may be pruned
-    "resnet-20": 9 + 3,
-    "vgg-16": 13 + 1,
-    "densenet-22": 9 + 9 + 3,
-    "wrn-16-8": 6 + 4,
-    "resnet-18": 8 + 4,
+NETWORKS = {  # millions of parameters, as published, and groups of filters that may be pruned
+    "resnet-20": (0.27, 9 + 3),
+    "vgg-16": (15.0, 13 + 1),
+    "densenet-22": (0.07, 9 + 9 + 3),
+    "wrn-16-8": (11.0, 6 + 4),
+    "resnet-18": (11.7, 8 + 4),
 }
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_published_networks_can_be_followed(prune, name):
     from masksolve.torch.filters.following import follow
 
-    settings = prune.SETTINGS[name]
+    settings, (millions, free) = prune.SETTINGS[name], NETWORKS[name]
     torch.manual_seed(0)
     network = settings.network().eval()
     count = sum(p.numel() for p in network.parameters())
-    assert count / 1e6 == pytest.approx(PARAMETERS[name], rel=0.06)
+    assert count / 1e6 == pytest.approx(millions, rel=0.06)
     side = 64 if settings.data == "imagenet" else 32
     found = follow(network, torch.randn(2, 3, side, side))
-    assert len(found.atoms.groups) == FREE[name]
+    assert len(found.atoms.groups) == free
 
 
 def test_rates_climb_and_fall(prune):
@@ -68,21 +56,8 @@ def test_rates_climb_and_fall(prune):
 
 
 def test_train_prune_and_train_again(prune, data, capsys, tmp_path):
-    command = [
-        "resnet-20",
-        "--data",
-        str(data),
-        "--budget",
-        "0.6",
-        "--epochs",
-        "1",
-        "--images",
-        "4",
-        "--device",
-        "cpu",
-        "--out",
-        str(tmp_path / "out"),
-    ]
+    options = f"--budget 0.6 --epochs 1 --images 4 --device cpu --out {tmp_path / 'out'}"
+    command = f"resnet-20 --data {data} {options}".split()
     prune.main(command)
     said = capsys.readouterr().out
     assert said.startswith("dense  epoch   1  loss ")
@@ -96,15 +71,15 @@ def test_train_prune_and_train_again(prune, data, capsys, tmp_path):
 
 
 def test_bad_input_in_a_sentence(prune, data, tmp_path):
-    def said(*options):
-        usual = ["resnet-20", "--data", str(data), "--device", "cpu", "--out", str(tmp_path)]
+    def said(options, data=data):
+        command = f"resnet-20 --data {data} --device cpu --out {tmp_path} {options}"
         with pytest.raises(SystemExit) as stopped:
-            prune.main([*usual, *options])
+            prune.main(command.split())
         return stopped.value.code
 
-    assert said("--budget", "0.5", "--epochs", "0").startswith("error: expected at least one")
+    assert said("--budget 0.5 --epochs 0").startswith("error: expected at least one")
     for budget in ("0", "1.5", "nan"):
-        assert said("--budget", budget).endswith(f"got 182, 256 and {budget}")
-    assert "test_batch" in said("--budget", "0.5", "--data", str(FOLDER))
+        assert said(f"--budget {budget}").endswith(f"got 182, 256 and {budget}")
+    assert "test_batch" in said("--budget 0.5", data=FOLDER)
     (tmp_path / "dense.pt").write_bytes(b"nothing")
-    assert "cannot go on from" in said("--budget", "0.5", "--epochs", "1")
+    assert "cannot go on from" in said("--budget 0.5 --epochs 1")

@@ -1,9 +1,9 @@
 """Small models, and data that hangs together as real data does."""
 
-import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-from torch import nn  # noqa: E402
+import masksolve as ms
 
 
 def layer_with_zeros(share, width=64):
@@ -81,3 +81,13 @@ class Recurrent(nn.Module):
         for x in sequence.unbind(1):
             state = self.cell(x, state)
         return state[0]
+
+
+def assert_masked(model, masks, pattern, parts=1):
+    """Masks are valid both ways round, part by part, and what they prune is zero."""
+    for name, mask in masks.items():
+        assert not model.get_parameter(name)[~mask].any()
+        for part in mask.chunk(parts) if "in_proj" in name else [mask]:
+            ms.check_mask(part.numpy(), pattern)
+            if "plain" not in pattern:
+                ms.check_mask(part.T.numpy(), pattern)

@@ -1,14 +1,13 @@
 """One clear sentence each, and the model as it was."""
 
 import pytest
+import torch
+from torch import nn
 
 import masksolve as ms
-
-torch = pytest.importorskip("torch")
-mst = pytest.importorskip("masksolve.torch")
-from torch import nn  # noqa: E402
-
-from tests.torch._adaprune.models import mlp, related  # noqa: E402
+import masksolve.torch as mst
+from tests.torch._adaprune.models import mlp, related
+from tests.torch.states import unchanged
 
 
 def batches(number=2):
@@ -21,6 +20,7 @@ def not_finite():
     return [related(30, 16), x]
 
 
+DOES_NOT_GO = "does not go through Sequential"
 BATCHES = [
     ([], "no calibration batches: expected at least one"),
     (iter(()), "no calibration batches"),
@@ -28,14 +28,11 @@ BATCHES = [
     ({"x": torch.randn(4, 16)}, "got one dict: put it in a list"),
     ("text", "got one str"),
     (None, "a list or a loader of batches, got NoneType"),
-    ([torch.randn(4, 17)], r"batch 0, a tensor of shape \(4, 17\), does not go through Sequential"),
+    ([torch.randn(4, 17)], rf"batch 0, a tensor of shape \(4, 17\), {DOES_NOT_GO}"),
     ([torch.randn(4, 16), torch.randn(4)], r"batch 1, a tensor of shape \(4,\), does not go"),
-    (
-        [(torch.randn(4, 16), 3)],
-        "batch 0, a tuple of 2, does not go through Sequential: .*argument",
-    ),
-    ([{"words": 3}], "batch 0, a mapping of words, does not go through Sequential"),
-    ([3], "batch 0, a int, does not go through Sequential"),
+    ([(torch.randn(4, 16), 3)], f"batch 0, a tuple of 2, {DOES_NOT_GO}: .*argument"),
+    ([{"words": 3}], f"batch 0, a mapping of words, {DOES_NOT_GO}"),
+    ([3], f"batch 0, a int, {DOES_NOT_GO}"),
     ([torch.randn(0, 16)], "0.weight: no position of any batch counts for it"),
     (not_finite(), "0.weight: its inputs are not all finite in batch 1"),
 ]
@@ -45,10 +42,8 @@ BATCHES = [
 @pytest.mark.parametrize("mode", ["sequential", "parallel"])
 def test_batches(given, said, mode):
     model = mlp()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(ms.MasksolveError, match=said):
+    with unchanged(model), pytest.raises(ms.MasksolveError, match=said):
         mst.adaprune(model, given, "4:8", mode=mode)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
@@ -66,10 +61,7 @@ OPTIONS = [
     ({"memory": 0}, "memory must be a whole number from 1 up"),
     ({"score": "size"}, "score 'size' is not known: expected one of magnitude, wanda, obs"),
     ({"score": 3}, "score must be a name or a function, got 3"),
-    (
-        {"score": lambda layer: layer.weight[0]},
-        "score of 0.weight must be a tensor of the weight's",
-    ),
+    ({"score": lambda x: x.weight[0]}, "score of 0.weight must be a tensor of the weight's"),
     ({"score": lambda layer: layer.weight * float("nan")}, "score of 0.weight: .*finite"),
     ({"method": "best"}, "best"),
     ({"options": {"sweeps": 3}}, "sweeps"),
@@ -86,19 +78,16 @@ OPTIONS = [
 @pytest.mark.parametrize(("option", "said"), OPTIONS, ids=[said for _, said in OPTIONS])
 def test_options(option, said):
     model = mlp()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(ms.MasksolveError, match=said):
+    with unchanged(model), pytest.raises(ms.MasksolveError, match=said):
         mst.adaprune(model, batches(), "4:8", **option)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
 def test_patterns():
     with pytest.raises(ms.InvalidPattern):
         mst.adaprune(mlp(), batches(), "8:4")
-    with pytest.raises(ms.InvalidInput, match="no module of Sequential gets a mask"):
-        mst.adaprune(mlp(), batches(), "32:64")
-    with pytest.raises(ms.InvalidInput, match="no module of Sequential gets a mask"):
-        mst.adaprune(mlp(), batches(), mst.ByDensity(8))  # all dense
+    for pattern in ("32:64", mst.ByDensity(8)):  # too large, and all dense
+        with pytest.raises(ms.InvalidInput, match="no module of Sequential gets a mask"):
+            mst.adaprune(mlp(), batches(), pattern)
 
 
 def test_models():
@@ -151,9 +140,8 @@ class Fickle(nn.Module):
 
 
 def test_models_that_go_other_ways_once_pruned():
-    with pytest.raises(
-        ms.InvalidInput, match=r'two.weight is not called as often.*mode="parallel"'
-    ):
+    words = r'two.weight is not called as often.*mode="parallel"'
+    with pytest.raises(ms.InvalidInput, match=words):
         mst.adaprune(Fickle(), batches(1), "4:8")
     assert len(mst.adaprune(Fickle(), batches(1), "4:8", mode="parallel").layers) == 2
 

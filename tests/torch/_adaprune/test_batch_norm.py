@@ -1,12 +1,11 @@
 import pytest
+import torch
+from torch import nn
 
 import masksolve as ms
-
-torch = pytest.importorskip("torch")
-mst = pytest.importorskip("masksolve.torch")
-from torch import nn  # noqa: E402
-
-from tests.torch._adaprune.models import Residual, images  # noqa: E402
+import masksolve.torch as mst
+from tests.torch._adaprune.models import Residual, images
+from tests.torch.states import unchanged
 
 
 def test_statistics_are_the_averages_over_batches():
@@ -47,10 +46,9 @@ def test_norms_that_keep_no_statistics_are_left():
 def test_a_failure_leaves_them_as_they_were():
     model = nn.Sequential(nn.BatchNorm1d(4))
     model(torch.randn(5, 4) + 3)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(ms.MasksolveError, match=r"batch 1, a tensor of shape .5, 3., does not"):
+    words = r"batch 1, a tensor of shape .5, 3., does not"
+    with unchanged(model), pytest.raises(ms.MasksolveError, match=words):
         mst.reestimate_batch_norms(model, [torch.randn(5, 4), torch.randn(5, 3)])
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert model[0].momentum == 0.1
     assert model.training
 

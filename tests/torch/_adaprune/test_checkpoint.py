@@ -7,14 +7,12 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import torch
 
 import masksolve as ms
-
-torch = pytest.importorskip("torch")
-mst = pytest.importorskip("masksolve.torch")
-
-from masksolve.torch._adaprune import prune  # noqa: E402
-from tests.torch._adaprune.models import Recurrent, Residual, Sequences, images, mlp, related  # noqa: E402
+import masksolve.torch as mst
+from masksolve.torch._adaprune import prune
+from tests.torch._adaprune.models import Recurrent, Residual, Sequences, images, mlp, related
 
 
 def batches():
@@ -56,14 +54,9 @@ def test_it_goes_on_where_it_stopped(case, tmp_path, monkeypatch):
     options = {"pattern": "4:8"} | options
     whole = make()
     expected = mst.adaprune(whole, data(), **options)
-    fitted = []
-    original = prune.fit
-
-    def spy(weight, *others):
-        fitted.append(weight.name)
-        return original(weight, *others)
-
-    monkeypatch.setattr(prune, "fit", spy)
+    fitted, fit = [], prune.fit
+    noted = lambda weight, *others: fitted.append(weight.name) or fit(weight, *others)  # noqa: E731
+    monkeypatch.setattr(prune, "fit", noted)
     dense, names = make(), [layer.name for layer in expected.layers]
     for stop in (1, 3)[: len(names) - 1]:
         model = deepcopy(dense)
@@ -75,9 +68,8 @@ def test_it_goes_on_where_it_stopped(case, tmp_path, monkeypatch):
     assert fitted == names, "each once"
     assert same(model, whole)
     assert all(torch.equal(found.masks[name], mask) for name, mask in expected.masks.items())
-    assert [(row.name, row.error) for row in found.layers] == [
-        (row.name, row.error) for row in expected.layers
-    ]
+    errors = [[(row.name, row.error) for row in run.layers] for run in (found, expected)]
+    assert errors[0] == errors[1]
     again = deepcopy(dense)
     mst.adaprune(again, data(), checkpoint=tmp_path, **options)
     assert len(fitted) == len(names)
@@ -85,9 +77,8 @@ def test_it_goes_on_where_it_stopped(case, tmp_path, monkeypatch):
 
 
 def done(folder, model=None, data=None, **options):
-    return mst.adaprune(
-        model or mlp(), data or batches(), checkpoint=folder, **({"pattern": "4:8"} | options)
-    )
+    options = {"pattern": "4:8", "checkpoint": folder} | options
+    return mst.adaprune(model or mlp(), data or batches(), **options)
 
 
 def test_other_runs_are_refused(tmp_path):
@@ -141,9 +132,8 @@ def test_memory_and_progress(tmp_path):
     model, other = mlp(), mlp()
     passes = []
     model.register_forward_pre_hook(lambda *_: passes.append(1))
-    pruned = mst.adaprune(
-        model, batches(), "4:8", mode="parallel", progress=lambda *at: seen.append(at)
-    )
+    told = lambda *at: seen.append(at)  # noqa: E731
+    pruned = mst.adaprune(model, batches(), "4:8", mode="parallel", progress=told)
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert len(passes) == 2 * 3, "a look, and one pass for all"
     mst.adaprune(other, batches(), "4:8", mode="parallel", memory=1)

@@ -2,14 +2,12 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
+import torch
 
 import masksolve as ms
+import masksolve.torch as mst
+from masksolve.torch._adaprune.density import zeros_at_least
 from tests.torch._adaprune.models import layer_with_zeros
-
-torch = pytest.importorskip("torch")
-mst = pytest.importorskip("masksolve.torch")
-
-from masksolve.torch._adaprune.density import zeros_at_least  # noqa: E402
 
 
 @pytest.mark.parametrize("zeros", [Fraction(0), Fraction(1, 3), Fraction(4, 5), Fraction(1)])
@@ -55,9 +53,8 @@ def test_a_weight_counts_its_own_zeros():
 
 def test_models_take_patterns_by_their_density():
     torch.manual_seed(0)
-    model = torch.nn.Sequential(
-        layer_with_zeros(0.9), torch.nn.ReLU(), layer_with_zeros(0.78), layer_with_zeros(0.1)
-    )
+    first, second, third = map(layer_with_zeros, (0.9, 0.78, 0.1))
+    model = torch.nn.Sequential(first, torch.nn.ReLU(), second, third)
     unchanged = model[3].weight.clone()
     pruned = mst.adaprune(model, [torch.randn(256, 64)], mst.ByDensity(8))
     assert [layer.pattern for layer in pruned.layers] == ["2:8", "4:8"]

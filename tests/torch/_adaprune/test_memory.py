@@ -3,12 +3,11 @@
 import gc
 
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-mst = pytest.importorskip("masksolve.torch")
-from torch import nn  # noqa: E402
-
-from tests.torch._adaprune.models import related  # noqa: E402
+import masksolve.torch as mst
+from tests.torch._adaprune.models import related
 
 WIDTH, ROWS = 32, 400
 ONE_LAYER = {

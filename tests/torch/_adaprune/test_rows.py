@@ -1,14 +1,12 @@
 """Rows times lines are what the layers compute: torch's own forward is the oracle."""
 
 import pytest
+import torch
+from torch import nn
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("masksolve.torch")
-from torch import nn  # noqa: E402
-
-from masksolve.torch._adaprune.lines import Form  # noqa: E402
-from masksolve.torch._adaprune.sources import bias_of, callers_of, sources_of  # noqa: E402
-from masksolve.torch.layouts import Layout, layouts_of  # noqa: E402
+from masksolve.torch._adaprune.lines import Form
+from masksolve.torch._adaprune.sources import bias_of, callers_of, sources_of
+from masksolve.torch.layouts import Layout, layouts_of
 
 
 def applied(module, tensor_name, call, sources=None):
@@ -23,9 +21,8 @@ def applied(module, tensor_name, call, sources=None):
     ]
     bias = bias_of(module, tensor_name, (layout.parts, form.outputs // layout.parts))
     products = torch.cat(outputs)
-    if bias is not None:
-        products = products + bias.view(bias.parameter).unsqueeze(1)
-    return products.detach()
+    biases = 0 if bias is None else bias.view(bias.parameter).unsqueeze(1)
+    return (products + biases).detach()
 
 
 def joined(products, axis_of_outputs_last):
@@ -77,9 +74,8 @@ def test_convolutions(layer, shape):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kdim", [None, 6])
 def test_attention(batch_first, bias, kdim):
-    attention = nn.MultiheadAttention(
-        8, 2, bias=bias, batch_first=batch_first, kdim=kdim, vdim=kdim
-    ).eval()
+    options = {"bias": bias, "batch_first": batch_first, "kdim": kdim, "vdim": kdim}
+    attention = nn.MultiheadAttention(8, 2, **options).eval()
     query = torch.randn(3, 5, 8)
     key, value = (torch.randn(3, 7, kdim or 8) for _ in range(2))
     parts = [x if batch_first else x.transpose(0, 1) for x in (query, key, value)]
@@ -87,7 +83,7 @@ def test_attention(batch_first, bias, kdim):
     if kdim is None:
         weights = attention.in_proj_weight.view(3, 8, 8)
         products = [
-            source.rows(source.pick(call)) @ attention.in_proj_weight.view(3, 8, 8)[source.parts].mT
+            source.rows(source.pick(call)) @ weights[source.parts].mT
             for source in sources_of(attention, "in_proj_weight")
         ]
     else:

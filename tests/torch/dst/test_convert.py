@@ -6,6 +6,8 @@ from torch.nn.utils import prune
 from masksolve.errors import InvalidInput
 from masksolve.torch import dst
 
+from .helpers import descend, fill
+
 
 class Reader(nn.Module):
     """A bit of everything."""
@@ -36,12 +38,8 @@ def test_a_whole_model_computes_what_it_did_with_the_same_objects():
     torch.testing.assert_close(model(TOKENS), before, rtol=0, atol=0)
     assert list(map(id, model.modules())) == modules
     assert {n: id(p) for n, p in model.named_parameters() if "threshold" not in n} == weights
-    assert [type(m) for m in (model.across, model.lstm, model.cell, model.output)] == [
-        dst.Conv1d,
-        dst.LSTM,
-        dst.LSTMCell,
-        dst.Linear,
-    ]
+    kinds = [type(m) for m in (model.across, model.lstm, model.cell, model.output)]
+    assert kinds == [dst.Conv1d, dst.LSTM, dst.LSTMCell, dst.Linear]
     assert dst.remaining(model).dense == ["look.weight"]
 
 
@@ -56,9 +54,7 @@ def test_from_a_trained_model():
         for _ in range(steps):
             loss = (model(x) - y).square().mean()
             whole = loss if alpha is None else loss + dst.sparsity_loss(model, alpha)
-            optimizer.zero_grad()
-            whole.backward()
-            optimizer.step()
+            descend(optimizer, whole)
         return (model(x) - y).square().mean().item()
 
     trained = train(dense, None, 300)
@@ -80,13 +76,8 @@ def test_what_is_selected():
     assert isinstance(by_name.lstm, dst.LSTM)
     assert type(by_name.output) is nn.Linear
     by_type = dst.convert(Reader(), select=nn.LSTM)
-    assert dst.remaining(by_type).dense == [
-        "look.weight",
-        "across.weight",
-        "cell.weight_ih",
-        "cell.weight_hh",
-        "output.weight",
-    ]
+    dense = ["look.weight", "across.weight", "cell.weight_ih", "cell.weight_hh", "output.weight"]
+    assert dst.remaining(by_type).dense == dense
     by_function = dst.convert(Reader(), select=lambda name, module: name != "output")
     assert type(by_function.output) is nn.Linear
 
@@ -118,9 +109,8 @@ def test_attention_keeps_its_own_and_feed_forward_is_masked_in_evaluation_too():
     layer.eval()
     with torch.no_grad():
         torch.testing.assert_close(layer(x), learning)
-        with torch.no_grad():
-            layer.linear1.threshold.fill_(9)
-            assert not torch.allclose(layer(x), learning)
+        fill(layer.linear1.threshold, 9)
+        assert not torch.allclose(layer(x), learning)
 
 
 def test_finalize_gives_encoders_their_kernel_back():
@@ -178,40 +168,27 @@ class Odd(nn.Linear):
     pass
 
 
+def nothing(in_what, selected):
+    kinds = "Linear, Conv1d, Conv2d, LSTM, LSTMCell"
+    return f"nothing in {in_what} can have thresholds: expected {kinds}, selected is {selected}"
+
+
+NEVER = {"select": lambda name, module: False}
+KINDS = "thresholds must be one of vector, scalar, matrix, got 'rows'"
+SHARE = "reset_below must be a share from 0 to 1, or None, got 7"
+
+
 @pytest.mark.parametrize(
     ("model", "options", "said"),
     [
         (3, {}, "model must be a torch module, got int"),
-        (
-            nn.ReLU(),
-            {},
-            "nothing in ReLU can have thresholds: expected Linear, Conv1d, Conv2d, "
-            "LSTM, LSTMCell, selected is ReLU",
-        ),
-        (
-            Odd(3, 3),
-            {},
-            "nothing in Odd can have thresholds: expected Linear, Conv1d, Conv2d, "
-            "LSTM, LSTMCell, selected is Odd",
-        ),
+        (nn.ReLU(), {}, nothing("ReLU", "ReLU")),
+        (Odd(3, 3), {}, nothing("Odd", "Odd")),
         (dst.Linear(3, 3), {}, "Linear is converted already: what is selected has thresholds"),
-        (
-            nn.Linear(3, 3),
-            {"select": lambda name, module: False},
-            "nothing in Linear can have "
-            "thresholds: expected Linear, Conv1d, Conv2d, LSTM, LSTMCell, selected is nothing",
-        ),
-        (
-            nn.Linear(3, 3),
-            {"thresholds": "rows"},
-            "thresholds must be one of vector, scalar, matrix, got 'rows'",
-        ),
+        (nn.Linear(3, 3), NEVER, nothing("Linear", "nothing")),
+        (nn.Linear(3, 3), {"thresholds": "rows"}, KINDS),
         (nn.Linear(3, 3), {"initial": "low"}, "initial must be a finite number, got 'low'"),
-        (
-            nn.Linear(3, 3),
-            {"reset_below": 7},
-            "reset_below must be a share from 0 to 1, or None, got 7",
-        ),
+        (nn.Linear(3, 3), {"reset_below": 7}, SHARE),
     ],
 )
 def test_bad_input_is_one_sentence_and_changes_nothing(model, options, said):

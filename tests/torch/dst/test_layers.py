@@ -1,6 +1,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from masksolve.errors import InvalidInput
 from masksolve.torch import dst
 
 from . import naive
+from .helpers import descend, fill, gradients, thresholds
 
 KINDS = ("vector", "scalar", "matrix")
 
@@ -48,10 +50,7 @@ def test_both_gradients_and_that_of_thresholds(kind):
     layer = _linear(kind)
     x, above = torch.randn(3, 7, dtype=torch.float64), torch.randn(3, 5, dtype=torch.float64)
     layer(x).backward(above)
-    upstream = (above.T @ x).tolist()
-    performance, structure, threshold = (
-        _matrix(g) for g in naive.gradients(layer.weight.tolist(), _rows(layer), upstream)
-    )
+    performance, structure, threshold = gradients(layer.weight, _rows(layer), above.T @ x)
     torch.testing.assert_close(layer.weight.grad, performance + structure)
     pruned = performance == 0
     assert bool((layer.weight.grad[pruned] != 0).any())  # what is pruned learns on
@@ -64,35 +63,31 @@ def test_structure_gradient_by_finite_differences():
     layer = _linear()
     upstream = torch.randn(5, 7, dtype=torch.float64)
     layer.masked("weight").backward(upstream)
-    weight, thresholds = layer.weight.tolist(), layer.threshold.tolist()
+    weight, levels = layer.weight.tolist(), layer.threshold.tolist()
     worth = (upstream * layer.weight.detach()).tolist()  # of each entry of the mask
 
-    def total(weight, thresholds):
+    def total(weight, levels):
         return sum(
-            worth[i][j] * naive.primitive(abs(w) - thresholds[i])
+            worth[i][j] * naive.primitive(abs(w) - levels[i])
             for i, row in enumerate(weight)
             for j, w in enumerate(row)
         )
 
     def slope(values, index, of):
-        h, (*path, last) = 1e-6, index
-        ends = []
+        h, ends = 1e-6, []
         for move in (h, -h):
-            moved = copy.deepcopy(values)
-            row = moved
-            for k in path:
-                row = row[k]
-            row[last] += move
-            ends.append(of(moved))
+            moved = np.array(values)
+            moved[index] += move
+            ends.append(of(moved.tolist()))
         return (ends[0] - ends[1]) / (2 * h)
 
     for i in range(5):
-        by_threshold = slope(thresholds, (i,), lambda t: total(weight, t))
+        by_threshold = slope(levels, (i,), lambda t: total(weight, t))
         assert layer.threshold.grad[i].item() == pytest.approx(by_threshold, abs=1e-6)
         for j in range(7):
-            kept = abs(weight[i][j]) > thresholds[i]
+            kept = abs(weight[i][j]) > levels[i]
             performance = upstream[i, j].item() * kept
-            structure = slope(weight, (i, j), lambda w: total(w, thresholds))
+            structure = slope(weight, (i, j), lambda w: total(w, levels))
             expected = pytest.approx(performance + structure, abs=1e-6)
             assert layer.weight.grad[i, j].item() == expected
 
@@ -117,24 +112,18 @@ def test_convolutions_flatten_filters(kind, sparse, plain, shape):
     torch.testing.assert_close(layer(x), dense(x))
     layer(x).sum().backward()
     dense(x).sum().backward()
-    upstream = dense.weight.grad.flatten(1).tolist()
-    performance, structure, threshold = (
-        _matrix(g) for g in naive.gradients(weight.tolist(), rows, upstream)
-    )
+    upstream = dense.weight.grad.flatten(1)
+    performance, structure, threshold = gradients(weight, rows, upstream)
     torch.testing.assert_close(layer.weight.grad.flatten(1), performance + structure)
-    by_kind = {
-        "vector": threshold.sum(1),
-        "scalar": threshold.sum()[None],
-        "matrix": threshold.view_as(layer.weight),
-    }
-    torch.testing.assert_close(layer.threshold.grad, by_kind[kind])
+    by_kind = {"vector": threshold.sum(1), "scalar": threshold.sum()[None], "matrix": threshold}
+    expected = by_kind[kind].view_as(layer.threshold)
+    torch.testing.assert_close(layer.threshold.grad, expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_channels_last_in_memory(kind):
     first = dst.Conv2d(4, 8, 3, thresholds=kind)
-    with torch.no_grad():
-        first.threshold.fill_(0.05)
+    fill(first.threshold, 0.05)
     last = copy.deepcopy(first).to(memory_format=torch.channels_last)
     x = torch.randn(2, 4, 6, 6)
     for layer in (first, last):
@@ -144,8 +133,7 @@ def test_channels_last_in_memory(kind):
     assert dst.remaining(last) == dst.remaining(first)
     assert 0.5 < dst.remaining(last).total < 1
     dst.project(last, "2:4,at-most").remove()
-    with torch.no_grad():
-        last.threshold.fill_(9)
+    fill(last.threshold, 9)
     last(x)
     assert not bool(last.threshold.any())
 
@@ -162,8 +150,7 @@ def test_thresholds_start_at_zero_and_keep_everything():
     layer = dst.Linear(7, 5)
     assert layer.threshold.tolist() == [0.0] * 5
     assert torch.equal(layer.masked("weight"), layer.weight)
-    with torch.no_grad():
-        layer.weight[0, 0] = 0
+    fill(layer.weight, 0, at=(0, 0))
     assert not dst.masks(layer)["weight"][0, 0]  # strictly above
 
 
@@ -173,8 +160,7 @@ def test_first_weights_are_the_dense_layers_and_can_be_drawn_again():
     torch.manual_seed(0)
     dense = nn.Linear(7, 5)
     assert torch.equal(layer.weight, dense.weight)
-    with torch.no_grad():
-        layer.threshold.fill_(3)
+    fill(layer.threshold, 3)
     layer.reset_parameters()
     assert layer.threshold.tolist() == [0.25] * 5
     assert not torch.equal(layer.weight, dense.weight)
@@ -191,18 +177,15 @@ def test_copies_pickles_and_checkpoints():
 def test_a_pruned_weight_learns_comes_back_and_stays():
     """The output needs a weight that the threshold hides at first."""
     layer = dst.Linear(1, 1, bias=False)
-    with torch.no_grad():
-        layer.weight.fill_(0.05)
-        layer.threshold.fill_(0.2)
+    fill(layer.weight, 0.05)
+    fill(layer.threshold, 0.2)
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.05)
     x = torch.ones(1, 1)
     kept = []
     for _ in range(60):
         kept.append(bool(dst.masks(layer)["weight"]))
         loss = (layer(x) - 1).square().sum() + dst.sparsity_loss(layer, alpha=1e-3)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
     assert kept[0] is False
     assert all(kept[-40:])
     assert layer(x).item() == pytest.approx(1, abs=0.05)
@@ -210,17 +193,14 @@ def test_a_pruned_weight_learns_comes_back_and_stays():
 
 def test_a_threshold_that_falls_brings_weights_back():
     layer = dst.Linear(2, 1, bias=False)
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor([[0.1, 0.5]]))
-        layer.threshold.fill_(0.3)
+    fill(layer.weight, torch.tensor([[0.1, 0.5]]))
+    fill(layer.threshold, 0.3)
     layer.weight.requires_grad_(False)
     optimizer = torch.optim.SGD([layer.threshold], lr=0.5)
     assert dst.masks(layer)["weight"].tolist() == [[False, True]]
     for _ in range(30):
         loss = (layer(torch.tensor([[1.0, 0.0]])) - 0.1).square().sum()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
     assert dst.masks(layer)["weight"].tolist() == [[True, True]]
 
 
@@ -239,10 +219,8 @@ def test_compiles_without_a_break(name, level):
     torch.compiler.reset()
     make, shape = COMPILED[name]
     layer = make()
-    with torch.no_grad():
-        for key, parameter in layer.named_parameters():
-            if "threshold" in key:
-                parameter.fill_(level)
+    for parameter in thresholds(layer).values():
+        fill(parameter, level)
     other = copy.deepcopy(layer)
     x = torch.randn(shape)
     found = torch.compile(other, backend="aot_eager", fullgraph=True)(x)
@@ -280,8 +258,7 @@ def test_gradients_of_every_example():
 
 def test_mixed_precision_keeps_masks_and_thresholds_whole():
     layer = dst.Linear(64, 32)
-    with torch.no_grad():
-        layer.threshold.fill_(0.05)
+    fill(layer.threshold, 0.05)
     x = torch.randn(3, 64)
     with torch.autocast("cpu", torch.bfloat16):
         found = layer(x)
@@ -310,8 +287,7 @@ def test_options_that_make_no_sense(options, said):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_spoilt_thresholds_are_said_not_used(bad):
     layer = _linear()
-    with torch.no_grad():
-        layer.threshold[2:4] = bad
+    fill(layer.threshold, bad, at=slice(2, 4))
     with pytest.raises(InvalidInput, match=rf"2 of the 5 thresholds .*{bad}") as caught:
         layer(torch.zeros(1, 7, dtype=torch.float64))
     assert "\n" not in str(caught.value)

@@ -6,6 +6,7 @@ from masksolve.errors import InvalidInput
 from masksolve.torch import dst
 
 from . import naive
+from .helpers import descend, fill, spread
 
 
 def _model(kind="vector"):
@@ -13,13 +14,8 @@ def _model(kind="vector"):
     model = nn.Sequential(
         dst.Conv2d(3, 4, 3, thresholds=kind), nn.Flatten(), dst.LSTM(16, 5, thresholds=kind)
     )
-    with torch.no_grad():
-        for parameter in dst.thresholds(model).values():
-            assert not bool(parameter.any())
-        for name, parameter in model.named_parameters():
-            if "threshold" in name:
-                parameter.uniform_(-0.5, 2)
-    return model
+    assert not any(bool(parameter.any()) for parameter in dst.thresholds(model).values())
+    return spread(model, -0.5, 2)
 
 
 @pytest.mark.parametrize("kind", ["vector", "scalar", "matrix"])
@@ -61,16 +57,14 @@ def test_alpha_is_a_number_from_0_up(alpha):
 @pytest.mark.parametrize("use", [dst.sparsity_loss, dst.remaining, dst.masks, dst.reset])
 def test_spoilt_thresholds_are_named(use):
     model = _model()
-    with torch.no_grad():
-        model[2].threshold_hh_l0[7] = float("nan")
+    fill(model[2].threshold_hh_l0, float("nan"), at=7)
     with pytest.raises(InvalidInput, match=r"1 of the 20 thresholds of 2\.weight_hh_l0 .* nan"):
         use(model)
 
 
 def test_thresholds_that_fell_out_of_range():
     model = _model()
-    with torch.no_grad():
-        model[0].threshold[0] = -200
+    fill(model[0].threshold, -200, at=0)
     with pytest.raises(InvalidInput, match=r"overflows: the lowest is -200"):
         dst.sparsity_loss(model)
 
@@ -123,9 +117,7 @@ def test_more_alpha_leaves_less():
         x = torch.randn(64, 8)
         for _ in range(150):
             loss = (model(x) - x[:, :1]).square().mean() + dst.sparsity_loss(model, alpha)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            descend(optimizer, loss)
         shares.append(dst.remaining(model).total)
     assert shares == sorted(shares, reverse=True)
     assert len(set(shares)) == 3

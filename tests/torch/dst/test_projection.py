@@ -8,7 +8,7 @@ import masksolve as ms
 from masksolve.errors import InvalidInput, InvalidPattern, UnknownMethod
 from masksolve.torch import dst
 
-from . import naive
+from .helpers import descend, fill, gradients
 
 
 def _linear(rows=16, columns=24, seed=0):
@@ -70,8 +70,7 @@ def test_as_n_reaches_m_it_is_the_step():
 
 def test_exactly_n_keeps_n_though_thresholds_would_not():
     layer = _linear()
-    with torch.no_grad():
-        layer.threshold.fill_(0.9)
+    fill(layer.threshold, 0.9)
     projection = dst.project(layer, "4:8")
     ms.check_mask(dst.masks(layer)["weight"].numpy(), "4:8")
     assert str(projection.patterns["weight"]) == "4:8"
@@ -86,38 +85,29 @@ def test_output_and_gradients_are_those_of_the_mask():
     torch.testing.assert_close(layer(x), x @ (layer.weight * mask).T + layer.bias)
     layer(x).backward(above)
     upstream = above.T @ x
-    _, structure, threshold = (
-        torch.tensor(g, dtype=torch.float64)
-        for g in naive.gradients(layer.weight.tolist(), layer.threshold.tolist(), upstream.tolist())
-    )
+    _, structure, threshold = gradients(layer.weight, layer.threshold.tolist(), upstream)
     torch.testing.assert_close(layer.weight.grad, upstream * mask + structure)
     torch.testing.assert_close(layer.threshold.grad, threshold.sum(1))
 
 
 def test_every_layers_pattern_follows_what_its_thresholds_keep():
     model = nn.Sequential(_linear(), _linear(seed=1), _linear(seed=2))
-    with torch.no_grad():
-        for layer, level in zip(model, (0.0, 0.55, 0.93), strict=True):
-            layer.threshold.fill_(level)
+    for layer, level in zip(model, (0.0, 0.55, 0.93), strict=True):
+        fill(layer.threshold, level)
     shares = dst.remaining(model).layers
     projection = dst.project(model, dst.by_share(8))
     expected = [f"{int(np.ceil(8 * share))}:8,at-most" for share in shares.values()]
     assert [str(p) for p in projection.patterns.values()] == expected
     assert len(set(expected)) == 3
-    with torch.no_grad():
-        model[0].threshold.fill_(0.93)
+    fill(model[0].threshold, 0.93)
     projection.refresh()
     assert str(projection.patterns["0.weight"]) == "1:8,at-most"
 
 
 def test_rule_by_share():
     rule = dst.by_share(4, transposable=False, least=2)
-    assert [str(rule(share)) for share in (0.0, 0.5, 0.500001, 1.0)] == [
-        "2:4,plain,at-most",
-        "2:4,plain,at-most",
-        "3:4,plain,at-most",
-        "4:4,plain,at-most",
-    ]
+    for share, n in ((0.0, 2), (0.5, 2), (0.500001, 3), (1.0, 4)):
+        assert str(rule(share)) == f"{n}:4,plain,at-most"
     assert rule(3 * (1 / 12)).n == 2  # not 3 for a share of 0.25 and a rounding error
     with pytest.raises(InvalidPattern, match="n must be at most m"):
         dst.by_share(4, least=5)
@@ -151,9 +141,7 @@ def test_masks_are_renewed_with_the_steps():
     seen = []
     for _ in range(4):
         loss = layer(torch.ones(2, 24, dtype=torch.float64)).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
         projection.step()
         seen.append(dst.masks(layer)["weight"])
     assert torch.equal(seen[0], first)
@@ -183,20 +171,15 @@ def test_an_optimizer_that_steps_by_itself():
 
 def test_the_reset_rule_goes_by_thresholds_and_comes_first():
     model = nn.Sequential(_linear(), dst.LSTM(16, 8).double())
-    with torch.no_grad():
-        model[0].threshold.fill_(3)
-        model[1].threshold_ih_l0.fill_(3)
+    fill(model[0].threshold, 3)
+    fill(model[1].threshold_ih_l0, 3)
     projection = dst.project(model, dst.by_share(8))
     assert model[0].threshold.tolist() == [0] * 16
     assert bool((model[1].threshold_ih_l0 == 3).all())
-    assert {name: pattern.n for name, pattern in projection.patterns.items()} == {
-        "0.weight": 8,
-        "1.weight_ih_l0": 1,
-        "1.weight_hh_l0": 8,
-    }
+    kept = {name: pattern.n for name, pattern in projection.patterns.items()}
+    assert kept == {"0.weight": 8, "1.weight_ih_l0": 1, "1.weight_hh_l0": 8}
     model.eval()
-    with torch.no_grad():
-        model[0].threshold.fill_(3)
+    fill(model[0].threshold, 3)
     projection.refresh()
     assert dst.remaining(model).layers["0.weight"] == 0
 
@@ -234,26 +217,25 @@ def test_a_weight_that_is_not_finite_leaves_all_masks():
     with pytest.raises(InvalidInput, match=r"1\.weight at step 1: .*all masks stay as they were"):
         projection.step()
     assert all(torch.equal(mask, before[name]) for name, mask in dst.masks(model).items())
-    with torch.no_grad():
-        model[0].threshold[1] = float("nan")
+    fill(model[0].threshold, float("nan"), at=1)
     with pytest.raises(InvalidInput, match=r"1 of the 16 thresholds of 0\.weight"):
         projection.step()
 
 
 def test_bad_input():
     layer = _linear()
-    with pytest.raises(InvalidPattern, match="'9:8' keeps 9 of 8"):
-        dst.project(layer, "9:8")
-    with pytest.raises(InvalidInput, match="pattern must be a Pattern, a string such as"):
-        dst.project(layer, 8)
-    with pytest.raises(UnknownMethod):
-        dst.project(layer, "2:8", method="magic")
-    with pytest.raises(InvalidInput, match="refresh_every must be a whole number from 1 up"):
-        dst.project(layer, "2:8", refresh_every=0)
-    with pytest.raises(InvalidInput, match="optimizer must be one of torch's, got str"):
-        dst.project(layer, "2:8", optimizer="sgd")
-    with pytest.raises(InvalidInput, match="Linear has no thresholds"):
-        dst.project(nn.Linear(8, 8), "2:8")
+    plain, whole = nn.Linear(8, 8), "refresh_every must be a whole number from 1 up"
+    torchs = "optimizer must be one of torch's, got str"
+    for given, pattern, options, error, words in (
+        (layer, "9:8", {}, InvalidPattern, "'9:8' keeps 9 of 8"),
+        (layer, 8, {}, InvalidInput, "pattern must be a Pattern, a string such as"),
+        (layer, "2:8", {"method": "magic"}, UnknownMethod, "magic"),
+        (layer, "2:8", {"refresh_every": 0}, InvalidInput, whole),
+        (layer, "2:8", {"optimizer": "sgd"}, InvalidInput, torchs),
+        (plain, "2:8", {}, InvalidInput, "Linear has no thresholds"),
+    ):
+        with pytest.raises(error, match=words):
+            dst.project(given, pattern, **options)
     assert layer.state_dict().keys() == {"weight", "bias", "threshold"}
     dst.project(layer, "2:8")
     with pytest.raises(InvalidInput, match="weight is projected already"):

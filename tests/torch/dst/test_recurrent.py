@@ -10,14 +10,7 @@ from masksolve.errors import InvalidInput
 from masksolve.torch import dst
 
 from . import naive
-
-
-def _spread_thresholds(module, top=0.3):
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            if name.startswith("threshold"):
-                parameter.uniform_(0, top)
-    return module
+from .helpers import fill, gradients, spread, thresholds
 
 
 def _dense_twin(lstm, plain):
@@ -34,17 +27,14 @@ def _dense_twin(lstm, plain):
     return plain
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"num_layers": 2, "batch_first": True},
-        {"bidirectional": True, "bias": False},
-        {"proj_size": 3, "num_layers": 2},
-    ],
-)
+STACKED = {"num_layers": 2, "batch_first": True}
+BOTH_WAYS = {"bidirectional": True, "bias": False}
+PROJECTED = {"proj_size": 3, "num_layers": 2}
+
+
+@pytest.mark.parametrize("options", [{}, STACKED, BOTH_WAYS, PROJECTED])
 def test_lstm_is_the_dense_one_with_masked_weights(options):
-    lstm = _spread_thresholds(dst.LSTM(5, 6, **options, dtype=torch.float64))
+    lstm = spread(dst.LSTM(5, 6, **options, dtype=torch.float64))
     plain = _dense_twin(lstm, nn.LSTM(5, 6, **options, dtype=torch.float64))
     assert 0.2 < dst.remaining(lstm).total < 0.8
     x = torch.randn(4, 3, 5, dtype=torch.float64)
@@ -57,24 +47,21 @@ def test_lstm_is_the_dense_one_with_masked_weights(options):
 
 
 def test_lstm_gradients_are_those_of_the_formulas():
-    lstm = _spread_thresholds(dst.LSTM(5, 6, dtype=torch.float64))
+    lstm = spread(dst.LSTM(5, 6, dtype=torch.float64))
     plain = _dense_twin(lstm, nn.LSTM(5, 6, dtype=torch.float64))
     x = torch.randn(4, 3, 5, dtype=torch.float64)
     for module in (lstm, plain):
         module(x)[0].square().sum().backward()
     for name in ("ih_l0", "hh_l0"):
         weight, threshold = getattr(lstm, f"weight_{name}"), getattr(lstm, f"threshold_{name}")
-        upstream = getattr(plain, f"weight_{name}").grad.tolist()
-        performance, structure, by_threshold = (
-            torch.tensor(g, dtype=torch.float64)
-            for g in naive.gradients(weight.tolist(), threshold.tolist(), upstream)
-        )
+        upstream = getattr(plain, f"weight_{name}").grad
+        performance, structure, by_threshold = gradients(weight, threshold.tolist(), upstream)
         torch.testing.assert_close(weight.grad, performance + structure)
         torch.testing.assert_close(threshold.grad, by_threshold.sum(1))
 
 
 def test_packed_sequences():
-    lstm = _spread_thresholds(dst.LSTM(5, 6))
+    lstm = spread(dst.LSTM(5, 6))
     plain = _dense_twin(lstm, nn.LSTM(5, 6))
     packed = pack_padded_sequence(torch.randn(4, 3, 5), [2, 4, 1], enforce_sorted=False)
     ours, theirs = (pad_packed_sequence(module(packed)[0])[0] for module in (lstm, plain))
@@ -82,30 +69,21 @@ def test_packed_sequences():
 
 
 def test_cell_is_the_formula():
-    cell = _spread_thresholds(dst.LSTMCell(3, 2, dtype=torch.float64), top=0.7)
+    cell = spread(dst.LSTMCell(3, 2, dtype=torch.float64), high=0.7)
     assert 0 < dst.remaining(cell).total < 1
     x, h, c = (torch.randn(4, size, dtype=torch.float64) for size in (3, 2, 2))
     ours = cell(x, (h, c))
-    masked = [
-        naive.masked(
-            getattr(cell, f"weight_{n}").tolist(), getattr(cell, f"threshold_{n}").tolist()
-        )
-        for n in ("ih", "hh")
-    ]
+    held = {name: value.tolist() for name, value in cell.state_dict().items()}
+    masked = [naive.masked(held[f"weight_{n}"], held[f"threshold_{n}"]) for n in ("ih", "hh")]
+    biases = held["bias_ih"], held["bias_hh"]
     for k in range(4):
-        expected = naive.lstm_step(
-            x[k].tolist(),
-            h[k].tolist(),
-            c[k].tolist(),
-            *masked,
-            cell.bias_ih.tolist(),
-            cell.bias_hh.tolist(),
-        )
+        states = (value[k].tolist() for value in (x, h, c))
+        expected = naive.lstm_step(*states, *masked, *biases)
         assert [part[k].tolist() for part in ours] == [pytest.approx(part) for part in expected]
 
 
 def test_cell_alone_without_states_and_as_the_lstm_steps():
-    cell = _spread_thresholds(dst.LSTMCell(5, 6))
+    cell = spread(dst.LSTMCell(5, 6))
     x = torch.randn(3, 5)
     torch.testing.assert_close(cell(x), cell(x, (torch.zeros(3, 6), torch.zeros(3, 6))))
     single = cell(x[1])
@@ -124,12 +102,11 @@ def test_a_cell_takes_no_sequences():
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_have_thresholds_of_their_own(copied):
-    lstm = _spread_thresholds(dst.LSTM(5, 6, num_layers=2, bidirectional=True))
+    lstm = spread(dst.LSTM(5, 6, num_layers=2, bidirectional=True))
     x = torch.randn(4, 3, 5)
     expected = lstm(x)[0]
     other = copied(lstm)
-    with torch.no_grad():
-        lstm.threshold_ih_l0.fill_(9)
+    fill(lstm.threshold_ih_l0, 9)
     assert torch.equal(other(x)[0], expected)
     assert not torch.equal(lstm(x)[0], expected)
 
@@ -142,11 +119,10 @@ def test_mixed_precision(kind):
             getattr(nn, kind)(5, 6)(x)
         except RuntimeError as error:
             pytest.skip(f"torch's own {kind} cannot do it here: {error}")
-        module = _spread_thresholds(getattr(dst, kind)(5, 6))
+        module = spread(getattr(dst, kind)(5, 6))
         found = module(x)[0]
     found.float().sum().backward()
-    grads = [p.grad.dtype for n, p in module.named_parameters() if "threshold" in n]
-    assert grads == [torch.float32] * 2
+    assert [p.grad.dtype for p in thresholds(module).values()] == [torch.float32] * 2
 
 
 def test_eight_thresholds_a_unit_and_eight_matrices():
@@ -154,16 +130,14 @@ def test_eight_thresholds_a_unit_and_eight_matrices():
     assert lstm.threshold_ih_l0.shape == lstm.threshold_hh_l0.shape == (24,)
     assert dst.LSTM(5, 6, thresholds="scalar").threshold_ih_l0.shape == (4,)
     assert dst.LSTM(5, 6, thresholds="matrix").threshold_hh_l0.shape == (24, 6)
-    names = [
-        f"weight_{a}_l0.{g}" for a in ("ih", "hh") for g in ("input", "forget", "update", "output")
-    ]
+    gates = ("input", "forget", "update", "output")
+    names = [f"weight_{of}_l0.{gate}" for of in ("ih", "hh") for gate in gates]
     assert list(dst.remaining(lstm).layers) == names
 
 
 def test_scalar_thresholds_are_of_one_matrix_each():
     lstm = dst.LSTM(5, 6, thresholds="scalar")
-    with torch.no_grad():
-        lstm.threshold_hh_l0[2] = 9
+    fill(lstm.threshold_hh_l0, 9, at=2)
     layers = dst.remaining(lstm).layers
     assert [name for name, share in layers.items() if share == 0] == ["weight_hh_l0.update"]
 
@@ -171,14 +145,13 @@ def test_scalar_thresholds_are_of_one_matrix_each():
 def test_output_gates_masks_are_counted_as_masks():
     """The paper's code adds up masked weights for that gate, which may be negative."""
     lstm = dst.LSTM(5, 6)
-    with torch.no_grad():
-        for name in ("weight_ih_l0", "weight_hh_l0"):
-            getattr(lstm, name).fill_(-2.0)
+    for name in ("weight_ih_l0", "weight_hh_l0"):
+        fill(getattr(lstm, name), -2.0)
     assert dst.remaining(lstm).total == 1
 
 
 def test_lstm_follows_its_weights_to_another_dtype_and_state():
-    lstm = _spread_thresholds(dst.LSTM(5, 6)).double()
+    lstm = spread(dst.LSTM(5, 6)).double()
     plain = _dense_twin(lstm, nn.LSTM(5, 6).double())
     x = torch.randn(4, 3, 5, dtype=torch.float64)
     torch.testing.assert_close(lstm(x)[0], plain(x)[0])

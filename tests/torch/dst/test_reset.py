@@ -8,10 +8,11 @@ from torch.utils.checkpoint import checkpoint
 from masksolve.errors import InvalidInput
 from masksolve.torch import dst
 
+from .helpers import fill
+
 
 def _starve(module, name="threshold", rows=slice(None)):
-    with torch.no_grad():
-        getattr(module, name)[rows] = 5.0
+    fill(getattr(module, name), 5.0, at=rows)
 
 
 def _left(weight, share):
@@ -26,8 +27,7 @@ def test_at_one_percent_thresholds_go_back_to_zero(kind):
     for share, reset in ((0.01, True), (0.011, False)):
         layer = dst.Linear(100, 10, thresholds=kind)
         _left(layer.weight, share)
-        with torch.no_grad():
-            layer.threshold.fill_(0.5)
+        fill(layer.threshold, 0.5)
         layer(torch.zeros(1, 100))
         assert bool((layer.threshold == 0).all()) is reset
         assert dst.remaining(layer).total == (1 if reset else 0.011)
@@ -77,18 +77,10 @@ def test_convolutions_too():
     assert layer.threshold.tolist() == [0] * 8
 
 
-def test_evaluation_changes_nothing():
-    layer = dst.Linear(8, 4).eval()
+@pytest.mark.parametrize("layer", [dst.Linear(8, 4).eval(), dst.Linear(8, 4, reset_below=None)])
+def test_evaluation_and_layers_without_the_rule_change_nothing(layer):
     _starve(layer)
-    x = torch.randn(3, 8)
-    torch.testing.assert_close(layer(x), layer.bias.expand(3, 4))
-    assert layer.threshold.tolist() == [5] * 4
-
-
-def test_without_the_rule():
-    layer = dst.Linear(8, 4, reset_below=None)
-    _starve(layer)
-    layer(torch.zeros(1, 8))
+    torch.testing.assert_close(layer(torch.randn(3, 8)), layer.bias.expand(3, 4))
     assert layer.threshold.tolist() == [5] * 4
 
 
@@ -110,8 +102,7 @@ def test_lstms_can_have_it_for_each_matrix_alone(make, kind):
     name = next(name for name in lstm.state_dict() if name.startswith("threshold_hh"))
     threshold = getattr(lstm, name)
     gates = len(threshold) // 4
-    with torch.no_grad():
-        threshold.fill_(0.001)
+    fill(threshold, 0.001)
     _starve(lstm, name, slice(gates, 2 * gates))  # the forget gate's
     lstm(torch.zeros(3, 2, 8) if make is dst.LSTM else torch.zeros(2, 8))
     parts = threshold.view(4, -1)
@@ -135,8 +126,7 @@ def test_by_hand_for_any_model():
 def test_by_hand_with_another_share():
     layer = dst.Linear(100, 10)
     _left(layer.weight, 0.3)
-    with torch.no_grad():
-        layer.threshold.fill_(0.5)
+    fill(layer.threshold, 0.5)
     assert dst.reset(layer, below=0.2) == []
     assert dst.reset(layer, below=0.3) == ["weight"]
 
@@ -150,8 +140,7 @@ def test_by_hand_refuses_what_is_no_share(bad):
 def test_nan_is_not_taken_back_in_silence():
     """A mask of NaN keeps nothing, so the published rule would wipe the trace."""
     layer = dst.Linear(8, 4)
-    with torch.no_grad():
-        layer.threshold[1] = float("nan")
+    fill(layer.threshold, float("nan"), at=1)
     for use in (lambda: layer(torch.zeros(1, 8)), lambda: dst.reset(layer)):
         with pytest.raises(InvalidInput, match="1 of the 4 thresholds"):
             use()

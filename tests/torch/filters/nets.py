@@ -115,10 +115,8 @@ class Sizes(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.one, self.two = (
-            nn.Conv3d(1, 4, 2),
-            nn.Conv1d(4, 6, 3, padding="same", padding_mode="circular"),
-        )
+        self.one = nn.Conv3d(1, 4, 2)
+        self.two = nn.Conv1d(4, 6, 3, padding="same", padding_mode="circular")
         self.norm, self.head = nn.InstanceNorm1d(6, affine=True), nn.Linear(6 * 27, 2)
 
     def forward(self, x, scale=None):

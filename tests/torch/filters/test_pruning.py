@@ -43,14 +43,9 @@ def test_the_smaller_network_is_the_whole_one_without_those_channels(name, sampl
     net, batch = make(name)
     before = copy.deepcopy(net.state_dict())
     pruner = mst.filters.Pruner(net, [batch])
-    seen = []
-    operate = mst.filters.pruner.operate
-
-    def spy(network, model, factors):
-        seen.append(factors)
-        operate(network, model, factors)
-
-    monkeypatch.setattr(mst.filters.pruner, "operate", spy)
+    seen, operate = [], mst.filters.pruner.operate
+    noted = lambda *given: seen.append(given[2]) or operate(*given)  # noqa: E731
+    monkeypatch.setattr(mst.filters.pruner, "operate", noted)
     for budget in (0.7, 0.4):
         pruned = pruner.prune(budget, sampler=sampler)
         model = pruned.model.eval()
@@ -231,9 +226,8 @@ def test_it_runs_in_compile_with_real_code():
 
 def test_masks_fit_afterwards():
     torch.manual_seed(0)
-    net = nn.Sequential(
-        nn.Linear(16, 40), nn.ReLU(), nn.Linear(40, 36), nn.ReLU(), nn.Linear(36, 8)
-    )
+    first, second, last = nn.Linear(16, 40), nn.Linear(40, 36), nn.Linear(36, 8)
+    net = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), last)
     batch = torch.rand(32, 16)
     model = mst.filters.prune(net, [batch], 0.5, multiple_of=8).model
     assert model[0].out_features % 8 == model[2].out_features % 8 == 0

@@ -11,10 +11,9 @@ def test_ties_are_those_of_a_graph(data):
     ties = Ties()
     blocks = [ties.new(count, str(k)) for k, count in enumerate(counts)]
     channels = int(sum(counts))
-    edges = data.draw(
-        st.lists(st.tuples(*[st.integers(0, channels - 1)] * 2), max_size=2 * channels)
-    )
-    pinned = data.draw(st.lists(st.integers(0, channels - 1), max_size=2))
+    channel = st.integers(0, channels - 1)
+    edges = data.draw(st.lists(st.tuples(channel, channel), max_size=2 * channels))
+    pinned = data.draw(st.lists(channel, max_size=2))
     for a, b in edges:
         ties.tie(np.array([a]), np.array([b]))
     ties.pin(np.array(pinned, dtype=np.int64))
@@ -41,9 +40,8 @@ def test_ties_are_those_of_a_graph(data):
             together = block_of[b] in closure(block_of[a], block_edges)
             same = group_of[atoms.of_channel[a]] == group_of[atoms.of_channel[b]]
             assert same == together
-    assert [m for block in blocks for m in ties.made_by(block)] == [
-        str(k) for k in range(len(counts))
-    ]
+    makers = [maker for block in blocks for maker in ties.made_by(block)]
+    assert makers == [str(k) for k in range(len(counts))]
 
 
 def test_what_is_tied_to_the_fixed_stays():
