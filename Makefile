@@ -15,7 +15,7 @@ demo: $(VENV)/demo.done ## solve a real model's layers, print a table, draw a pi
 	$(BIN)/python -m masksolve.bench.demo
 
 test: $(VENV)/test.done check docs ## everything that must hold
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/test.done ## style, types and import layers
 	$(BIN)/ruff check .

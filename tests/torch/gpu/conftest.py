@@ -1,0 +1,1 @@
+from tests.interpreter import _patched_once  # noqa: F401
