@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["PUBLISHED", "Published"]
 
@@ -31,50 +31,27 @@ _SECONDS = {  # on matrices of 512 x 512 and of 8192 x 8192
     ("TSENOR", "NVIDIA H100"): (0.08, 0.12),
 }
 
+
+def _hubara(method: str, value: float) -> Published:
+    where = "arXiv:2102.08124, as summaries quote it"
+    network = ("ResNet50", "", value, "%", "not said", where)
+    return Published("Hubara et al. 2021", method, "overhead", *network, every=40)
+
+
+def _meng(quantity: Literal["time", "loss"], method: str, where: str, *others: Any) -> Published:
+    return Published("Meng et al. 2025", method, quantity, *others, f"arXiv:2505.23949, {where}")
+
+
 PUBLISHED: tuple[Published, ...] = (
+    *(_hubara(method, value) for method, value in _OVERHEADS.items()),
     *(
-        Published(
-            "Hubara et al. 2021",
-            method,
-            "overhead",
-            "ResNet50",
-            "",
-            value,
-            "%",
-            "not said",
-            "arXiv:2102.08124, as summaries quote it",
-            40,
-        )
-        for method, value in _OVERHEADS.items()
-    ),
-    *(
-        Published(
-            "Meng et al. 2025",
-            method,
-            "time",
-            size,
-            "8:16",
-            value,
-            "s",
-            hardware,
-            "arXiv:2505.23949, as a summary quotes it",
-        )
+        _meng("time", method, "as a summary quotes it", size, "8:16", value, "s", hardware)
         for (method, hardware), values in _SECONDS.items()
         for size, value in zip(("512 x 512", "8192 x 8192"), values, strict=True)
     ),
     *(
-        Published(
-            "Meng et al. 2025",
-            "TSENOR",
-            "loss",
-            "not said",
-            "",
-            value,
-            "%",
-            "not said",
-            f"arXiv:2505.23949, abstract: the {which} of a range",
-        )
-        for which, value in (("low end", 1.0), ("high end", 10.0))
+        _meng("loss", "TSENOR", f"abstract: the {end}", "not said", "", value, "%", "not said")
+        for end, value in (("low end of a range", 1.0), ("high end of a range", 10.0))
     ),
 )
 """Every figure that the report sets beside ours. Only the abstract was read first-hand."""

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 import masksolve as ms
+
+from ..pages.table import Table, show
 
 __all__ = ["Loop", "compile_rounds", "expected_rounds", "inner_loop", "least_milliseconds"]
 
@@ -33,41 +34,15 @@ CLOCK = 1.755e9
 """Cycles a second under load."""
 MEMORY = 3.35e12
 """Bytes a second."""
-HALF_RATE = frozenset(
-    {
-        "FMNMX",
-        "FSEL",
-        "FSETP",
-        "IADD3",
-        "ISETP",
-        "LEA",
-        "LOP3",
-        "P2R",
-        "PLOP3",
-        "PRMT",
-        "R2P",
-        "SEL",
-        "SHF",
-        "VIADD",
-        "VIADDMNMX",
-    }
-)
+HALF_RATE = "FMNMX FSEL FSETP IADD3 ISETP LEA LOP3 P2R PLOP3 PRMT R2P SEL SHF VIADD VIADDMNMX"
 """On the pipe for comparisons and integers: a warp takes two cycles."""
 SHUFFLES = "SHFL"
 """Four partitions share the unit: a warp takes four cycles of it."""
 
 
 COLUMNS = (
-    "pattern",
-    "registers",
-    "spilled",
-    "instructions / round",
-    "min, max",
-    "shuffles",
-    "cycles / round",
-    "rounds",
-    "ms at least",
-    "memory, ms",
+    "pattern | registers | spilled | instructions / round | min, max | shuffles | "
+    "cycles / round | rounds | ms at least | memory, ms"
 )
 
 
@@ -81,7 +56,7 @@ class Loop(NamedTuple):
     @property
     def cycles(self) -> int:
         """Cycles of a partition that one turn keeps the busiest unit busy."""
-        half_rate = 2 * sum(self.counts[name] for name in HALF_RATE)
+        half_rate = 2 * sum(self.counts[name] for name in HALF_RATE.split())
         return max(self.counts.total(), half_rate, 4 * self.counts[SHUFFLES])
 
 
@@ -179,22 +154,18 @@ def least_milliseconds(loop: Loop, n: int, m: int, side: int = SIDE) -> tuple[fl
 
 def main() -> int:
     """Print the table."""
-    console = Console(width=110, highlight=False)
+    console = Console(width=140, highlight=False)
     try:
         import triton
     except ImportError:
         print("this needs Triton: pip install triton", file=sys.stderr)
         return 2
-    table = Table(
-        title=f"{SIDE} x {SIDE} float32, H100, by count (Triton {triton.__version__})",
-        caption="a round: all lines of a warp's tiles once by rows and once by columns",
-    )
-    for name in COLUMNS:
-        table.add_column(name, justify="right")
+    title = f"{SIDE} x {SIDE} float32, H100, by count (Triton {triton.__version__})"
+    table = Table(title, COLUMNS)
     for n, m in PATTERNS:
         loop = inner_loop(compile_rounds(n, m)[0])
         rounds, memory = least_milliseconds(loop, n, m)
-        table.add_row(
+        table.add(
             f"{n}:{m}",
             str(loop.registers),
             str(loop.spilled),
@@ -206,7 +177,8 @@ def main() -> int:
             f"{rounds:.2f}",
             f"{memory:.2f}",
         )
-    console.print(table)
+    show([table], console)
+    console.print("a round: all lines of a warp's tiles once by rows and once by columns")
     return 0
 
 

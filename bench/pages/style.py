@@ -19,30 +19,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = [
-    "BANDS",
-    "FAINT",
-    "FINE",
-    "FONT",
-    "GRID",
-    "INK",
-    "LINES",
-    "OTHERS",
-    "OURS",
-    "WASH",
-    "Palette",
-    "bare",
-    "canvas",
-    "decades",
-    "entitle",
-    "heat",
-    "legend_beside",
-    "per_cent",
-    "save",
-    "settle",
-    "sheet",
-    "styled",
-]
+__all__ = ["bare", "decades", "heat", "legend_beside", "per_cent", "save", "sheet", "styled"]
 
 INK, FAINT, GRID, WASH = "#1d2733", "#6b7785", "#e3e8ed", "#f3f6f8"
 FONT = 8.5

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin, get_type_hints
 
 import numpy as np
 
-from masksolve.bench.results import FORMAT, QUANTILES, Results
+from masksolve.bench.results import (
+    FORMAT,
+    QUANTILES,
+    Agreement,
+    Quality,
+    Results,
+    Timing,
+    Training,
+    blank,
+)
 
 PATTERNS = ("1:4", "2:4", "2:8", "4:8", "8:16", "16:32", "32:64")
 SIZES = tuple(2**k for k in range(4, 15))
 CASES = (
-    "normal",
-    "heavy tails",
-    "lognormal",
-    "uniform",
-    "bf16 grid",
-    "int8 grid",
-    "zeros",
-    "low rank",
-    "encoder",
-    "greedy's worst",
-    "two_approx's worst",
+    *("normal", "heavy tails", "lognormal", "uniform", "bf16 grid", "int8 grid", "zeros"),
+    *("low rank", "encoder", "greedy's worst", "two_approx's worst"),
 )
 
 
@@ -115,18 +115,9 @@ def only(whole: Results, **names: str) -> Results:
 
 def empty() -> Results:
     """Make a file in which nothing ran."""
-    return {
-        "format": FORMAT,
-        "machine": {},
-        "versions": {},
-        "settings": {},
-        "contestants": [],
-        "cases": [],
-        "timings": [],
-        "quality": [],
-        "agreement": [],
-        "training": [],
-    }
+    return {  # type: ignore[return-value]
+        key: [] if get_origin(kind) is list else {} for key, kind in get_type_hints(Results).items()
+    } | {"format": FORMAT}
 
 
 def _m(pattern: str) -> int:
@@ -185,23 +176,17 @@ def _timing(
     fixed = 30e-6 if player.ours else 150e-6
     seconds = float((fixed + base * tiles) * rng.uniform(0.95, 1.05))
     status = _status(player.name, pattern, seconds)
-    ok = status["status"] == "ok"
-    return {
-        "contestant": player.name,
-        **status,
-        "section": section,
-        "case": "normal",
-        "pattern": pattern,
-        "rows": side,
-        "columns": side,
-        "tiles": tiles,
-        "cores": cores,
-        "seconds": [seconds * k for k in (0.98, 1.0, 1.03)] if ok else [],
-        "loops": 1 if ok else None,
-        "median": seconds if ok else None,
-        "spread": 0.02 * seconds if ok else None,
-        "peak_bytes": int(2**18 + player.per_weight * side * side) if ok else None,
+    measured = {
+        "seconds": [seconds * k for k in (0.98, 1.0, 1.03)],
+        "loops": 1,
+        "median": seconds,
+        "spread": 0.02 * seconds,
+        "peak_bytes": int(2**18 + player.per_weight * side * side),
     }
+    place = {"rows": side, "columns": side, "tiles": tiles, "cores": cores, "pattern": pattern}
+    known = {"contestant": player.name, "section": section, "case": "normal", "seconds": []}
+    found = measured if status["status"] == "ok" else {}
+    return blank(Timing, **(known | place | status | found))
 
 
 def _quality(rng: np.random.Generator) -> list[Any]:
@@ -218,7 +203,6 @@ def _quality_of(rng: np.random.Generator, player: Player, case: str, pattern: st
     status = _status(player.name, pattern, 1e-9)
     if slow and pattern == "32:64":
         status = {"status": "cut off", "reason": f"passed {LIMIT:.0f} s"}
-    ok = status["status"] == "ok"
     scale = player.loss * (16 / _m(pattern)) ** 0.25 * rng.uniform(0.6, 1.4)
     if player.name == "greedy" and pattern == "2:4":
         scale = -0.002
@@ -238,15 +222,9 @@ def _quality_of(rng: np.random.Generator, player: Player, case: str, pattern: st
         "rows_valid": True,
         "columns_valid": True,
     }
-    return {
-        "contestant": player.name,
-        **status,
-        "case": case,
-        "pattern": pattern,
-        "tiles": 64 if slow else 4096,
-        "proven": True,
-        **(numbers if ok else dict.fromkeys(numbers)),
-    }
+    place = {"case": case, "pattern": pattern, "tiles": 64 if slow else 4096, "proven": True}
+    found = numbers if status["status"] == "ok" else {}
+    return blank(Quality, contestant=player.name, **status, **place, **found)
 
 
 def _agreement() -> list[Any]:
@@ -257,17 +235,10 @@ def _agreement() -> list[Any]:
                 status = _status(player.name, pattern, 1e-9)
                 ok = status["status"] == "ok"
                 off = player.name == "PuLP + CBC" and (case, pattern) == ("int8 grid", "4:8")
-                records.append(
-                    {
-                        "contestant": player.name,
-                        **status,
-                        "case": case,
-                        "pattern": pattern,
-                        "tiles": 1000,
-                        "agreeing": 1000 - 3 * off if ok else None,
-                        "largest_loss": (2e-4 if off else 1e-12) if ok else None,
-                    }
-                )
+                place = {"case": case, "pattern": pattern, "tiles": 1000}
+                found = {"agreeing": 1000 - 3 * off, "largest_loss": 2e-4 if off else 1e-12}
+                record = {"contestant": player.name} | status | place | (found if ok else {})
+                records.append(blank(Agreement, **record))
     return records
 
 
@@ -287,22 +258,12 @@ def _training(rng: np.random.Generator) -> list[Any]:
         for every in (1, 10, 40):
             step = (dense + renewal / every) * float(rng.uniform(0.998, 1.002))
             records.append(_trained(name, every, step, dense))
-    late = _trained("PuLP + CBC", 1, dense, dense)
-    nothing = dict.fromkeys(("every", "loops", "median", "spread", "overhead"))
     slow = {"status": "too slow", "reason": "about 80 s a renewal expected", "seconds": []}
-    return [*records, late | nothing | slow]
+    late = blank(Training, contestant="PuLP + CBC", pattern="8:16", **slow)
+    return [*records, late]
 
 
 def _trained(name: str, every: int | None, step: float, dense: float) -> dict[str, Any]:
-    return {
-        "contestant": name,
-        "status": "ok",
-        "reason": "",
-        "pattern": "8:16",
-        "every": every,
-        "seconds": [step] * 3,
-        "loops": 2,
-        "median": step,
-        "spread": 0.004 * step,
-        "overhead": step / dense - 1,
-    }
+    times = {"seconds": [step] * 3, "loops": 2, "median": step, "spread": 0.004 * step}
+    known = {"contestant": name, "pattern": "8:16", "every": every, "overhead": step / dense - 1}
+    return blank(Training, **known, **times)

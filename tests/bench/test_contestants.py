@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import masksolve as ms
-from masksolve.bench.contestants import contestant, contestants
+from masksolve.bench.contestants import contestants
+from masksolve.bench.registry import contestant
 
 SOLVERS = Path(__file__).with_name("solvers.py")
 

@@ -11,7 +11,8 @@ import pytest
 
 import masksolve as ms
 from masksolve.bench.contestants import contestants
-from masksolve.bench.crew import PATIENCE, Crew, Failure, all_cores
+from masksolve.bench.crew import PATIENCE, Crew, Failure
+from masksolve.bench.machine import all_cores
 
 SOLVERS = Path(__file__).with_name("solvers.py")
 KNOWN = contestants([SOLVERS])

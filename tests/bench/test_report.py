@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from masksolve.bench.pages.words import bytes_, duration, listing, percent, plain
 from masksolve.bench.published import PUBLISHED
 from masksolve.bench.report import write_report
 from masksolve.bench.report.facts import Facts
 from masksolve.bench.report.labels import _spread
 from masksolve.bench.report.lanes import Lanes
 from masksolve.bench.report.pareto import front
-from masksolve.bench.report.words import bytes_, duration, listing, percent, plain
 
 from .synthetic import CASES, PATTERNS, PLAYERS, empty, only, results
 
@@ -40,7 +40,7 @@ def page(paths):
 @pytest.fixture
 def words(monkeypatch, tmp_path):
     """Write a report without saving its pictures; returns the page."""
-    monkeypatch.setattr("masksolve.bench.report.page.save", lambda figure, path: None)
+    monkeypatch.setattr("masksolve.bench.pages.page.save", lambda *picture: None)
     return lambda some: write_report(some, tmp_path)[0].read_text()
 
 
@@ -354,14 +354,15 @@ def test_the_page_builds_without_a_warning(paths):
 
 
 def test_the_solver_of_the_page_is_a_contestant(page, tmp_path):
-    from masksolve.bench.contestants import _JOINED, contestants
+    from masksolve.bench.contestants import contestants
+    from masksolve.bench.registry import JOINED
 
     file = tmp_path / "my_solver.py"
     file.write_text(re.search(r"```python\n(.+?)```", page, re.DOTALL)[1])
     try:
         assert "my solver" in contestants([file])
     finally:
-        _JOINED.pop("my solver", None)
+        JOINED.pop("my solver", None)
 
 
 def test_the_commands_of_the_page_are_commands(page, capsys):

@@ -6,67 +6,30 @@ import pytest
 
 import masksolve as ms
 from masksolve.bench.compare import compare, differences
-from masksolve.bench.results import FORMAT, load_results, save_results
+from masksolve.bench.results import (
+    FORMAT,
+    Quality,
+    Timing,
+    Training,
+    blank,
+    load_results,
+    save_results,
+)
 
-TIMING = {
-    "section": "size",
-    "contestant": "exact",
-    "status": "ok",
-    "reason": "",
-    "case": "normal",
-    "pattern": "4:8",
-    "rows": 64,
-    "columns": 64,
-    "tiles": 64,
-    "cores": 2,
-    "seconds": [1.23456789e-5, 2.0],
-    "loops": 1,
-    "median": 1.0,
-    "spread": 0.1,
-    "peak_bytes": 12345678901,
-}
-TRAINING = {
-    "contestant": "exact",
-    "status": "ok",
-    "reason": "",
-    "pattern": "4:8",
-    "every": 10,
-    "seconds": [1.0],
-    "loops": 1,
-    "median": 1.0,
-    "spread": 0.1,
-    "overhead": 0.5,
-}
-QUALITY = {
-    "contestant": "greedy",
-    "status": "ok",
-    "reason": "",
-    "case": "normal",
-    "pattern": "4:8",
-    "tiles": 64,
-    "proven": True,
-    "optimum": 10.0,
-    "kept": 9.9,
-    "loss_mean": 0.01,
-    "loss_worst": 0.02,
-    "loss_quantiles": [0.0] * 22,
-    "at_optimum": 0.5,
-    "kept_ratio_worst": 0.98,
-    "pruned_ratio_worst": 1.02,
-    "short_lines": 0.0,
-    "rows_valid": True,
-    "columns_valid": True,
-}
-RESULTS = {
-    "format": FORMAT,
+from .synthetic import empty
+
+TIMED = {"seconds": [1.0], "loops": 1, "median": 1.0, "spread": 0.1, "pattern": "4:8"}
+PLACE = {"section": "size", "case": "normal", "rows": 64, "columns": 64, "tiles": 64, "cores": 2}
+TIMING = blank(Timing, contestant="exact", peak_bytes=12345678901, **TIMED, **PLACE)
+TIMING["seconds"] = [1.23456789e-5, 2.0]
+TRAINING = blank(Training, contestant="exact", every=10, overhead=0.5, **TIMED)
+QUALITY = blank(
+    Quality, contestant="greedy", case="normal", pattern="4:8", tiles=64, loss_mean=0.01
+)
+RESULTS = empty() | {
     "machine": {"cpu": "abacus"},
-    "versions": {},
-    "settings": {},
-    "contestants": [],
-    "cases": [],
     "timings": [TIMING],
     "quality": [QUALITY],
-    "agreement": [],
     "training": [TRAINING],
 }
 

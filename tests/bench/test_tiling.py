@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from masksolve.bench.contestants import Contestant, contestants
+from masksolve.bench.contestants import contestants
+from masksolve.bench.registry import Contestant
 from masksolve.bench.tiling import from_tiles, run, to_tiles
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from masksolve import InvalidInput
-from masksolve.bench.contestants import Contestant, contestants
+from masksolve.bench.contestants import contestants
+from masksolve.bench.registry import Contestant
 from masksolve.bench.tiling import to_tiles
 
 torch = pytest.importorskip("torch")

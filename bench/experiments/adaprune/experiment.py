@@ -6,9 +6,8 @@ import hashlib
 import json
 
 from ..shared.experiment import Experiment, Session, common
-from .findings import Reader
+from .findings import Findings, Reader, Run
 from .page import fill
-from .records import Findings, Run
 from .run import prune, tokens, weights
 from .sizes import SIZES, Arm, Size
 from .tables import everything

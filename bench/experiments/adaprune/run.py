@@ -16,7 +16,7 @@ import masksolve.torch as mst
 from ...pages.findings import significant
 from .encoder import Batch, batches, embed, make
 from .fidelity import fidelity
-from .records import Run
+from .findings import Run
 from .sizes import ABSORBED, Arm, Size
 from .texts import split
 

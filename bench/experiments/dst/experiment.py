@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ..shared.experiment import Experiment, Session
-from .findings import Reader
+from .findings import Findings, Reader, Run
 from .page import fill
-from .records import Findings, Run
 from .run import train
-from .sizes import SIZES, Size
 from .tables import everything
+from .tasks import SIZES, Size
 
 __all__ = ["EXPERIMENT", "main"]
 

@@ -17,7 +17,7 @@ from masksolve.torch import dst
 from ...learning.digits import Digits
 from ...pages.findings import significant
 from .arms import Arm
-from .records import Cut, Run
+from .findings import Cut, Run
 from .tasks import LEARNED, MAIN, PROJECTED, Task
 
 __all__ = ["train"]

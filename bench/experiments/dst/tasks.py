@@ -1,9 +1,9 @@
-"""The tasks: a network, how it is trained, and the arms that it goes through."""
+"""The tasks: a network, how it is trained, the arms that it goes through; how much is run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 from .arms import DENSE, Arm
 from .networks import LstmClassifier, lenet_5, lenet_300_100
 
-__all__ = ["LEARNED", "MAIN", "PROJECTED", "TASKS", "Task"]
+__all__ = ["LEARNED", "MAIN", "PROJECTED", "SIZES", "TASKS", "Size", "Task"]
 
 MAIN = "LeNet-300-100"
 """The network that all arms are tried with."""
@@ -112,3 +112,35 @@ TASKS = (
     Task("LSTM-b", "adam", 1e-3, 100, 30, 3, _sweep(1e-4, 3e-4, 1e-3)),
 )
 """The settings are the paper's, with more epochs, as there are fewer digits than in MNIST."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a run of the experiment covers.
+
+    Attributes
+    ----------
+    name : str
+    tasks : tuple of Task
+    seeds : int
+        Unless the command says otherwise.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    seeds: int
+
+
+FEW = (DENSE, Arm(1e-2), Arm(5e-2), Arm(1e-1), Arm(5e-2, m=8), Arm(pattern="2:8"))
+"""Some of each kind, with alphas for a few steps."""
+
+
+def _glance() -> tuple[Task, ...]:
+    lenet, _, lstm, _ = TASKS
+    return (
+        replace(lenet, epochs=4, every=1, arms=FEW),
+        replace(lstm, epochs=2, every=1, arms=FEW[:3]),
+    )
+
+
+SIZES = {size.name: size for size in (Size("smoke", _glance(), 2), Size("full", TASKS, 5))}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ..shared.experiment import Experiment, Session
 from ..shared.jobs import bars, workers
-from .findings import Reader
+from .findings import Findings, Reader, Run
 from .networks import Residual
 from .page import fill
-from .records import Findings, Run
 from .run import prune, trained
 from .sizes import SAMPLERS, SIZES, Size
 from .tables import everything

@@ -14,8 +14,8 @@ from masksolve.torch.filters import Pruned, Pruner
 
 from ...learning.digits import Digits
 from ...pages.findings import significant
+from .findings import LayerErrors, Point, Run
 from .networks import Residual, learn, wrong
-from .records import LayerErrors, Point, Run
 from .sizes import DELTA, Size
 
 __all__ = ["dense", "prune", "trained"]

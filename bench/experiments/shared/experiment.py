@@ -20,7 +20,7 @@ from ...machine import machine, versions
 from ...pages.command import add_options, page_of
 from ...pages.findings import load, save
 from ...pages.table import Table, show
-from .jobs import Job, finish
+from .jobs import Job, bars, workers
 from .kept import Kept
 
 __all__ = ["Experiment", "Session", "add_processes", "common", "from_one"]
@@ -58,14 +58,41 @@ class Session:
         key: Callable[[RunT], Hashable],
         what: str = "training",
     ) -> list[RunT]:
-        """Do the jobs whose runs are not kept yet; return those of all jobs.
+        """Do the jobs whose runs are not kept yet, and keep them.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a job's arguments and returns its run.
+        jobs : mapping of key to Job
+        settings : anything that JSON can hold
+            What all runs of a file have in common.
+        key : callable
+            Tells whose run it is.
+        what : str
+            Name of the progress.
+
+        Returns
+        -------
+        list
+            The runs of all jobs, in their order.
 
         Raises
         ------
         InvalidInput
             If the file holds runs of other settings.
         """
-        return finish(function, jobs, self.open(settings), key, self.processes, self.console, what)
+        kept = self.open(settings)
+        there = {key(run) for run in kept.runs}
+        left = [job for name, job in jobs.items() if name not in there]
+        with bars(self.console) as progress, workers(self.processes) as run_all:
+            done = len(jobs) - len(left)
+            bar = progress.add_task(what, total=len(jobs), completed=done)
+            for run in run_all(function, left):
+                kept.add(run)
+                progress.advance(bar)
+        found = {key(run): run for run in kept.runs}
+        return [found[name] for name in jobs]
 
     @staticmethod
     def found(packages: Iterable[str], **found: Any) -> Any:

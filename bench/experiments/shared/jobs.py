@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .kept import Kept
+__all__ = ["Job", "RunAll", "bars", "workers"]
 
-__all__ = ["Job", "RunAll", "bars", "finish", "workers"]
-
-RunT = TypeVar("RunT")
 Job: TypeAlias = tuple[Any, ...]
 RunAll: TypeAlias = Callable[[Callable[..., Any], Iterable[Job]], Iterator[Any]]
 
@@ -59,46 +56,6 @@ def workers(processes: int) -> Iterator[RunAll]:
     finally:
         pool.shutdown(cancel_futures=True)
         signal.signal(signal.SIGTERM, before)
-
-
-def finish(
-    function: Callable[..., RunT],
-    jobs: Mapping[Any, Job],
-    kept: Kept[RunT],
-    key: Callable[[RunT], Hashable],
-    processes: int,
-    console: Console,
-    what: str = "training",
-) -> list[RunT]:
-    """Do the jobs whose runs are not kept yet, and keep them.
-
-    Parameters
-    ----------
-    function : callable
-        Takes a job's arguments and returns its run.
-    jobs : mapping of key to Job
-    kept : Kept
-    key : callable
-        Tells whose run it is.
-    processes : int
-    console : Console
-        For the progress, of `what`.
-
-    Returns
-    -------
-    list
-        The runs of all jobs, in their order.
-    """
-    there = {key(run) for run in kept.runs}
-    left = [job for name, job in jobs.items() if name not in there]
-    with bars(console) as progress, workers(processes) as run_all:
-        done = len(jobs) - len(left)
-        bar = progress.add_task(what, total=len(jobs), completed=done)
-        for run in run_all(function, left):
-            kept.add(run)
-            progress.advance(bar)
-    found = {key(run): run for run in kept.runs}
-    return [found[name] for name in jobs]
 
 
 def _settle() -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from .records import WINDOW
-
 __all__ = [
     "ARMS",
     "DECAY",
@@ -21,12 +19,15 @@ __all__ = [
     "PATTERNS",
     "PLAIN",
     "RATES",
+    "WINDOW",
     "Arm",
     "grid",
 ]
 
 Estimator = Literal["ste", "sr_ste"]
 
+WINDOW = 40
+"""Steps between renewals that are seldom; over so many masks are compared with themselves."""
 PATTERNS = ("2:4", "4:8", "8:16")
 PLAIN = "2:4,plain"
 METHODS = ("exact", "greedy", "two_approx")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ...step_cost import tables as step_cost
 from ..shared.experiment import Experiment, Session
-from .findings import Reader
+from .findings import Findings, Reader, Run
 from .page import fill
-from .records import Findings, Run
 from .run import train
 from .sizes import SIZES, Size
 from .tables import everything

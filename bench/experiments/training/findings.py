@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from statistics import fmean
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,33 @@ from numpy.typing import NDArray
 from ..shared import reader as shared
 from ..shared.estimates import Estimate
 from .questions import Pairs
-from .records import Findings, Run
 
-__all__ = ["MEASURES", "Reader"]
+__all__ = ["MEASURES", "Findings", "Reader", "Run"]
+
+
+class Run(TypedDict):
+    """What a run leaves; lists have a value for every look, the last at the end."""
+
+    task: str
+    arm: str
+    seed: int
+    loss: list[float]  # held out, nats
+    accuracy: list[float]  # held out, share
+    flips: list[float]  # share of the masks' entries that flip in a renewal, mean
+    moved: list[float]  # share of them that differ from `WINDOW` steps before
+    kept: list[float]  # share of the body's sum of |w| that masks keep, last renewal
+    density: float  # share of the body's weights that are kept at the end
+    seconds: float
+
+
+class Findings(TypedDict):
+    """A whole experiment."""
+
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    size: str
+    tasks: list[dict[str, Any]]  # settings, as in `Task`
+    runs: list[Run]
 
 
 Curves = NDArray[np.float64]

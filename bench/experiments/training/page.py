@@ -8,11 +8,10 @@ from ...pages.page import Page
 from ...pages.words import listing, plain
 from ...step_cost.tables import Cost, loops, rivals, where_it_goes
 from . import pictures
-from .arms import DECAY, PLAIN
+from .arms import DECAY, PLAIN, WINDOW
 from .findings import Reader
 from .questions import QUESTIONS, written
 from .reading import in_short, tally
-from .records import WINDOW
 from .tables import every_arm, headlines, question
 
 __all__ = ["fill"]

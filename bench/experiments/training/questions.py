@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
 
-from .arms import (
-    DECAY,
-    DECAYS,
-    DENSE,
-    ESTIMATORS,
-    EVERY,
-    METHODS,
-    PATTERNS,
-    PLAIN,
-    RATES,
-    Arm,
-    grid,
-)
+from .arms import DECAY, DECAYS, DENSE, ESTIMATORS, EVERY, METHODS, PATTERNS, PLAIN, RATES, Arm
 
 __all__ = ["QUESTIONS", "Contrast", "Question", "written"]
 
@@ -45,7 +35,7 @@ class Question:
 
     name: str
     title: str
-    head: tuple[str, ...]
+    head: str
     rows: tuple[Contrast, ...]
 
 
@@ -59,120 +49,97 @@ def _pairs(arms: Sequence[Arm], **other: object) -> Pairs:
     return [(arm.label, replace(arm, **other).label) for arm in arms]  # type: ignore[arg-type]
 
 
-def _together(patterns: Sequence[str], method: str) -> list[Arm]:
-    return [arm for pattern in patterns for arm in grid(pattern, (method,))]
+def _exact(patterns: Sequence[str], every: int) -> list[Arm]:
+    return [Arm(p, "exact", e, every) for p in patterns for e in ESTIMATORS]
 
 
-GROUPS = (*((pattern, (pattern,)) for pattern in PATTERNS), (ALL, PATTERNS))
+def _rows(pairs: Callable[..., Pairs], *ways: Iterable[Any]) -> tuple[Contrast, ...]:
+    """Ask of every combination of ways: each a value, or what is said of it and the value."""
+    named = ((way if isinstance(way, tuple) else (f"{way}", way) for way in one) for one in ways)
+    return tuple(
+        Contrast(tuple(word for word, _ in row), pairs(*(value for _, value in row)))
+        for row in product(*named)
+    )
+
+
+SINGLE = tuple((written(pattern), (pattern,)) for pattern in PATTERNS)
+FLAT = ((written(PLAIN), (PLAIN,)),)
+GROUPS = (*SINGLE, (ALL, PATTERNS))
+"""What is said of some patterns, and these."""
 
 MASKS = Question(
     "masks",
     "What masks cost: exact masks less dense",
-    ("pattern", "estimator", "every"),
-    tuple(
-        Contrast((written(p), e, str(k)), [(Arm(p, "exact", e, k).label, DENSE.label)])
-        for p in (PLAIN, *PATTERNS)
-        for e in ESTIMATORS
-        for k in EVERY
+    "pattern | estimator | every",
+    _rows(
+        lambda ps, e, k: [(Arm(p, "exact", e, k).label, DENSE.label) for p in ps],
+        (*FLAT, *SINGLE),
+        ESTIMATORS,
+        EVERY,
     ),
 )
 BOTH_WAYS = Question(
     "transposable",
     "What both directions cost: transposable less plain 2:4, exact",
-    ("pattern", "every"),
-    tuple(
-        Contrast(
-            (name, str(k)),
-            _pairs([a for a in _together(patterns, "exact") if a.every == k], pattern=PLAIN),
-        )
-        for name, patterns in GROUPS
-        for k in EVERY
-    ),
+    "pattern | every",
+    _rows(lambda ps, k: _pairs(_exact(ps, k), pattern=PLAIN), GROUPS, EVERY),
 )
 EXACTNESS = Question(
     "exactness",
     "What exactness buys: exact less another method",
-    ("pattern", "less", "every"),
-    tuple(
-        Contrast(
-            (name, method, str(k)),
-            _pairs([a for a in _together(patterns, "exact") if a.every == k], method=method),
-        )
-        for name, patterns in GROUPS
-        for method in METHODS[1:]
-        for k in EVERY
-    ),
+    "pattern | less | every",
+    _rows(lambda ps, m, k: _pairs(_exact(ps, k), method=m), GROUPS, METHODS[1:], EVERY),
 )
+
+
+def _often(patterns: Sequence[str], method: str, estimator: Any) -> Pairs:
+    return _pairs([Arm(p, method, estimator, EVERY[0]) for p in patterns], every=EVERY[1])
+
+
 FREQUENCY = Question(
     "frequency",
     "What frequency buys: masks renewed at every step less every 40",
-    ("pattern", "method", "estimator"),
-    tuple(
-        Contrast(
-            (name, method, estimator),
-            _pairs([Arm(p, method, estimator, EVERY[0]) for p in patterns], every=EVERY[1]),
-        )
-        for name, patterns, methods in (
-            (written(PLAIN), (PLAIN,), METHODS[:1]),
-            *((name, patterns, METHODS) for name, patterns in GROUPS),
-        )
-        for method in methods
-        for estimator in ESTIMATORS
-    ),
+    "pattern | method | estimator",
+    _rows(_often, FLAT, METHODS[:1], ESTIMATORS) + _rows(_often, GROUPS, METHODS, ESTIMATORS),
 )
 RATHER = Question(
     "rather",
     "If only one: approximate at every step less exact every 40",
-    ("pattern", "method", "estimator"),
-    tuple(
-        Contrast(
-            (name, method, estimator),
-            _pairs(
-                [Arm(p, method, estimator, EVERY[0]) for p in patterns],
-                method="exact",
-                every=EVERY[1],
-            ),
-        )
-        for name, patterns in GROUPS
-        for method in METHODS[1:]
-        for estimator in ESTIMATORS
+    "pattern | method | estimator",
+    _rows(
+        lambda ps, m, e: _pairs([Arm(p, m, e) for p in ps], method="exact", every=EVERY[1]),
+        GROUPS,
+        METHODS[1:],
+        ESTIMATORS,
     ),
 )
 ESTIMATOR = Question(
     "estimator",
     "What the estimator does: SR-STE less STE, exact",
-    ("pattern", "every"),
-    tuple(
-        Contrast(
-            (name, str(k)),
-            _pairs([Arm(p, "exact", "sr_ste", k) for p in patterns], estimator="ste"),
-        )
-        for name, patterns in ((written(PLAIN), (PLAIN,)), *GROUPS)
-        for k in EVERY
+    "pattern | every",
+    _rows(
+        lambda ps, k: _pairs([Arm(p, "exact", "sr_ste", k) for p in ps], estimator="ste"),
+        (*FLAT, *GROUPS),
+        EVERY,
     ),
 )
 SWEEP = Question(
     "decay",
     "How much decay: SR-STE less STE, exact 4:8 renewed at every step",
-    ("decay",),
-    tuple(
-        Contrast(
-            (f"{decay:g}",), [(Arm("4:8", estimator="sr_ste", decay=decay).label, Arm("4:8").label)]
-        )
-        for decay in (DECAY, *DECAYS)
+    "decay",
+    _rows(
+        lambda d: [(Arm("4:8", estimator="sr_ste", decay=d).label, Arm("4:8").label)],
+        [(f"{decay:g}", decay) for decay in (DECAY, *DECAYS)],
     ),
 )
 RATE = Question(
     "rate",
     "Slower and faster learning: exact 4:8 by STE less dense at the same rate",
-    ("rate of learning", "every"),
-    tuple(
-        Contrast(
-            (f"x {rate:g}", str(k)),
-            [(Arm("4:8", every=k, rate=rate).label, Arm(None, rate=rate).label)],
-        )
-        for rate in sorted((1.0, *RATES))
-        for k in EVERY
+    "rate of learning | every",
+    _rows(
+        lambda r, k: [(Arm("4:8", every=k, rate=r).label, Arm(None, rate=r).label)],
+        [(f"x {rate:g}", rate) for rate in sorted((1.0, *RATES))],
+        EVERY,
     ),
 )
 

@@ -10,9 +10,9 @@ from statistics import fmean
 
 from ...pages.words import listing
 from ..shared.estimates import Estimate
-from .arms import ESTIMATORS, EVERY, METHODS, PATTERNS, PLAIN, RATES, Arm
+from .arms import ESTIMATORS, EVERY, METHODS, PATTERNS, RATES, Arm
 from .findings import MEASURES, Reader
-from .questions import QUESTIONS, Pairs
+from .questions import ALL, QUESTIONS, Pairs
 
 __all__ = ["HEADLINES", "Headline", "in_short", "tally", "verdict"]
 
@@ -34,41 +34,35 @@ class Headline:
     pairs: Pairs
 
 
+def _of(question: str, *words: object) -> Pairs:
+    """Put together the pairs of a question's rows that say all these words."""
+    rows = (row for row in QUESTIONS[question].rows if set(map(str, words)) <= set(row.words))
+    return [pair for row in rows for pair in row.pairs]
+
+
 def _headlines() -> dict[str, Headline]:
     """List the comparisons that tell most, by a short name; each over all patterns."""
-    ways = list(product(PATTERNS, ESTIMATORS))
-
-    def compare(one: tuple[str, int], other: tuple[str, int]) -> Pairs:
-        return [
-            (Arm(p, one[0], e, one[1]).label, Arm(p, other[0], e, other[1]).label) for p, e in ways
-        ]
-
     found = {}
     for k, method in product(EVERY, METHODS[1:]):
         words = f"exact masks rather than {WHOSE[method]}, renewed {WHEN[k]}"
-        pairs = compare(("exact", k), (method, k))
+        pairs = _of("exactness", ALL, method, k)
         found[f"exact {method} {k}"] = Headline("Exactness", words, pairs)
     for method in METHODS:
         words = f"{WHOSE[method]} masks {WHEN[OFTEN]} rather than {WHEN[SELDOM]}"
-        pairs = compare((method, OFTEN), (method, SELDOM))
-        found[f"often {method}"] = Headline("Frequency", words, pairs)
+        found[f"often {method}"] = Headline("Frequency", words, _of("frequency", ALL, method))
     for rate in sorted(RATES):
         words = f"exact 4:8 by STE likewise, at {TIMES[rate]} the rate of learning"
         often, seldom = (Arm("4:8", every=k, rate=rate).label for k in EVERY)
         found[f"rate {rate:g}"] = Headline("Frequency", words, [(often, seldom)])
     for method in METHODS[1:]:
         words = f"{WHOSE[method]} masks {WHEN[OFTEN]} rather than exact ones {WHEN[SELDOM]}"
-        pairs = compare((method, OFTEN), ("exact", SELDOM))
-        found[f"rather {method}"] = Headline("If only one", words, pairs)
+        found[f"rather {method}"] = Headline("If only one", words, _of("rather", ALL, method))
     for k in EVERY:
-        pairs = [
-            (Arm(p, "exact", "sr_ste", k).label, Arm(p, "exact", "ste", k).label) for p in PATTERNS
-        ]
         words = f"SR-STE rather than STE, exact masks renewed {WHEN[k]}"
-        found[f"estimator {k}"] = Headline("Estimator", words, pairs)
+        found[f"estimator {k}"] = Headline("Estimator", words, _of("estimator", ALL, k))
     for p in PATTERNS:
-        pairs = [(Arm(p, "exact", e).label, Arm(PLAIN, "exact", e).label) for e in ESTIMATORS]
         words = f"{p} in both directions rather than 2:4 in one, exact masks {WHEN[OFTEN]}"
+        pairs = _of("transposable", p, OFTEN)
         found[f"transposable {p}"] = Headline("Transposable", words, pairs)
     return found
 

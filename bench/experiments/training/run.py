@@ -16,8 +16,8 @@ import masksolve.torch as mst
 from ...learning.digits import Batch
 from ...learning.transformer import in_body
 from ...pages.findings import significant
-from .arms import Arm
-from .records import WINDOW, Run
+from .arms import WINDOW, Arm
+from .findings import Run
 from .tasks import Task
 
 __all__ = ["train"]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .arms import ARMS, DENSE, FEW, Arm
-from .records import WINDOW
+from .arms import ARMS, DENSE, FEW, WINDOW, Arm
 from .tasks import TASKS, Task
 
 __all__ = ["SIZES", "Size"]

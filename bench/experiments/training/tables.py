@@ -82,8 +82,9 @@ def _words(label: str) -> tuple[str, ...]:
 
 def question(reader: Reader, asked: Question) -> Table:
     """Lay out a question; differences beyond their interval are bold."""
-    head = tuple(f"{task}, {what}" for task in reader.tasks for what in ("loss", "accuracy"))
-    table = Table(asked.title, (*asked.head, *head), words=len(asked.head))
+    words = asked.head.split(" | ")
+    heads = [f"{task}, {what}" for task in reader.tasks for what in ("loss", "accuracy")]
+    table = Table(asked.title, (*words, *heads), words=len(words))
     for row in asked.rows:
         cells = []
         for task in reader.tasks:

@@ -11,12 +11,19 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from masksolve.bench.experiments.training import run as runs  # noqa: E402
-from masksolve.bench.experiments.training.arms import ARMS, DENSE, GRID, PATTERNS, PLAIN, Arm  # noqa: E402
+from masksolve.bench.experiments.training.arms import (  # noqa: E402
+    ARMS,
+    DENSE,
+    GRID,
+    PATTERNS,
+    PLAIN,
+    WINDOW,
+    Arm,
+)
 from masksolve.bench.experiments.training.data import MovedDigits  # noqa: E402
 from masksolve.bench.experiments.training.findings import Reader  # noqa: E402
 from masksolve.bench.experiments.training.questions import QUESTIONS  # noqa: E402
 from masksolve.bench.experiments.training.reading import in_short, tally, verdict  # noqa: E402
-from masksolve.bench.experiments.training.records import WINDOW  # noqa: E402
 from masksolve.bench.experiments.training.run import train  # noqa: E402
 from masksolve.bench.experiments.training.sizes import SIZES, Size  # noqa: E402
 from masksolve.bench.experiments.training.tables import every_arm, headlines, question  # noqa: E402

@@ -37,7 +37,7 @@ def test_the_command():
     rows = {
         cells[0]: cells
         for line in done.stdout.splitlines()
-        if len(cells := [cell.strip() for cell in line.split("│")[1:-1]]) > 1
+        if len(cells := [cell.strip() for cell in line.split("|")[1:-1]]) > 1
     }
     for n, m in arithmetic.PATTERNS:
         cells = rows[f"{n}:{m}"]

@@ -10,46 +10,22 @@ pytest.importorskip("matplotlib")
 
 from masksolve.bench.gpu import __main__ as gpu  # noqa: E402
 from masksolve.bench.gpu import exact, layers, rivals, sizes  # noqa: E402
-from masksolve.bench.gpu.page import write_page  # noqa: E402
+from masksolve.bench.gpu.page import fill  # noqa: E402
 from masksolve.bench.gpu.tables import tables  # noqa: E402
+from masksolve.bench.pages.page import Page  # noqa: E402
 
 CPU = torch.device("cpu")
+SIZE = {"tokens": 8, "inputs": 64, "outputs": 64, "why_dense": "", "compress_share": 0.25}
+LAYER = SIZE | {"seconds": {"dense forward": 2e-3}, "speed_up": {"forward": 1.5}}
+DENSE = {"name": "dense", "dense_products": True, "step": 0.1, "overhead": 0.0, "renewal": None}
+MASKED = {"name": "2:4", "dense_products": False, "step": 0.09, "overhead": -0.1, "renewal": 0.001}
+ARMS = [
+    DENSE | {"overhead_without_renewal": 0.0},
+    MASKED | {"renewal_share": 0.011, "overhead_without_renewal": -0.11},
+]
 LAYERS = {
-    "layers": [
-        {
-            "tokens": 8,
-            "inputs": 64,
-            "outputs": 64,
-            "seconds": {"dense forward": 2e-3},
-            "speed_up": {"forward": 1.5},
-            "why_dense": "",
-            "pays": pays,
-        }
-        for pays in (True, False)
-    ],
-    "block": {
-        "width": 64,
-        "batch": 2,
-        "length": 8,
-        "arms": [
-            {
-                "name": "dense",
-                "dense_products": True,
-                "step": 0.1,
-                "overhead": 0.0,
-                "renewal": None,
-                "overhead_without_renewal": 0.0,
-            },
-            {
-                "name": "2:4",
-                "dense_products": False,
-                "step": 0.09,
-                "overhead": -0.1,
-                "renewal": 0.001,
-                "overhead_without_renewal": -0.11,
-            },
-        ],
-    },
+    "layers": [LAYER | {"pays": pays} for pays in (True, False)],
+    "block": {"width": 64, "batch": 2, "length": 8, "arms": ARMS},
 }
 
 
@@ -57,7 +33,7 @@ LAYERS = {
 def ran(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpu")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layers, "measure", lambda device, console: LAYERS)
+        patch.setattr(layers, "measure", lambda device: LAYERS)
         patch.setenv("TRITON_CACHE_DIR", "")  # put back afterwards
         patch.setenv("TRITON_INTERPRET", "1")
         gpu.main(["--interpret", "--out", str(folder / "gpu.json")])
@@ -100,10 +76,10 @@ def test_the_page_says_that_there_was_no_gpu(ran):
     page = (folder / "gpu.md").read_text()
     assert "**There was no GPU.**" in page
     for name in ("gpu-methods.png", "gpu-exact.png"):
-        assert f"]({'.'}/{name})" in page
+        assert f"]({name})" in page
         assert (folder / name).stat().st_size > 1000
-    assert "| 8 | 64 | 64 | 2.000, x 1.50 | does not pay |" in page
-    assert "| 2:4 | 90.000 | -10.0% | 1.000 | -11.0% |" in page
+    assert "| 8 | 64 | 64 | 2.000, x 1.50 | 25% | does not pay |" in page
+    assert "| 2:4 | 90.000 | -10.0% | 1.000 | 1.1% | -11.0% |" in page
 
 
 def test_figures_are_read_again(ran, tmp_path, capsys):
@@ -120,22 +96,8 @@ def test_figures_are_read_again(ran, tmp_path, capsys):
 def test_parts_and_patterns_are_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("TRITON_CACHE_DIR", "")
     out = tmp_path / "warm.json"
-    gpu.main(
-        [
-            "--device",
-            "cpu",
-            "--parts",
-            "warm",
-            "--patterns",
-            "1:3",
-            "--sides",
-            "6",
-            "--rounds",
-            "2",
-            "--out",
-            str(out),
-        ]
-    )
+    asked = "--device cpu --parts warm --patterns 1:3 --sides 6 --rounds 2 --out"
+    gpu.main([*asked.split(), str(out)])
     found = json.loads(out.read_text())
     assert found["exact"] == found["rivals"] == []
     assert [(row["pattern"], row["side"], row["failed"]) for row in found["warm"]] == [
@@ -172,21 +134,15 @@ def test_what_fails_is_noted_and_the_rest_goes_on(ran, tmp_path, monkeypatch):
         "failures": {"layers": "RuntimeError: no"},
     }
     assert any("RuntimeError: out of luck" in row for t in tables(found) for row in t.rows)
-    path = tmp_path / "page.md"
-    write_page(found, path, None)
-    assert "could not be measured: layers: RuntimeError: no" in path.read_text()
+    page = Page(tmp_path / "page.md")
+    fill(page, found)
+    assert "could not be measured: layers: RuntimeError: no" in page.text()
 
 
 def test_tables_of_a_gpu(ran):
     _, found = ran
-    graph = {
-        "pattern": "2:4",
-        "side": 8192,
-        "failed": "",
-        "launched": 1e-3,
-        "replayed": 9e-4,
-        "same": True,
-    }
+    graph = {"pattern": "2:4", "side": 8192, "failed": "", "same": True}
+    graph |= {"launched": 1e-3, "replayed": 9e-4}
     rows = [row for t in tables(found | {"gpu": True, "graphs": [graph]}) for row in t.rows]
     assert ("2:4", "8192", "1.000", "0.900", "yes") in rows
 

@@ -8,7 +8,7 @@ import pytest
 
 from masksolve.bench.scale.page import BEGIN, END, FIGURES, PAGE, fill, measured
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RUN = {
     "seconds": 21.0,
     "rate": 4e8,

@@ -1,21 +1,23 @@
 import json
 
 import pytest
+from rich.console import Console
 
 import masksolve as ms
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from masksolve.bench import step_cost  # noqa: E402
-from masksolve.bench.sparse_training import cost  # noqa: E402
+from masksolve.bench.learning.text import Characters  # noqa: E402
+from masksolve.bench.step_cost import __main__ as command  # noqa: E402
+from masksolve.bench.step_cost import loops, tables  # noqa: E402
 
 WIDTH, BLOCKS, ROUNDS = 32, 1, 3
 
 
 @pytest.fixture(scope="module")
 def found():
-    return step_cost.measure(ROUNDS, 1, WIDTH, BLOCKS)
+    return loops.measure(ROUNDS, 1, Console(quiet=True), WIDTH, BLOCKS)
 
 
 def test_every_loop_is_set_against_the_dense_one(found):
@@ -51,8 +53,8 @@ def test_rivals_renew_the_same_masks(found):
 
 
 def test_a_loop_renews_when_it_should():
-    loop = step_cost.Loop("4:8", 2, WIDTH, BLOCKS)
-    data = step_cost.Characters(0, step_cost.LENGTH, 1, held=1)
+    loop = loops.Loop("4:8", 2, WIDTH, BLOCKS)
+    data = Characters(0, loops.LENGTH, 1, held=1)
     for _ in range(4):
         loop.step(data.next())
     assert (len(loop.steps), len(loop.renewals)) == (4, 2)
@@ -63,22 +65,22 @@ def test_a_loop_renews_when_it_should():
 
 
 def test_loops_take_turns_from_another_each_time():
-    assert ["".join(step_cost._rotated("abc", k)) for k in range(4)] == ["abc", "bca", "cab", "abc"]
+    assert ["".join(loops._rotated("abc", k)) for k in range(4)] == ["abc", "bca", "cab", "abc"]
 
 
 def test_the_command_prints_and_writes(found, monkeypatch, tmp_path, capsys):
     missing = {"name": "somebody", "missing": ["something"]}
     given = {**found, "rivals": [*found["rivals"], missing]}
     asked = []
-    monkeypatch.setattr(step_cost, "measure", lambda *args: asked.append(args) or given)
+    monkeypatch.setattr(command, "measure", lambda *args: asked.append(args[:2]) or given)
     path = tmp_path / "new" / "step.json"
-    step_cost.main(["--rounds", "5", "--rival-renewals", "2", "--out", str(path)])
+    command.main(["--rounds", "5", "--rival-renewals", "2", "--out", str(path)])
     assert asked == [(5, 2)]
     assert json.loads(path.read_text()) == given
     printed = capsys.readouterr().out
     assert "| 8:16 exact, renewed at every step |" in printed
     assert "needs something" in printed
-    step_cost.main(["--read", str(path)])
+    command.main(["--read", str(path)])
     assert capsys.readouterr().out == printed.replace(f"wrote {path}\n", "")
     assert asked == [(5, 2)]
 
@@ -107,14 +109,14 @@ def test_tables_hold_the_figures():
             {"name": "r", "renewal": 2.0, "kept": 0.9, "share_every_step": 4.0, "share_seldom": 0.1}
         ],
     }
-    loops = cost.loops(given)
-    assert loops.title == (
+    table = tables.loops(given)
+    assert table.title == (
         "width 8, 2 blocks, batch 4 x 16, 1.5 million masked weights, 2 threads; 3 rounds"
     )
-    assert loops.rows[0] == ("dense", "500.0", "1.000", "1.050 to 1.200", "1.150", "", "")
-    assert loops.rows[1][4:] == ("1.150", "50.0", "10.00")
-    assert cost.rivals(given).rows == [("r", "2.00", "90.000", "400", "10.0")]
-    assert cost.where_it_goes(given) == (
+    assert table.rows[0] == ("dense", "500.0", "1.000", "1.050 to 1.200", "1.150", "", "")
+    assert table.rows[1][4:] == ("1.150", "50.0", "10.00")
+    assert tables.rivals(given).rows == [("r", "2.00", "90.000", "400", "10.0")]
+    assert tables.where_it_goes(given) == (
         "Where it goes, in 4:8: the masked product 50.0 ms a step; a renewal 50.0 ms, of it "
         "30.0 solving and 20.0 comparing, summing and writing. In a renewal 1.23 % of the "
         "entries flip."
@@ -129,10 +131,10 @@ def test_what_is_no_result_is_refused(tmp_path, content, says):
     if content is not None:
         path.write_text(content)
     with pytest.raises(SystemExit, match=f"error: .*{says}"):
-        step_cost.main(["--read", str(path)])
+        command.main(["--read", str(path)])
 
 
 def test_no_round_at_all_is_refused(capsys):
     with pytest.raises(SystemExit):
-        step_cost.main(["--rounds", "0"])
+        command.main(["--rounds", "0"])
     assert "at least one round" in capsys.readouterr().err

