@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.errors import InvalidInput
+from masksolve.limits import LARGEST_INTEGER
 
 __all__ = [
-    "LARGEST_INTEGER",
-    "LARGEST_SCORE",
     "ScoreFunction",
     "as_axes",
     "as_count",
@@ -27,12 +26,6 @@ __all__ = [
     "as_whole",
     "check_dtype",
 ]
-
-LARGEST_SCORE = 2.0**960
-"""Scores beyond this would overflow float64 in sums over tiles."""
-
-LARGEST_INTEGER = 2**53
-"""Integers beyond this are not exact in float64."""
 
 ScoreFunction: TypeAlias = Callable[[Any], Any]
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.errors import InvalidInput, InvalidScore
-from masksolve.inputs import LARGEST_SCORE, ScoreFunction, as_real
+from masksolve.inputs import ScoreFunction, as_real
+from masksolve.limits import LARGEST_SCORE
 from masksolve.tiles import Box, TileLayout
 
 __all__ = ["Scores", "as_scores"]

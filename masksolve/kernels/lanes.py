@@ -11,7 +11,6 @@ from math import frexp, ldexp
 
 import numpy as np
 
-from masksolve.inputs import LARGEST_SCORE
 from masksolve.kernels.jit import kernel
 from masksolve.kernels.simd import (
     LANES,
@@ -28,6 +27,7 @@ from masksolve.kernels.simd import (
     set_,
     store,
 )
+from masksolve.limits import LARGEST_SCORE
 
 __all__ = [
     "GUARD",

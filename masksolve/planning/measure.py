@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.errors import InvalidInput
-from masksolve.inputs import LARGEST_SCORE, ScoreFunction, as_axes
+from masksolve.inputs import ScoreFunction, as_axes
+from masksolve.limits import LARGEST_SCORE
 from masksolve.pattern import Pattern
 from masksolve.planning.costs import plain_of
 from masksolve.result import Status

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from masksolve.errors import InvalidInput, InvalidScore
-from masksolve.inputs import LARGEST_INTEGER, LARGEST_SCORE
+from masksolve.limits import LARGEST_INTEGER, LARGEST_SCORE
 from masksolve.pattern import Pattern
 from masksolve.result import MaskResult
 

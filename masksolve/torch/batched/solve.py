@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from masksolve.errors import UnknownMethod
-from masksolve.inputs import LARGEST_SCORE
+from masksolve.limits import LARGEST_SCORE
 from masksolve.solvers import METHODS, as_options
 from masksolve.torch.batched.chunks import WIDE, chunks
 from masksolve.torch.batched.entropic import entropic

@@ -31,7 +31,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from masksolve.inputs import LARGEST_SCORE
+from masksolve.limits import LARGEST_SCORE
 from masksolve.torch.gpu.addresses import address, tile_place
 from masksolve.torch.gpu.launching import SIZES, STRIDES, Chunk, on_device
 
