@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 __all__ = ["PUBLISHED", "Published"]
 
@@ -33,24 +33,34 @@ _SECONDS = {  # on matrices of 512 x 512 and of 8192 x 8192
 
 
 def _hubara(method: str, value: float) -> Published:
-    where = "arXiv:2102.08124, as summaries quote it"
-    network = ("ResNet50", "", value, "%", "not said", where)
-    return Published("Hubara et al. 2021", method, "overhead", *network, every=40)
+    size, where = ("ResNet50", ""), "arXiv:2102.08124, as summaries quote it"
+    return Published(
+        "Hubara et al. 2021", method, "overhead", *size, value, "%", "not said", where, 40
+    )
 
 
-def _meng(quantity: Literal["time", "loss"], method: str, where: str, *others: Any) -> Published:
-    return Published("Meng et al. 2025", method, quantity, *others, f"arXiv:2505.23949, {where}")
+def _meng(
+    quantity: Literal["time", "loss"],
+    method: str,
+    where: str,
+    size: tuple[str, str],
+    value: float,
+    unit: str,
+    hardware: str,
+) -> Published:
+    where = f"arXiv:2505.23949, {where}"
+    return Published("Meng et al. 2025", method, quantity, *size, value, unit, hardware, where)
 
 
 PUBLISHED: tuple[Published, ...] = (
     *(_hubara(method, value) for method, value in _OVERHEADS.items()),
     *(
-        _meng("time", method, "as a summary quotes it", size, "8:16", value, "s", hardware)
+        _meng("time", method, "as a summary quotes it", (size, "8:16"), value, "s", hardware)
         for (method, hardware), values in _SECONDS.items()
         for size, value in zip(("512 x 512", "8192 x 8192"), values, strict=True)
     ),
     *(
-        _meng("loss", "TSENOR", f"abstract: the {end}", "not said", "", value, "%", "not said")
+        _meng("loss", "TSENOR", f"abstract: the {end}", ("not said", ""), value, "%", "not said")
         for end, value in (("low end of a range", 1.0), ("high end of a range", 10.0))
     ),
 )

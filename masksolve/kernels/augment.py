@@ -25,7 +25,7 @@ distance v_j) or at rows with room (at distance 0).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class Search(NamedTuple):
 def search_space(m: int) -> Search:
     """Allocate it."""
     dtypes = (np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
-    lines = (np.empty(m, dtype) for dtype in dtypes)
+    lines: Any = [np.empty(m, dtype) for dtype in dtypes]
     return Search(*lines, np.empty(2 * m, np.bool_), np.empty(m), np.empty(m, np.int64))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,8 @@ SIZES = ["rows", "columns", "tile_rows", "tile_columns", "first", "count"]
 """Arguments that kernels are not compiled anew for: the problem's sizes, and some its strides."""
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Chunk:
     """Tiles [first, first + count) of matrices: what each kernel reads or writes of them.
 
     Attributes
