@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-training bench-step \
-	bench-dst bench-adaprune bench-filters bench-scale bench-gpu examples clean
+	bench-dst bench-adaprune bench-filters bench-scale bench-gpu same examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -32,8 +32,11 @@ bench: $(VENV)/bench.done ## every method and rival compared, with a report: som
 bench-full: $(VENV)/bench.done ## the same on more and larger matrices: hours
 	$(BIN)/masksolve bench --size full --out bench-output
 
-bench-core: $(VENV)/bench.done ## time the exact engine against one pass over memory
-	$(BIN)/python -m masksolve.bench.core
+bench-core: $(VENV)/bench.done ## the exact engine against one pass over memory; BASE=commit: against that
+	$(BIN)/python -m masksolve.bench.$(if $(BASE),against $(BASE) --speed,core)
+
+same: $(VENV)/bench.done ## BASE=commit: 205 problems, the same masks bit for bit?
+	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD)
 
 bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes
 	$(BIN)/python -m bench.experiments diversity

@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def measured():
     found = layers.measure(CPU)
-    nothing = {key: [] for key in ("exact", "rivals", "warm", "graphs")}
+    nothing = dict.fromkeys(("exact", "rivals", "warm", "graphs"), ())
     text = "\n".join(table.markdown() for table in tables(nothing | {"layers": found}))
     return found, text
 
