@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import masksolve
+
 ROOT = Path(__file__).parent.parent
 FILES = sorted(
     path
@@ -40,6 +42,10 @@ def test_no_function_is_long():
     long = [(str(path), *body) for path in FILES for body in bodies(path) if body[1] > 60]
     assert len(long) <= 3, long
     assert all(lines <= 80 for *_, lines in long), long
+
+
+def test_the_face_shows_public_names_only():
+    assert {name for name in dir(masksolve) if not name.startswith("__")} == set(masksolve.__all__)
 
 
 PLANTED = {
