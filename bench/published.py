@@ -39,7 +39,8 @@ def _hubara(method: str, value: float) -> Published:
 
 
 def _meng(quantity: Literal["time", "loss"], method: str, where: str, *others: Any) -> Published:
-    return Published("Meng et al. 2025", method, quantity, *others, f"arXiv:2505.23949, {where}")
+    where = f"arXiv:2505.23949, {where}"
+    return Published("Meng et al. 2025", method, quantity, *others, where=where)
 
 
 PUBLISHED: tuple[Published, ...] = (
