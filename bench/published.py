@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 __all__ = ["PUBLISHED", "Published"]
@@ -30,37 +31,24 @@ _SECONDS = {  # on matrices of 512 x 512 and of 8192 x 8192
     ("2-approximation", "a CPU"): (0.13, 3.23),
     ("TSENOR", "NVIDIA H100"): (0.08, 0.12),
 }
-
-
-def _hubara(method: str, value: float) -> Published:
-    size, where = ("ResNet50", ""), "arXiv:2102.08124, as summaries quote it"
-    return Published(
-        "Hubara et al. 2021", method, "overhead", *size, value, "%", "not said", where, 40
-    )
-
-
-def _meng(
-    quantity: Literal["time", "loss"],
-    method: str,
-    where: str,
-    size: tuple[str, str],
-    value: float,
-    unit: str,
-    hardware: str,
-) -> Published:
-    where = f"arXiv:2505.23949, {where}"
-    return Published("Meng et al. 2025", method, quantity, *size, value, unit, hardware, where)
-
+_HUBARA = partial(Published, "Hubara et al. 2021")
+_MENG = partial(Published, "Meng et al. 2025")
+_SUMMARY = "arXiv:2505.23949, as a summary quotes it"
+_SUMMARIES = "arXiv:2102.08124, as summaries quote it"
+_ABSTRACT = "arXiv:2505.23949, abstract: the"
 
 PUBLISHED: tuple[Published, ...] = (
-    *(_hubara(method, value) for method, value in _OVERHEADS.items()),
     *(
-        _meng("time", method, "as a summary quotes it", (size, "8:16"), value, "s", hardware)
+        _HUBARA(method, "overhead", "ResNet50", "", value, "%", "not said", _SUMMARIES, 40)
+        for method, value in _OVERHEADS.items()
+    ),
+    *(
+        _MENG(method, "time", size, "8:16", value, "s", hardware, _SUMMARY)
         for (method, hardware), values in _SECONDS.items()
         for size, value in zip(("512 x 512", "8192 x 8192"), values, strict=True)
     ),
     *(
-        _meng("loss", "TSENOR", f"abstract: the {end}", ("not said", ""), value, "%", "not said")
+        _MENG("TSENOR", "loss", "not said", "", value, "%", "not said", f"{_ABSTRACT} {end}")
         for end, value in (("low end of a range", 1.0), ("high end of a range", 10.0))
     ),
 )

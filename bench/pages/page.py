@@ -31,11 +31,14 @@ class Page:
     Attributes
     ----------
     blocks : list of str
-        What there is so far.
+        What there is so far,
+    tables : list of Table
+        and what tables are among it.
     """
 
     def __init__(self, path: Path, folder: Path | None = None, palette: Palette = BANDS) -> None:
         self.blocks: list[str] = []
+        self.tables: list[Table] = []
         self._path, self._folder, self._palette = path, folder or path.parent, palette
         self._pictures: dict[Path, Figure] = {}
 
@@ -57,6 +60,7 @@ class Page:
 
     def table(self, table: Table) -> None:
         """Add a table, without its title."""
+        self.tables.append(table)
         self.blocks.append(table.markdown())
 
     def code(self, language: str, text: str) -> None:

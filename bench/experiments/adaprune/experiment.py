@@ -10,7 +10,6 @@ from .findings import Findings, Reader, Run
 from .page import fill
 from .run import prune, tokens, weights
 from .sizes import SIZES, Arm, Size
-from .tables import everything
 from .texts import library
 
 __all__ = ["EXPERIMENT", "main"]
@@ -49,7 +48,6 @@ EXPERIMENT = Experiment(
     needed=Findings.__required_keys__,
     measure=measure,
     reader=Reader,
-    tables=everything,
     fill=fill,
 )
 

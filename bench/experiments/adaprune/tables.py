@@ -9,16 +9,7 @@ from .findings import Reader
 from .published import CONFIGURATIONS, FIGURES
 from .sizes import ABSORBED, ADAM, ADAPRUNE, MAIN, ONE_SHOT, RENEWED, Arm
 
-__all__ = [
-    "agreement",
-    "configurations",
-    "cosines",
-    "everything",
-    "figures",
-    "layers",
-    "masks",
-    "ways",
-]
+__all__ = ["agreement", "configurations", "cosines", "figures", "layers", "masks", "ways"]
 
 KINDS = {
     "attention.self.query": "query",
@@ -29,18 +20,6 @@ KINDS = {
     "output.dense": "feed-forward, second",
 }
 """By the end of their names; the first that fits."""
-
-
-def everything(reader: Reader) -> Iterator[Table]:
-    """Lay everything out."""
-    yield cosines(reader)
-    yield agreement(reader)
-    yield masks(reader)
-    if reader.has(Arm(ADAM, MAIN)):
-        yield ways(reader)
-        yield layers(reader)
-    yield configurations()
-    yield figures()
 
 
 def rows(reader: Reader) -> Iterator[str]:

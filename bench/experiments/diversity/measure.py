@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from rich.progress import track
 
 from ...encoder import encoder_layers
 from ...machine import machine, versions
-from ..shared.jobs import bars, workers
+from ..shared.jobs import each
 from .constraints import DENSE, Constraint
 from .digits import MASKED
 from .findings import Draws, Findings
@@ -50,15 +51,10 @@ def measure(
         "kept, normal": shares(normal, "kept scores, normal"),
     }
     blocks = [range(k, min(k + BLOCK, seeds)) for k in range(0, seeds, BLOCK)]
-    done: dict[int, dict[str, Draws]] = {}
-    with bars(console) as progress, workers(processes) as run_all:
-        bar = progress.add_task("training", total=len(blocks))
-        jobs = [((DENSE, *constraints), block) for block in blocks]
-        for first, found in run_all(accuracies, jobs):
-            done[first] = found
-            progress.advance(bar)
-    for first in sorted(done):
-        for regime, by_label in done[first].items():
+    jobs = [((DENSE, *constraints), block) for block in blocks]
+    done = sorted(each(accuracies, jobs, processes, console, "training"), key=itemgetter(0))
+    for _, block in done:
+        for regime, by_label in block.items():
             draws = qualities.setdefault(regime, {})
             for label, values in by_label.items():
                 draws.setdefault(label, []).extend(values)

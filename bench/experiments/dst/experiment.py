@@ -6,7 +6,6 @@ from ..shared.experiment import Experiment, Session
 from .findings import Findings, Reader, Run
 from .page import fill
 from .run import train
-from .tables import everything
 from .tasks import SIZES, Size
 
 __all__ = ["EXPERIMENT", "main"]
@@ -41,7 +40,6 @@ EXPERIMENT = Experiment(
     needed=Findings.__required_keys__,
     measure=measure,
     reader=Reader,
-    tables=everything,
     fill=fill,
 )
 

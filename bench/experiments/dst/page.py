@@ -177,7 +177,7 @@ def _done(page: Page, reader: Reader) -> None:
         "first weights, the 597 of 1797 digits that are held out, and the batches, for all "
         "arms alike. ± is a 95 % interval of the mean."
     )
-    table = Table("", "network | optimizer | rate | batch | epochs | steps", words=2)
+    table = Table("What was done", "network | optimizer | rate | batch | epochs | steps", words=2)
     for name, task in reader.tasks.items():
         steps = task["epochs"] * -(-LEARNED // task["batch"])
         optimizer = task["optimizer"].upper().replace("ADAM", "Adam")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ...pages.table import Table
@@ -11,17 +9,7 @@ from .findings import Reader
 from .published import ROWS
 from .tasks import MAIN, PROJECTED
 
-__all__ = ["everything", "layers", "masks", "published", "sweep", "variants"]
-
-
-def everything(reader: Reader) -> Iterator[Table]:
-    """Lay everything out."""
-    for task in reader.tasks:
-        yield sweep(reader, task)
-        yield layers(reader, task)
-    yield variants(reader)
-    yield masks(reader)
-    yield published()
+__all__ = ["layers", "masks", "published", "sweep", "variants"]
 
 
 def sweep(reader: Reader, task: str) -> Table:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from ..shared.experiment import Experiment, Session
-from ..shared.jobs import bars, workers
 from .findings import Findings, Reader, Run
 from .networks import Residual
 from .page import fill
 from .run import prune, trained
 from .sizes import SAMPLERS, SIZES, Size
-from .tables import everything
 
 __all__ = ["EXPERIMENT", "main"]
 
@@ -27,10 +25,8 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
     }
     there = {_key(run) for run in session.open(settings).runs}
     missing = sorted({seed for seed, _ in set(jobs) - there})
-    with bars(session.console) as progress, workers(session.processes) as run_all:
-        bar = progress.add_task("training", total=len(missing))
-        for _ in run_all(trained, [(folder, size, seed) for seed in missing]):
-            progress.advance(bar)
+    for _ in session.each(trained, [(folder, size, seed) for seed in missing], "training"):
+        pass  # it lies in the folder
     runs = session.finish(prune, jobs, settings, _key, "pruning")
     parameters = sum(p.numel() for p in Residual(size.width).parameters())
     found: Findings = session.found(
@@ -50,7 +46,6 @@ EXPERIMENT = Experiment(
     needed=Findings.__required_keys__,
     measure=measure,
     reader=Reader,
-    tables=everything,
     fill=fill,
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import isnan
 
 from ...pages.table import Table
@@ -10,17 +9,7 @@ from .findings import Promise, Reader
 from .published import ROWS
 from .sizes import SAMPLERS
 
-__all__ = ["errors", "everything", "groups", "promises", "published", "sizes"]
-
-
-def everything(reader: Reader) -> Iterator[Table]:
-    """Lay everything out."""
-    yield errors(reader, "wrong")
-    yield errors(reader, "tuned")
-    yield sizes(reader)
-    yield promises(reader)
-    yield groups(reader)
-    yield published()
+__all__ = ["errors", "groups", "promises", "published", "sizes"]
 
 
 def errors(reader: Reader, what: str) -> Table:

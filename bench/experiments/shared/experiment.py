@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,8 +19,8 @@ from masksolve.errors import MasksolveError
 from ...machine import machine, versions
 from ...pages.command import add_options, page_of
 from ...pages.findings import load, save
-from ...pages.table import Table, show
-from .jobs import Job, bars, workers
+from ...pages.table import show
+from .jobs import Job, each
 from .kept import Kept
 
 __all__ = ["Experiment", "Session", "add_processes", "common", "from_one"]
@@ -49,6 +49,12 @@ class Session:
     def open(self, settings: Any) -> Kept[Any]:
         """Open the file of finished runs; see `Kept.open`."""
         return Kept.open(self.kept, settings)
+
+    def each(
+        self, function: Callable[..., Any], jobs: Sequence[Job], what: str, done: int = 0
+    ) -> Iterator[Any]:
+        """Yield what a function returns for each job, as it comes."""
+        return each(function, jobs, self.processes, self.console, what, done)
 
     def finish(
         self,
@@ -85,12 +91,8 @@ class Session:
         kept = self.open(settings)
         there = {key(run) for run in kept.runs}
         left = [job for name, job in jobs.items() if name not in there]
-        with bars(self.console) as progress, workers(self.processes) as run_all:
-            done = len(jobs) - len(left)
-            bar = progress.add_task(what, total=len(jobs), completed=done)
-            for run in run_all(function, left):
-                kept.add(run)
-                progress.advance(bar)
+        for run in self.each(function, left, what, len(jobs) - len(left)):
+            kept.add(run)
         found = {key(run): run for run in kept.runs}
         return [found[name] for name in jobs]
 
@@ -118,10 +120,8 @@ class Experiment(Generic[ReaderT]):
         ``measure(size, seeds, session) -> findings``; seeds are None unless asked for.
     reader : callable
         Makes findings ready to be asked.
-    tables : callable
-        Lays out what the reader says.
     fill : callable
-        ``fill(page, reader, **files)`` writes it onto a page.
+        ``fill(page, reader, **files)`` lays it out on a page.
     files : mapping of str to (str, callable)
         Options for further files of the page: what they are, and what reads them.
     """
@@ -132,7 +132,6 @@ class Experiment(Generic[ReaderT]):
     needed: Collection[str]
     measure: Callable[[Any, int | None, Session], Any]
     reader: Callable[[Any], ReaderT]
-    tables: Callable[[ReaderT], Iterable[Table]]
     fill: Callable[..., None]
     files: Mapping[str, tuple[str, Callable[[Path], Any]]] = field(default_factory=dict)
 
@@ -161,9 +160,9 @@ class Experiment(Generic[ReaderT]):
             sys.exit(f"error: {error}")
         except KeyboardInterrupt:
             sys.exit("stopped: what was finished is kept; the same command goes on")
-        reader, page = self.reader(found), page_of(options)
-        show(self.tables(reader), console)
-        self.fill(page, reader, **files)
+        page = page_of(options)
+        self.fill(page, self.reader(found), **files)
+        show(page.tables, console)
         for path in page.write():
             console.print(f"wrote {path}")
 

@@ -8,7 +8,6 @@ from .findings import Findings, Reader, Run
 from .page import fill
 from .run import train
 from .sizes import SIZES, Size
-from .tables import everything
 
 __all__ = ["EXPERIMENT", "main"]
 
@@ -43,7 +42,6 @@ EXPERIMENT = Experiment(
     needed=Findings.__required_keys__,
     measure=measure,
     reader=Reader,
-    tables=everything,
     fill=fill,
     files={"step": ("figures of step_cost, for the page", step_cost.read)},
 )

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from ...pages.table import Table
 from ..shared.estimates import Estimate
 from .arms import DENSE
 from .findings import Reader
-from .questions import QUESTIONS, Question, written
+from .questions import Question, written
 from .reading import HEADLINES
 
-__all__ = ["every_arm", "everything", "headlines", "question"]
-
-
-def everything(reader: Reader) -> Iterator[Table]:
-    """Lay everything out."""
-    yield headlines(reader)
-    for task in reader.tasks:
-        yield every_arm(reader, task)
-    for one in QUESTIONS.values():
-        table = question(reader, one)
-        if table.rows:
-            yield table
+__all__ = ["every_arm", "headlines", "question"]
 
 
 def headlines(reader: Reader) -> Table:
