@@ -73,11 +73,6 @@ print(json.dumps([before, [name in sys.modules for name in later], "plan" in dir
     assert run(code) == [[False, False], [True, True], True]
 
 
-def test_all_public_names_are_there():
-    assert all(hasattr(ms, name) for name in ms.__all__)
-    assert not hasattr(ms, "no_such_name")
-
-
 def test_checking_masks_needs_no_compiler():
     code = """
 import json, sys
@@ -87,7 +82,8 @@ print(json.dumps([ms.is_valid([[1, 0], [0, 1]], "1:2"), "numba" in sys.modules])
     assert run(code) == [True, False]
 
 
-def test_a_second_process_finds_the_kernels_compiled(tmp_path):
+def test_a_second_process_finds_the_kernels_compiled():
+    ms.solve([[1.0, 2.0], [3.0, 4.0]], "1:2", threads=1)  # here, the first
     code = """
 import json
 import masksolve as ms
@@ -96,8 +92,7 @@ from masksolve.kernels import engine
 stats = engine._compiled(double=False).stats
 print(json.dumps([sum(stats.cache_hits.values()), sum(stats.cache_misses.values())]))
 """
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == [0, 1]
-    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == [1, 0]
+    assert run(code) == [1, 0]
 
 
 def test_kernels_without_a_place_for_their_cache_still_compile():
@@ -107,10 +102,7 @@ def test_kernels_without_a_place_for_their_cache_still_compile():
 
 
 def test_public_names_are_there():
-    import masksolve
-
-    assert masksolve.__all__ == sorted(set(masksolve.__all__), key=masksolve.__all__.index)
-    missing = [name for name in masksolve.__all__ if not hasattr(masksolve, name)]
-    assert not missing
+    assert len(ms.__all__) == len(set(ms.__all__))
+    assert not [name for name in ms.__all__ if not hasattr(ms, name)]
     with pytest.raises(AttributeError):
-        masksolve.no_such_name  # noqa: B018
+        ms.no_such_name  # noqa: B018
