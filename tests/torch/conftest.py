@@ -1,6 +1,10 @@
 """Tests of the adapter: left out where torch is not installed."""
 
 import importlib.util
+import os
+
+# Inductor compiles where it is called: a crew of its own costs more than it compiles here.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 import pytest
 

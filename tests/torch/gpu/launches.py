@@ -1,18 +1,21 @@
-"""Launch every kernel as on a GPU that is not there: bound, specialised, compiled, not run.
+"""Launch every kernel as on GPUs that are not there: bound, specialised, compiled, not run.
 
 For a process of its own, in which kernels are not interpreted. Prints what was compiled.
 """
-
-import sys
 
 import torch
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
+from masksolve.torch.gpu.certificate import certify
+from masksolve.torch.gpu.finish import finish
+from masksolve.torch.gpu.solver import solve_on_device
+from tests.torch.gpu.tiles import space
+
 
 class Absent:
-    """A driver for a device of a compute capability."""
+    """A driver for a device of a compute capability, by which the device is numbered."""
 
     def __init__(self, capability):
         self.capability = capability
@@ -21,41 +24,50 @@ class Absent:
         return GPUTarget("cuda", self.capability, 32)
 
     def get_current_device(self):
-        return 0
+        return self.capability
 
     def get_current_stream(self, device=None):
         return 0
 
 
-def compile_only(monkeyed):
+def compile_only(run):
     """Make launches stop when the kernel is compiled."""
 
-    def run(self, *args, grid, warmup, **options):
-        compiled = monkeyed(self, *args, grid=grid, warmup=True, **options)
+    def launch(self, *args, grid, warmup, **options):
+        compiled = run(self, *args, grid=grid, warmup=True, **options)
         assert options["enable_fp_fusion"] is False
-        print(self.fn.__name__, compiled.metadata.shared)
+        capability = compiled.metadata.target.arch
+        print(self.fn.__name__, capability, compiled.metadata.shared)
         return compiled
 
-    return run
+    return launch
 
 
-def main(capability):
-    driver.set_active(Absent(capability))
+def main():
     JITFunction.run = compile_only(JITFunction.run)
-    from masksolve.torch.gpu.solver import solve_on_device
-
-    for n, m, dtype, at_most in [
-        (2, 4, torch.float32, False),
-        (3, 5, torch.float64, True),
-        (8, 16, torch.bfloat16, False),
-        (17, 33, torch.float16, False),
+    for n, m, dtype, at_most, capability in [
+        (2, 4, torch.float32, False, 80),
+        (3, 5, torch.float64, True, 90),
+        (8, 16, torch.bfloat16, False, 90),
+        (17, 33, torch.float16, False, 80),
+        (17, 33, torch.float64, True, 90),
     ]:
+        driver.set_active(Absent(capability))
         weights = torch.zeros(1, 2 * m + 1, 2 * m, dtype=dtype)
         tiles = 3 * 2
         start = torch.zeros(tiles, m, dtype=torch.float64) if at_most else None
         solve_on_device(weights, n, m, at_most=at_most, start=start)
         solve_on_device(weights[:, :m, :m], n, m, potentials=True)  # sizes of one
+    # Lines of 32 are another layout of tiles on threads; their rounds take long to compile.
+    weights = torch.zeros(1, 32, 32, dtype=torch.float16)
+    out = space(weights, 32)
+    potentials = out["row_potentials"], out["column_potentials"]
+    verdict = torch.zeros(2, 1, dtype=torch.float64)
+    finish(weights, n=16, at_most=True, magnitude=True, first=0, **out)
+    certify(
+        weights, out["mask"], out["tiling"], 16, True, True, 0, 1, *potentials, *verdict, out["flags"]
+    )
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main()
