@@ -47,9 +47,7 @@ PLAYERS = (
     Player("min_cost_flow", True, True, 220e-6, 3.0, 0, per_weight=24, guarantee="the optimum"),
     Player("enumerate", True, True, 2e-6, 3.0, 0, only="1:4 2:4", guarantee="the optimum"),
     Player("greedy", True, False, 5e-6, 2.3, 0.011, 0.2, guarantee="kept score at least 1/2"),
-    Player(
-        "two_approx", True, False, 5.3e-6, 2.3, 0.09, 0.9, "", 0.9, "pruned at most 2 x optimum"
-    ),
+    Player("two_approx", True, False, 5.3e-6, 2.3, 0.09, 0.9, "", 0.9, "pruned at most 2 times"),
     Player("entropic", True, False, 15e-6, 2.2, 0.004),
     Player("local_search", True, False, 9e-6, 2.5, 0.0011),
     Player("bi_nm", True, False, 0.2e-6, 2.0, 0.12, 0.8, per_weight=0.2),
