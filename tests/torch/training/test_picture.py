@@ -64,9 +64,9 @@ def test_distances_without_a_flip():
 
 def test_values_at_steps():
     curve = Curve([2, 4, 4], [1.0, 2.0, 3.0])
-    for hold, between in ((True, [1, 3]), (False, [np.nan, np.nan])):
-        expected = [np.nan, 1, between[0], 3, between[1]]
-        np.testing.assert_equal(_aligned(curve, [1, 2, 3, 4, 5], hold=hold), expected)
+    steps, nan = [1, 2, 3, 4, 5], np.nan
+    np.testing.assert_equal(_aligned(curve, steps, hold=True), [nan, 1, 1, 3, 3])
+    np.testing.assert_equal(_aligned(curve, steps, hold=False), [nan, 1, nan, 3, nan])
     assert np.isnan(_aligned(Curve([], []), [1], hold=False)).all()
 
 
