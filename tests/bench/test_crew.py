@@ -16,6 +16,7 @@ from masksolve.bench.machine import all_cores
 
 SOLVERS = Path(__file__).with_name("solvers.py")
 KNOWN = contestants([SOLVERS])
+WANTED = "bool of (32, 4, 4)"
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +70,8 @@ def test_peak_memory_is_what_a_call_adds(crew, matrix):
     ("name", "reason"),
     [
         ("raises", "RuntimeError: no mask today"),
-        (
-            "wrong shape",
-            "TypeError: returned bool of shape (31, 4, 4), expected bool of (32, 4, 4)",
-        ),
+        ("wrong shape", f"TypeError: returned bool of shape (31, 4, 4), expected {WANTED}"),
+        ("changes scores", "ValueError: changed the scores that it was given"),
         ("dies", "its process died with exit code 3"),
     ],
 )
@@ -84,12 +83,6 @@ def test_failures_are_told_in_one_sentence_and_the_next_question_is_answered(
         with pytest.raises(Failure) as failure:
             crew.ask(contestant, "mask", tmp_path / "mask.npy")
         assert (failure.value.status, failure.value.reason) == ("failed", reason)
-
-
-def test_who_changes_the_scores_is_found_out(crew, matrix, tmp_path):
-    contestant = ready(crew, "changes scores", matrix)
-    with pytest.raises(Failure, match="ValueError: changed the scores that it was given"):
-        crew.ask(contestant, "mask", tmp_path / "mask.npy")
 
 
 def test_who_hangs_is_cut_off_and_some_times_are_enough(matrix):

@@ -103,6 +103,9 @@ def test_who_has_no_time_has_a_reason(tiny, name, status, reason):
     (record,) = [r for r in of(tiny[0]["timings"], name) if r["section"] == "pattern"]
     assert (record["status"], record["reason"]) == (status, reason)
     assert record["median"] is None
+    (player,) = of(tiny[0]["contestants"], name)
+    assert (player["status"] == "missing") == (status == "missing")
+    assert player["reason"] == (reason if status == "missing" else "")
     assert {r["status"] for r in of(tiny[0]["quality"], name)} <= {status, "cut off"}
 
 
@@ -111,24 +114,12 @@ def test_overheads_are_over_a_loop_that_never_renews():
     pytest.importorskip("sklearn")
     settings = replace(TINY, limit=60.0, cases=("normal",), sides=(8,), training_patience=9.0)
     found = run(settings, only=["exact"])["training"]
-    assert {(r["contestant"], r["every"]) for r in found if r["status"] == "ok"} == {
-        ("dense", None),
-        ("exact", None),
-        ("exact", 1),
-        ("exact", 10),
-    }
+    ran = {(r["contestant"], r["every"]) for r in found if r["status"] == "ok"}
+    assert ran == {("dense", None), *(("exact", every) for every in (None, 1, 10))}
     rest = next(r for r in found if (r["contestant"], r["every"]) == ("exact", None))
     for record in found:
         if record["every"] is not None:
             assert record["overhead"] == pytest.approx(record["median"] / rest["median"] - 1)
-
-
-def test_those_who_are_missing_are_said_to_be(tiny):
-    (record,) = of(tiny[0]["contestants"], "absent")
-    assert (record["status"], record["reason"]) == (
-        "missing",
-        "needs no_such_module: not installed",
-    )
 
 
 def test_invalid_masks_are_said_to_be(tiny):
@@ -189,17 +180,13 @@ def test_what_cannot_be_written_to_is_told_before_anything_is_measured(capsys, m
     assert "cannot write to /proc/self" in capsys.readouterr().err
 
 
-def test_the_folder_may_be_named_before_the_part(tmp_path, capsys):
-    file = tmp_path / "results.json"
+def test_files_of_nothing_are_reported_and_compared(tmp_path, capsys):
+    """The folder may be named before the part."""
+    file, out = tmp_path / "results.json", tmp_path / "out"
     save_results(empty(), file)
-    out = tmp_path / "out"
     assert main(["bench", "--out", str(out), "report", str(file)]) == 0
     assert (out / "index.md").exists()
-
-
-def test_files_with_nothing_in_common_are_said_to_be(tmp_path, capsys):
-    file = tmp_path / "results.json"
-    save_results(empty(), file)
+    capsys.readouterr()
     assert main(["bench", "compare", str(file), str(file)]) == 0
     found = capsys.readouterr()
     assert (found.out, found.err) == ("", "the two files have no figure in common\n")

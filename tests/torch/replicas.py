@@ -27,17 +27,10 @@ STEPS = 4
 def make(seed=0):
     """Sides that are no multiples of 4, nor of 2: pieces of tiles and of weights are uneven."""
     torch.manual_seed(seed)
-    layers = [
-        ("fc1", nn.Linear(12, 13)),
-        ("act1", nn.GELU()),
-        ("fc2", nn.Linear(13, 20)),
-        ("act2", nn.GELU()),
-        ("fold", nn.Unflatten(1, (5, 4))),
-        ("conv", nn.Conv1d(5, 7, 3)),
-        ("flat", nn.Flatten()),
-        ("fc3", nn.Linear(14, 4)),
-        ("act3", nn.LeakyReLU()),
-    ]
+    layers = {"fc1": nn.Linear(12, 13), "act1": nn.GELU()}
+    layers |= {"fc2": nn.Linear(13, 20), "act2": nn.GELU()}
+    layers |= {"fold": nn.Unflatten(1, (5, 4)), "conv": nn.Conv1d(5, 7, 3), "flat": nn.Flatten()}
+    layers |= {"fc3": nn.Linear(14, 4), "act3": nn.LeakyReLU()}
     return nn.Sequential(OrderedDict(layers))
 
 
@@ -48,8 +41,8 @@ def sparsify(model, **options):
     return mst.sparsify(model, "2:4", select=kinds, **options)
 
 
-def optimizer_for(model):
-    return torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+def optimizer_for(model, **options):
+    return torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, **options)
 
 
 def batch(step, rank=0, world=1):
@@ -61,10 +54,10 @@ def batch(step, rank=0, world=1):
     return x[share], target[share]
 
 
-def train(model, handle, rank=0, world=1, steps=STEPS, optimizer=None):
+def train(model, handle, rank=0, world=1, steps=STEPS, optimizer=None, **options):
     """Return the masks after each step, and the dense weights after the last."""
     if optimizer is None:
-        optimizer = optimizer_for(model)
+        optimizer = optimizer_for(model, **options)
     if not handle.attached:
         handle.attach(optimizer)
     masks = []
@@ -148,16 +141,19 @@ def finalized_replicas(rank, world):
     return type(model.module.fc1) is nn.Linear, masks, zeros, _weights(model)
 
 
+def _either(sharded, **options):
+    """Make a sparse model that is sharded, or else replicated."""
+    model = make() if sharded else DistributedDataParallel(make())
+    handle = sparsify(model, **options)
+    return fully_shard(model) if sharded else model, handle
+
+
 def scored(rank, world, score, sharded):
     """Masks by scores that each process makes of what it saw."""
     if score == "random":
         torch.manual_seed(rank)
         score = _random
-    model = make() if sharded else DistributedDataParallel(make())
-    handle = sparsify(model, score=score)
-    if sharded:
-        fully_shard(model)
-    return train(model, handle, rank, world)[0]
+    return train(*_either(sharded, score=score), rank, world)[0]
 
 
 def _random(layer):
@@ -166,13 +162,7 @@ def _random(layer):
 
 def broken_data(rank, world, sharded):
     """One process sees a batch that makes its gradients infinite."""
-    model = make()
-    handle = sparsify(model) if sharded else None
-    if sharded:
-        fully_shard(model)
-    else:
-        model = DistributedDataParallel(model)
-        handle = sparsify(model)
+    model, handle = _either(sharded)
     before = _masks(handle)
     optimizer = optimizer_for(model)
     handle.attach(optimizer)
@@ -209,8 +199,7 @@ def sharded(rank, world, options):
     plain.load_state_dict(mst.dense_state_dict(model), strict=True)
     x, _ = batch(0)
     outcome["same output"] = torch.equal(plain(x), model(x))
-    outcome["kinds"] = [layer.kind.__name__ for layer in handle.layers]
-    return masks, weights, outcome
+    return masks, weights, outcome, [layer.kind.__name__ for layer in handle.layers]
 
 
 def hybrid(rank, world, shape):
@@ -281,8 +270,7 @@ def _parallel(model, mesh):
 def tensor_parallel(rank, world, options):
     model = _parallel(make(), init_device_mesh("cpu", (world,)))
     handle = sparsify(model, **options)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, foreach=False)
-    masks, weights = train(model, handle, optimizer=optimizer)  # all see the whole batch
+    masks, weights = train(model, handle, foreach=False)  # all see the whole batch
     x, _ = batch(0)
     before = model(x)
     last = handle.finalize()
@@ -298,5 +286,19 @@ def sharded_tensor_parallel(rank, world, shape):
     model = _parallel(make(), mesh["tensor"])
     handle = sparsify(model)
     fully_shard(model, mesh=mesh["data"])
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, foreach=False)
-    return train(model, handle, rank if shape[0] == 2 else 0, shape[0], optimizer=optimizer)
+    return train(model, handle, rank if shape[0] == 2 else 0, shape[0], foreach=False)
+
+
+SHARDED = {
+    "finalize": "the model's weights are sharded by fully_shard: instead of finalizing it, load "
+    "masksolve.torch.dense_state_dict(model) into a plain one",
+    "sparsify": "the model is sharded already, by fully_shard: sparsify it first, and then use "
+    "fully_shard",
+    "same output": True,
+}
+EXPECTED = {
+    wrapped_first: [],
+    sharded: [SHARDED, ["Linear", "Linear", "Conv1d", "Linear"]],
+    tensor_parallel: [{"same output": True, "zeros": True}],
+}
+"""What comes with the masks and weights of a training."""

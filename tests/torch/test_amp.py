@@ -6,13 +6,18 @@ from torch import nn
 from torch.amp import GradScaler, autocast
 
 import masksolve.torch as mst
-
-ESTIMATORS = ["ste", "sr_ste", "masked_decay", "none"]
+from masksolve.torch.masked import ESTIMATORS
 
 
 def make(dtype=torch.float32):
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 8)).to(dtype)
+
+
+def sparse(lr=0.5, dtype=torch.float32, fused=None, **options):
+    model = make(dtype)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, fused=fused)
+    return model, optimizer, mst.sparsify(model, "2:4", optimizer=optimizer, **options)
 
 
 def batches(number, dtype=torch.float32):
@@ -35,11 +40,7 @@ def valid(handle):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_autocast_trains_the_same_weights_with_the_same_masks(dtype, estimator, absorb_mean):
-    model = make()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    handle = mst.sparsify(
-        model, "2:4", estimator=estimator, absorb_mean=absorb_mean, optimizer=optimizer
-    )
+    model, optimizer, handle = sparse(estimator=estimator, absorb_mean=absorb_mean)
     full = [module.weight.clone() for module in (model[0], model[2])]
     for x in batches(3):
         with autocast("cpu", dtype=dtype):
@@ -60,11 +61,8 @@ def test_autocast_trains_the_same_weights_with_the_same_masks(dtype, estimator, 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_weights_of_low_precision(dtype, estimator):
-    model = make(dtype)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    handle = mst.sparsify(
-        model, "2:4", estimator=estimator, absorb_mean=True, decay=0.01, optimizer=optimizer
-    )
+    options = {"estimator": estimator, "absorb_mean": True, "decay": 0.01}
+    model, optimizer, handle = sparse(dtype=dtype, **options)
     for x in batches(3, dtype):
         optimizer.zero_grad()
         model(x).float().square().mean().backward()
@@ -96,31 +94,25 @@ def test_a_change_of_precision_keeps_the_masks():
 
 @pytest.mark.parametrize("estimator", ["ste", "masked_decay", "none"])
 def test_batches_in_two_halves_make_the_same_steps(estimator):
-    halves, whole = batches(6), []
-    outcomes = []
+    halves, outcomes = batches(6), []
     for accumulate in (1, 2):
-        model = make()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-        handle = mst.sparsify(model, "2:4", estimator=estimator, decay=0.01, optimizer=optimizer)
+        model, optimizer, handle = sparse(estimator=estimator, decay=0.01)
         for one, two in zip(halves[::2], halves[1::2], strict=True):
             optimizer.zero_grad()
-            pieces = [torch.cat([one, two])] if accumulate == 1 else [one, two]
-            for piece in pieces:
+            for piece in torch.cat([one, two]).chunk(accumulate):
                 (model(piece).square().mean() / accumulate).backward()
             optimizer.step()
         assert handle.steps == 3
-        whole.append(handle.masks)
-        outcomes.append(dense(handle))
-    for name, weight in outcomes[0].items():
-        torch.testing.assert_close(weight, outcomes[1][name])
-        assert torch.equal(whole[0][name], whole[1][name])
+        outcomes.append((dense(handle), handle.masks))
+    (weights, masks), (others, other_masks) = outcomes
+    for name, weight in weights.items():
+        torch.testing.assert_close(weight, others[name])
+        assert torch.equal(masks[name], other_masks[name])
 
 
 def decayed(estimator, batches, scaler=None, fused=None, unscale=False):
     """Return what the gradients were when the optimizer used them, and the handle."""
-    model = make()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, fused=fused)
-    handle = mst.sparsify(model, "2:4", estimator=estimator, decay=0.5, optimizer=optimizer)
+    model, optimizer, handle = sparse(1.0, fused=fused, estimator=estimator, decay=0.5)
     before = dense(handle)
     for x in batches:
         loss = model(x).square().mean()
@@ -171,9 +163,7 @@ def test_sr_ste_under_a_scale_all_but_vanishes():
 
 
 def test_a_step_that_the_scaler_skips_is_no_step():
-    model = make()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-    handle = mst.sparsify(model, "2:4", estimator="masked_decay", optimizer=optimizer)
+    model, optimizer, handle = sparse(1.0, estimator="masked_decay")
     before = dense(handle)
     scaler = GradScaler("cpu", init_scale=1024.0)
     scaler.scale(model(batches(1)[0] * float("inf")).sum()).backward()

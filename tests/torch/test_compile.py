@@ -9,13 +9,11 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from torch.func import functional_call, grad, vmap
 
 import masksolve.torch as mst
+from masksolve.torch.masked import ESTIMATORS
+from tests.torch.sparse_layers import COMPILING
 
-pytestmark = pytest.mark.filterwarnings(
-    # Dynamo does that itself, for every autograd function it meets.
-    "ignore:.*autograd.function.Function.* should not be instantiated:DeprecationWarning"
-)
-
-ESTIMATORS = ["ste", "sr_ste", "masked_decay", "none"]
+pytestmark = COMPILING
+X = torch.randn(6, 4, 2, 2, generator=torch.Generator().manual_seed(2))
 
 
 @pytest.fixture(autouse=True)
@@ -30,28 +28,29 @@ def make():
     return nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(32, 16))
 
 
-def train(run, model, handle, optimizer, steps=5):
-    """Return the losses and the masks of each step."""
+def compiled(backend):
+    """Return a model, and as it is compiled, if it is, with a counter of its graphs."""
+    model = make()
+    if backend is None:
+        return model, model, None
+    counter = CompileCounterWithBackend(backend)
+    return model, torch.compile(model, fullgraph=True, backend=counter), counter
+
+
+def trained(backend, **options):
+    """Train a model; return it, the losses and the masks of each step, and the counter."""
+    model, run, counter = compiled(backend)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
+    handle = mst.sparsify(model, "2:4", refresh_every=2, decay=1e-2, optimizer=optimizer, **options)
     generator = torch.Generator().manual_seed(1)
     losses, masks = [], []
-    for _ in range(steps):
+    for _ in range(5):
         loss = run(torch.randn(6, 4, 2, 2, generator=generator)).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
         masks.append({name: mask.clone() for name, mask in handle.masks.items()})
-    return losses, masks
-
-
-def trained(backend, **options):
-    """Train a model as it is, or compiled; return what came of it, and the counter."""
-    model = make()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
-    handle = mst.sparsify(model, "2:4", refresh_every=2, decay=1e-2, optimizer=optimizer, **options)
-    counter = CompileCounterWithBackend(backend) if backend else None
-    run = torch.compile(model, fullgraph=True, backend=counter) if backend else model
-    losses, masks = train(run, model, handle, optimizer)
     return model, losses, masks, counter
 
 
@@ -82,14 +81,11 @@ def test_generated_code_follows_the_masks():
 
 
 def test_eager_steps_in_between_change_nothing():
-    model = make()
+    model, run, counter = compiled("aot_eager")
     handle = mst.sparsify(model, "2:4")
-    counter = CompileCounterWithBackend("aot_eager")
-    run = torch.compile(model, fullgraph=True, backend=counter)
-    x = torch.randn(6, 4, 2, 2)
     for _ in range(3):
-        torch.testing.assert_close(run(x), model(x))
-        torch.testing.assert_close(run(x), model(x))
+        for _ in range(2):
+            torch.testing.assert_close(run(X), model(X))
         with torch.no_grad():
             model[0].parametrizations.weight.original.normal_()
         handle.refresh()
@@ -97,17 +93,14 @@ def test_eager_steps_in_between_change_nothing():
 
 
 def test_masks_given_after_compiling_and_taken_before_the_end():
-    model = make()
-    counter = CompileCounterWithBackend("aot_eager")
-    run = torch.compile(model, fullgraph=True, backend=counter)
-    x = torch.randn(6, 4, 2, 2)
-    dense = run(x)
+    model, run, counter = compiled("aot_eager")
+    dense = run(X)
     handle = mst.sparsify(run, "2:4")
-    masked = run(x)
+    masked = run(X)
     assert not torch.allclose(masked, dense)
-    torch.testing.assert_close(masked, model(x))
+    torch.testing.assert_close(masked, model(X))
     handle.finalize()
-    torch.testing.assert_close(run(x), masked)
+    torch.testing.assert_close(run(X), masked)
     assert counter.frame_count == 2  # the first serves again
 
 
@@ -117,11 +110,10 @@ def test_masks_given_after_compiling_and_taken_before_the_end():
 def test_a_finalized_model_is_exported_as_the_plain_one_it_is():
     model = make()
     handle = mst.sparsify(model, "2:4")
-    x = torch.randn(6, 4, 2, 2)
-    expected = model(x)
+    expected = model(X)
     masks = handle.finalize()
-    program = torch.export.export(model, (x,))
-    torch.testing.assert_close(program.module()(x), expected)
+    program = torch.export.export(model, (X,))
+    torch.testing.assert_close(program.module()(X), expected)
     assert set(program.state_dict) == set(make().state_dict())
     assert torch.equal(program.state_dict["3.weight"] != 0, masks["3.weight"])
 
@@ -130,9 +122,8 @@ def test_a_finalized_model_is_exported_as_the_plain_one_it_is():
 def test_an_unfinished_one_is_exported_with_its_masks(estimator):
     model = make().eval()
     mst.sparsify(model, "2:4", estimator=estimator, absorb_mean=True)
-    x = torch.randn(6, 4, 2, 2)
-    program = torch.export.export(model, (x,))
-    torch.testing.assert_close(program.module()(x), model(x))
+    program = torch.export.export(model, (X,))
+    torch.testing.assert_close(program.module()(X), model(X))
     assert set(program.state_dict) == set(model.state_dict())
 
 

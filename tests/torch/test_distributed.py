@@ -6,14 +6,14 @@ import torch
 import masksolve as ms
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
+from masksolve.torch.masked import ESTIMATORS
 
 if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
     pytest.skip("torch without gloo", allow_module_level=True)
 
 from tests.torch import replicas
 from tests.torch.processes import Processes
-
-ESTIMATORS = ["ste", "sr_ste", "masked_decay", "none"]
+from tests.torch.states import assert_same
 
 
 def test_the_training_that_all_are_held_against_moves_masks():
@@ -33,29 +33,34 @@ def assert_same_training(outcomes, expected):
     masks, weights = expected
     for theirs, their_weights, *_ in outcomes:
         for ours, others in zip(masks, theirs, strict=True):
-            assert_equal(ours, others)
+            assert_same(ours, others)
         for name, weight in weights.items():
             torch.testing.assert_close(their_weights[name], weight, rtol=1e-4, atol=1e-6)
-    assert_equal(outcomes[0][1], outcomes[1][1])
+    assert_same(outcomes[0][1], outcomes[1][1])
     for mask in masks[-1].values():
         ms.check_mask(mask.numpy(), "2:4", axes=(0, 1))
 
 
-def assert_equal(ours, theirs):
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(tensor, theirs[name]), name
+@pytest.mark.parametrize("absorb_mean", [False, True])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    "shared", [replicas.wrapped_first, replicas.sharded, replicas.tensor_parallel]
+)
+def test_every_way_of_sharing_is_the_same_training(processes, shared, estimator, absorb_mean):
+    options = {"estimator": estimator, "absorb_mean": absorb_mean}
+    outcomes = processes(shared, options)
+    assert_same_training(outcomes, replicas.alone(**options))
+    for _, _, *others in outcomes:
+        assert others == replicas.EXPECTED[shared]
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("shared", [replicas.hybrid, replicas.sharded_tensor_parallel])
+def test_meshes_of_two_dimensions(processes, shared, shape):
+    assert_same_training(processes(shared, shape), replicas.alone())
 
 
 # DistributedDataParallel
-
-
-@pytest.mark.parametrize("absorb_mean", [False, True])
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_replicas_sparsified_once_wrapped(processes, estimator, absorb_mean):
-    options = {"estimator": estimator, "absorb_mean": absorb_mean}
-    outcomes = processes(replicas.wrapped_first, options)
-    assert_same_training(outcomes, replicas.alone(**options))
 
 
 @pytest.mark.parametrize("estimator", ["ste", "none"])
@@ -81,74 +86,33 @@ def test_finalized_replicas_train_on(processes):
     outcomes = processes(replicas.finalized_replicas)
     for plain, masks, kept, _ in outcomes:
         assert plain
-        assert_equal(masks, kept)
-    assert_equal(outcomes[0][3], outcomes[1][3])
+        assert_same(masks, kept)
+    assert_same(outcomes[0][3], outcomes[1][3])
 
 
 # fully_shard
-
-
-@pytest.mark.parametrize("absorb_mean", [False, True])
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_shards(processes, estimator, absorb_mean):
-    options = {"estimator": estimator, "absorb_mean": absorb_mean}
-    outcomes = processes(replicas.sharded, options)
-    assert_same_training(outcomes, replicas.alone(**options))
-    for _, _, outcome in outcomes:
-        assert outcome["same output"]
-        assert outcome["kinds"] == ["Linear", "Linear", "Conv1d", "Linear"]
-        assert outcome["sparsify"] == (
-            "the model is sharded already, by fully_shard: sparsify it first, and then use "
-            "fully_shard"
-        )
-        assert outcome["finalize"].startswith(
-            "the model's weights are sharded by fully_shard: instead of finalizing it, load"
-        )
-
-
-@pytest.mark.parametrize("shape", [(1, 2), (2, 1)])
-def test_copies_of_shards(processes, shape):
-    assert_same_training(processes(replicas.hybrid, shape), replicas.alone())
 
 
 @pytest.mark.parametrize("estimator", ["ste", "none"])
 def test_a_distributed_checkpoint_goes_on_as_if_nothing_had_been(processes, tmp_path, estimator):
     outcomes = processes(replicas.resumed, str(tmp_path), estimator)
     for (masks, their_masks), steps, on, again, _ in outcomes:
-        assert_equal(masks, their_masks)
+        assert_same(masks, their_masks)
         assert steps == (3, 3)
         for ours, theirs in zip(on[0], again[0], strict=True):
-            assert_equal(ours, theirs)
-        assert_equal(on[1], again[1])
+            assert_same(ours, theirs)
+        assert_same(on[1], again[1])
     # And in one process: the whole state, which the first process has.
     (masks, _), _, _, _, whole = outcomes[0]
     model = replicas.make(seed=7)
     handle = replicas.sparsify(model)
     model.load_state_dict(whole, strict=True)
-    assert_equal(handle.masks, masks)
+    assert_same(handle.masks, masks)
 
 
 def test_a_checkpoint_of_another_pattern_is_refused_by_all(processes):
     for outcome in processes(replicas.other_checkpoint):
         assert outcome["error"].startswith("the checkpoint has 2:4 masks for fc1.weight")
-
-
-# Tensor parallel
-
-
-@pytest.mark.parametrize("absorb_mean", [False, True])
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_tensor_parallel_layers(processes, estimator, absorb_mean):
-    options = {"estimator": estimator, "absorb_mean": absorb_mean}
-    outcomes = processes(replicas.tensor_parallel, options)
-    assert_same_training(outcomes, replicas.alone(**options))
-    assert all(outcome == {"same output": True, "zeros": True} for *_, outcome in outcomes)
-
-
-@pytest.mark.parametrize("shape", [(1, 2), (2, 1)])
-def test_tensor_parallel_layers_in_shards(processes, shape):
-    outcomes = processes(replicas.sharded_tensor_parallel, shape)
-    assert_same_training(outcomes, replicas.alone())
 
 
 # What processes might not agree on
@@ -159,11 +123,11 @@ def test_tensor_parallel_layers_in_shards(processes, shape):
 def test_scores_are_agreed_on(processes, score, sharded):
     one, other = processes(replicas.scored, score, sharded)
     for ours, theirs in zip(one, other, strict=True):
-        assert_equal(ours, theirs)
+        assert_same(ours, theirs)
     if score in ("gradient", "movement"):
         expected, _ = replicas.alone(score=score)
         for ours, theirs in zip(one, expected, strict=True):
-            assert_equal(ours, theirs)
+            assert_same(ours, theirs)
 
 
 @pytest.mark.parametrize("sharded", [False, True], ids=["replicas", "shards"])

@@ -20,6 +20,12 @@ def load(name, path):
     return module(name).EXPERIMENT.load(path)
 
 
+def made_up(runs, **others):
+    """Make findings up, of so many runs."""
+    machine = {"cpu": "a *CPU*", "cores": 2, "python_version": "3.11.0", "commit": "b"}
+    return {"machine": machine, "versions": {"torch": "2.0"}, "runs": runs, **others}
+
+
 def smoke(name, path, *options):
     """Run an experiment in small."""
     assert main([name, "--size", "smoke", "--processes", "1", "--out", str(path), *options]) == 0

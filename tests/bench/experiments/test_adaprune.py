@@ -155,50 +155,26 @@ NAMES = [f"encoder.layer.0.{kind}.weight" for kind in KINDS]
 
 def made_up(cosines, seeds=3):
     """Findings of 4:8 alone, with a cosine of each arm and seed."""
+    figures = {"lowest": 0.5, "spearman": 0.8, "nearest": 0.7, "kept": 0.5, "magnitude": 0.75}
     runs = [
-        {
-            "recovery": arm.recovery,
-            "pattern": arm.pattern,
-            "method": arm.method,
-            "seed": seed,
-            "cosine": cosines.get(arm, [0.9] * seeds)[seed],
-            "lowest": 0.5,
-            "spearman": 0.8,
-            "nearest": 0.7,
-            "kept": 0.5,
-            "magnitude": 0.75,
-            "layers": {name: [0.3, 0.2, 0.1 * (seed + 1)] for name in NAMES} if arm.by_data else {},
-            "seconds": 1.0,
-        }
+        figures
+        | {"recovery": arm.recovery, "pattern": arm.pattern, "method": arm.method, "seed": seed}
+        | {"cosine": cosines.get(arm, [0.9] * seeds)[seed], "seconds": 1.0}
+        | {"layers": {name: [0.3, 0.2, 0.1 * (seed + 1)] for name in NAMES if arm.by_data}}
         for arm in SIZES["smoke"].arms
         if MAIN in arm.pattern
         for seed in range(seeds)
     ]
     settings = common(SIZES["smoke"]) | {"widths": [8], "texts": "a"}
-    return {
-        "machine": {"cpu": "a", "cores": 2, "commit": "b"},
-        "versions": {"torch": "2"},
-        "settings": settings,
-        "seeds": seeds,
-        "modules": 9,
-        "sentences": 99,
-        "tokens": [100, 200, 150],
-        "weights": 1000,
-        "runs": runs,
-    }
+    texts = {"modules": 9, "sentences": 99, "tokens": [100, 200, 150], "weights": 1000}
+    return helpers.made_up(runs, settings=settings, seeds=seeds, **texts)
 
 
 def test_what_is_read_from_figures():
     one_shot, full = Arm(ONE_SHOT, MAIN), Arm(ADAPRUNE, MAIN)
     greedy = Arm(ONE_SHOT, MAIN, "greedy")
-    found = made_up(
-        {
-            one_shot: [0.6, 0.5, 0.4],
-            full: [0.9, 0.9, 0.9],
-            greedy: [0.5, 0.4, 0.3],
-            Arm(ABSORBED, MAIN): [0.5, 0.4, 0.31],
-        }
-    )
+    cosines = {one_shot: [0.6, 0.5, 0.4], full: [0.9, 0.9, 0.9], greedy: [0.5, 0.4, 0.3]}
+    found = made_up(cosines | {Arm(ABSORBED, MAIN): [0.5, 0.4, 0.31]})
     reader = Reader(found)
     shares = [1 - 0.1 / 0.4, 1 - 0.1 / 0.5, 1 - 0.1 / 0.6]
     recovered = reader.recovered(full)

@@ -130,32 +130,20 @@ def test_figures_read_from_runs(smoke):
     ranks = [stats.rankdata(values) for values in zip(*points, strict=True)]
     assert reader.ranks(MAIN) == pytest.approx(stats.pearsonr(*ranks).statistic)
     assert len(list(everything(reader))) == 2 * 2 + 3
-    assert [row[0] for row in masks(reader).rows] == [
-        "N:8 in training",
-        "N:8 after training",
-        "uniform 2:8",
-    ]
+    ways = [row[0] for row in masks(reader).rows]
+    assert ways == ["N:8 in training", "N:8 after training", "uniform 2:8"]
 
 
 def test_the_sparsest_within_a_point():
-    def run(arm, seed, accuracy, remaining):
-        return {
-            "task": MAIN,
-            "arm": arm,
-            "seed": seed,
-            "accuracy": [accuracy],
-            "remaining": [remaining],
-        }
-
-    runs = [run("dense", s, 0.95, 1.0) for s in (0, 1)]
-    for arm, accuracy, left in (
-        ("alpha 1", 0.95, 0.5),
-        ("alpha 2", 0.941, 0.1),
-        ("alpha 3", 0.939, 0.05),
-    ):
-        runs += [run(arm, s, accuracy, left) for s in (0, 1)]
-    arms = ["dense", "alpha 1", "alpha 2", "alpha 3", "alpha 3, N:8"]
-    reader = Reader({"tasks": [{"name": MAIN, "arms": arms}], "runs": runs, "seeds": 2})
+    ends = {"dense": (0.95, 1.0), "alpha 1": (0.95, 0.5)}
+    ends |= {"alpha 2": (0.941, 0.1), "alpha 3": (0.939, 0.05)}
+    runs = [
+        {"task": MAIN, "arm": arm, "seed": s, "accuracy": [accuracy], "remaining": [left]}
+        for arm, (accuracy, left) in ends.items()
+        for s in (0, 1)
+    ]
+    tasks = [{"name": MAIN, "arms": [*ends, "alpha 3, N:8"]}]
+    reader = Reader({"tasks": tasks, "runs": runs, "seeds": 2})
     assert reader.sparsest(MAIN) == "alpha 2"
     assert reader.sparsest(MAIN, points=0.0) == "alpha 1"
     assert reader.sparsest(MAIN, points=-1) is None

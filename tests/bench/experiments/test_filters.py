@@ -50,48 +50,23 @@ def test_an_interrupted_run_goes_on(run, monkeypatch, tmp_path):
 
 def made_up(wrong, seeds=3):
     """Findings of one budget, with errors of each sampler and seed."""
-    layer = {
-        "name": "a",
-        "published": None,
-        "proven": 0.5,
-        "certified": 0.4,
-        "measured": 0.2,
-        "held_out": 0.45,
-    }
-    runs = [
-        {
-            "seed": seed,
-            "sampler": sampler,
-            "dense": 0.01,
-            "trained_on": 0.02,
-            "filters": [8],
-            "makers": [["a"]],
-            "sensitivities": [3.0],
-            "points": [
-                {
-                    "budget": budget,
-                    "share": [budget],
-                    "wrong": [wrong[sampler][k][seed]],
-                    "output": [0.1],
-                    "tuned": 0.01,
-                    "kept": [4],
-                    "layers": [[layer]],
-                }
-                for k, budget in enumerate((0.8, 0.5, 0.2))
-            ],
-        }
-        for seed in range(seeds)
-        for sampler in SAMPLERS
-    ]
-    settings = SIZES["smoke"].settings() | {"budgets": [0.8, 0.5, 0.2]}
-    return {
-        "machine": {"cpu": "a", "cores": 2, "commit": "b"},
-        "versions": {"torch": "2"},
-        "settings": settings,
-        "seeds": seeds,
-        "parameters": 100,
-        "runs": runs,
-    }
+    budgets = [0.8, 0.5, 0.2]
+    layer = {"name": "a", "published": None, "proven": 0.5, "certified": 0.4}
+    layer |= {"measured": 0.2, "held_out": 0.45}
+    network = {"dense": 0.01, "trained_on": 0.02, "filters": [8], "makers": [["a"]]}
+    point = {"output": [0.1], "tuned": 0.01, "kept": [4], "layers": [[layer]]}
+
+    def run(sampler, seed):
+        points = [
+            point | {"budget": budget, "share": [budget], "wrong": [found[seed]]}
+            for budget, found in zip(budgets, wrong[sampler], strict=True)
+        ]
+        known = {"seed": seed, "sampler": sampler, "sensitivities": [3.0], "points": points}
+        return network | known
+
+    runs = [run(sampler, seed) for seed in range(seeds) for sampler in SAMPLERS]
+    settings = SIZES["smoke"].settings() | {"budgets": budgets}
+    return helpers.made_up(runs, settings=settings, seeds=seeds, parameters=100)
 
 
 def test_what_is_read_from_figures():

@@ -1,7 +1,5 @@
 """The count of the machine code, of which nothing runs."""
 
-import os
-import subprocess
 import sys
 from collections import Counter
 
@@ -10,6 +8,8 @@ import pytest
 from masksolve.bench.gpu import arithmetic
 from masksolve.bench.gpu.arithmetic import Loop, expected_rounds
 from masksolve.kernels.selection_network import selection_network
+
+from ..processes import python
 
 
 def test_the_busiest_unit_counts():
@@ -27,16 +27,11 @@ def test_rounds():
 def test_the_command():
     """In a process of its own: here kernels are interpreted."""
     pytest.importorskip("triton")
-    done = subprocess.run(
-        [sys.executable, "-m", "masksolve.bench.gpu.arithmetic"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"TRITON_INTERPRET": "0"},
-    )
-    assert done.returncode == 0, done.stderr
+    code, told, errors = python("-m", "masksolve.bench.gpu.arithmetic", TRITON_INTERPRET="0")
+    assert code == 0, errors
     rows = {
         cells[0]: cells
-        for line in done.stdout.splitlines()
+        for line in told.splitlines()
         if len(cells := [cell.strip() for cell in line.split("|")[1:-1]]) > 1
     }
     for n, m in arithmetic.PATTERNS:

@@ -100,9 +100,8 @@ def test_parts_and_patterns_are_chosen(tmp_path, monkeypatch):
     gpu.main([*asked.split(), str(out)])
     found = json.loads(out.read_text())
     assert found["exact"] == found["rivals"] == []
-    assert [(row["pattern"], row["side"], row["failed"]) for row in found["warm"]] == [
-        ("1:3", 6, "")
-    ] * 2
+    warm = [(row["pattern"], row["side"], row["failed"]) for row in found["warm"]]
+    assert warm == [("1:3", 6, "")] * 2
     assert "layers" not in found
     assert (tmp_path / "warm.md").exists()
 

@@ -21,14 +21,9 @@ def found():
 
 
 def test_every_loop_is_set_against_the_dense_one(found):
-    assert [row["loop"] for row in found["loops"]] == [
-        "dense",
-        "4:8 exact, renewed never",
-        "4:8 exact, renewed every 40",
-        "4:8 exact, renewed at every step",
-        "2:4 exact, renewed at every step",
-        "8:16 exact, renewed at every step",
-    ]
+    renewed = ["4:8 exact, renewed never", "4:8 exact, renewed every 40"]
+    renewed += [f"{pattern} exact, renewed at every step" for pattern in ("4:8", "2:4", "8:16")]
+    assert [row["loop"] for row in found["loops"]] == ["dense", *renewed]
     dense, *others = found["loops"]
     assert dense["ratio"] == dense["low"] == dense["high"] == dense["mean_ratio"] == 1
     assert [row["renewals"] for row in others] == [0, 0, *3 * [ROUNDS]]
@@ -86,18 +81,10 @@ def test_the_command_prints_and_writes(found, monkeypatch, tmp_path, capsys):
 
 
 def test_tables_hold_the_figures():
-    row = {
-        "loop": "4:8",
-        "pattern": "4:8",
-        "step": 0.55,
-        "ratio": 1.1,
-        "low": 1.05,
-        "high": 1.2,
-        "mean_ratio": 1.15,
-        "renewal": 0.05,
-        "share": 0.1,
-    }
+    row = {"loop": "4:8", "pattern": "4:8", "step": 0.55, "renewal": 0.05, "share": 0.1}
+    row |= {"ratio": 1.1, "low": 1.05, "high": 1.2, "mean_ratio": 1.15}
     dense = dict(row, loop="dense", step=0.5, ratio=1.0, renewal=None, share=None)
+    rival = {"name": "r", "renewal": 2.0, "kept": 0.9, "share_every_step": 4.0, "share_seldom": 0.1}
     given = {
         "network": {"width": 8, "blocks": 2, "batch": 4, "length": 16, "masked": 1_540_000},
         "threads": 2,
@@ -105,14 +92,11 @@ def test_tables_hold_the_figures():
         "seldom": 40,
         "loops": [dense, row],
         "parts": {"renewal": 0.05, "solve": 0.03, "rest": 0.02, "flip_rate": 0.0123},
-        "rivals": [
-            {"name": "r", "renewal": 2.0, "kept": 0.9, "share_every_step": 4.0, "share_seldom": 0.1}
-        ],
+        "rivals": [rival],
     }
     table = tables.loops(given)
-    assert table.title == (
-        "width 8, 2 blocks, batch 4 x 16, 1.5 million masked weights, 2 threads; 3 rounds"
-    )
+    size = "width 8, 2 blocks, batch 4 x 16, 1.5 million masked weights"
+    assert table.title == f"{size}, 2 threads; 3 rounds"
     assert table.rows[0] == ("dense", "500.0", "1.000", "1.050 to 1.200", "1.150", "", "")
     assert table.rows[1][4:] == ("1.150", "50.0", "10.00")
     assert tables.rivals(given).rows == [("r", "2.00", "90.000", "400", "10.0")]

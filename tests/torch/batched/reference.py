@@ -6,6 +6,8 @@ import torch
 import masksolve as ms
 from masksolve.torch.batched import solve_batched
 
+NARROW_FLOATS = [torch.bfloat16, torch.float16, torch.float8_e4m3fn, torch.float8_e5m2]
+
 
 def both(weights, pattern, method, score=np.abs, **options):
     """Return the batched method's mask and the CPU method's."""

@@ -38,12 +38,8 @@ def test_tiles_are_cut_along_rows_first():
 
 
 def test_double_precision_where_single_does_not_do():
-    precision = {
-        torch.bfloat16: torch.float32,
-        torch.int8: torch.float32,
-        torch.int32: torch.float64,
-        torch.float64: torch.float64,
-    }
+    precision = dict.fromkeys([torch.bfloat16, torch.int8], torch.float32)
+    precision |= dict.fromkeys([torch.int32, torch.float64], torch.float64)
     for dtype, expected in precision.items():
         matrices = torch.ones(1, 2, 3, dtype=dtype)
         for chunk in chunks(matrices.shape, (2, 2), 100):

@@ -59,11 +59,8 @@ def test_as_good_as_the_cpu_for_scores_of_all_kinds(pattern, dtype):
     [
         {"rounds": 0},
         {"doublings": 0, "rounds": 50},
-        {"sharpness": 300, "doublings": 0},
-        {"sharpness": 80, "doublings": 1},
-        {"sharpness": 300, "doublings": 8},
-        {"tolerance": 0.5},
-        {"tolerance": 0.0},
+        *({"sharpness": s, "doublings": d} for s, d in ((300, 0), (80, 1), (300, 8))),
+        *({"tolerance": tolerance} for tolerance in (0.5, 0.0)),
     ],
 )
 @pytest.mark.parametrize("kind", ["", ",at-most"])

@@ -27,12 +27,16 @@ if interpreted():  # what inductor writes would be interpreted as well
 pytestmark = pytest.mark.filterwarnings("ignore:The PyTorch API of SparseSemiStructuredTensor")
 
 
-def on_gpu(dtype, device="cuda", **options):
-    pair = twins(dtype, device, **options)
-    why = pair[0].why_not()
-    if why is not None:
-        pytest.skip(why)
-    return pair
+def served(layer):
+    """Skip if this device has no sparse products."""
+    if layer.why_not() is not None:
+        pytest.skip(layer.why_not())
+    return layer
+
+
+def on_gpu(dtype, **options):
+    sparse, dense = twins(dtype, "cuda", **options)
+    return served(sparse), dense
 
 
 @pytest.mark.parametrize("shape", [(256, INPUTS), (1, INPUTS), (7, 13, INPUTS), (INPUTS,)])
@@ -48,9 +52,7 @@ def test_products_and_gradients(estimator, dtype, shape):
 @pytest.mark.parametrize("shape", [(1024, 1024), (1024, 4096), (4096, 1024)])
 def test_large_layers(shape, dtype):
     torch.manual_seed(0)
-    layer = mst.SparseLinear(*shape, device="cuda", dtype=dtype)
-    if layer.why_not() is not None:
-        pytest.skip(layer.why_not())
+    layer = served(mst.SparseLinear(*shape, device="cuda", dtype=dtype))
     x = data(2048, shape[0], dtype=dtype, device="cuda")
     exact = nn.functional.linear(x.double(), used(layer).double(), layer.bias.double())
     y = layer(x)
@@ -98,9 +100,7 @@ def test_moving_there_and_back():
     x = data(8, INPUTS, grad=False)
     with pytest.warns(UserWarning, match="it is on the CPU"):
         expected = layer(x)
-    layer.cuda()
-    if layer.why_not() is not None:
-        pytest.skip(layer.why_not())
+    served(layer.cuda())
     assert_like([layer(x.cuda()).cpu()], [expected], CLOSE[torch.bfloat16])
     layer.cpu()
     assert_like([layer(x)], [expected], CLOSE[torch.bfloat16])

@@ -4,27 +4,16 @@ import sys
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 import masksolve as ms
-import masksolve.torch as mst
 from masksolve.torch.training.flips import Flips
 from masksolve.torch.training.picture import Curve, _aligned
 from tests.storage.files import contents
+from tests.torch.training import test_history
 
 
-def trained(pattern="2:4", steps=5, **options):
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 16))
-    handle = mst.sparsify(model, pattern, **options)
-    optimizer = torch.optim.Adam(model.parameters(), 0.02)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        model(torch.randn(8, 32)).square().mean().backward()
-        optimizer.step()
-        handle.step()
-    return handle
+def trained(steps=5, pattern="2:4", **options):
+    return test_history.trained(steps, pattern, **options)[0]
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf", "PNG"])
@@ -40,7 +29,7 @@ def test_a_picture(tmp_path, ending):
     [
         {"steps": 0},
         {"steps": 200, "refresh_every": 2},
-        {"pattern": {"0": "2:4", "2": "4:8"}, "warmup": 2, "ramp": 6, "steps": 12},
+        {"pattern": test_history.MIXED, "warmup": 2, "ramp": 6, "steps": 12},
         {"estimator": "none"},
     ],
     ids=["one record", "without marks", "layers at steps of their own", "static"],
@@ -75,16 +64,10 @@ def test_distances_without_a_flip():
 
 def test_values_at_steps():
     curve = Curve([2, 4, 4], [1.0, 2.0, 3.0])
-    np.testing.assert_equal(_aligned(curve, [1, 2, 3, 4, 5], hold=True), [np.nan, 1, 1, 3, 3])
-    np.testing.assert_equal(
-        _aligned(curve, [1, 2, 3, 4, 5], hold=False), [np.nan, 1, np.nan, 3, np.nan]
-    )
+    steps, nan = [1, 2, 3, 4, 5], np.nan
+    np.testing.assert_equal(_aligned(curve, steps, hold=True), [nan, 1, 1, 3, 3])
+    np.testing.assert_equal(_aligned(curve, steps, hold=False), [nan, 1, nan, 3, nan])
     assert np.isnan(_aligned(Curve([], []), [1], hold=False)).all()
-
-
-def test_nothing_to_draw(tmp_path):
-    with pytest.raises(ms.InvalidInput, match="nothing to draw"):
-        trained(warmup=100).history.plot(tmp_path / "history.png")
 
 
 @pytest.mark.parametrize(

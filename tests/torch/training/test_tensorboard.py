@@ -1,10 +1,8 @@
 """Scalars for TensorBoard, read back by TensorBoard."""
 
 import pytest
-import torch
-from torch import nn
 
-import masksolve.torch as mst
+from tests.torch.training.test_history import trained
 
 pytest.importorskip("tensorboard")
 
@@ -13,19 +11,11 @@ def test_scalars_of_every_refresh(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from torch.utils.tensorboard import SummaryWriter
 
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 8))
     with SummaryWriter(tmp_path) as writer:
-        handle = mst.sparsify(model, "2:4", refresh_every=2, warmup=2, writer=writer)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-        for _ in range(6):
-            optimizer.zero_grad()
-            model(torch.randn(8, 16)).square().mean().backward()
-            optimizer.step()
-            handle.step()
+        handle, _ = trained(6, refresh_every=2, warmup=2, writer=writer)
 
     events = EventAccumulator(str(tmp_path)).Reload()
-    names = ["", "/0.weight", "/2.weight"]
+    names = ["", *(f"/{name}" for name in handle.masks)]
     keys = ["flip_rate", "kept_share", "seconds"]
     tags = [f"masksolve/{key}{name}" for key in keys for name in names]
     assert sorted(events.Tags()["scalars"]) == sorted(tags)

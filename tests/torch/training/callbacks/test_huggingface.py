@@ -9,35 +9,22 @@ import pytest
 import torch
 from torch import nn
 
-import masksolve as ms
 import masksolve.torch as mst
+from tests.torch.states import assert_same
+from tests.torch.training.callbacks import models
+from tests.torch.training.callbacks.models import Recipe, samples
 
 transformers = pytest.importorskip("transformers", minversion="4.50")
 pytest.importorskip("accelerate")
 
 
-class Classifier(nn.Module):
-    """Three linear layers, and a loss as Trainer wants it."""
-
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16))
-        self.head = nn.Linear(16, 3)
+class Classifier(Recipe, nn.Module):
+    """With a loss as Trainer wants it."""
 
     def forward(self, x, labels=None):
-        logits = self.head(self.body(x).relu())
+        logits = self.logits(x)
         loss = None if labels is None else nn.functional.cross_entropy(logits, labels)
         return {"loss": loss, "logits": logits}
-
-
-def classifier():
-    torch.manual_seed(0)
-    return Classifier()
-
-
-def examples(number=48):
-    x = torch.randn(number, 16, generator=torch.Generator().manual_seed(1))
-    return [{"x": row, "labels": int(row[:3].argmax())} for row in x]
 
 
 def trainer_of(model, folder, *callbacks, **options):
@@ -55,55 +42,35 @@ def trainer_of(model, folder, *callbacks, **options):
         "dataloader_pin_memory": False,
     }
     arguments = transformers.TrainingArguments(**(settings | options))
-    return transformers.Trainer(
-        model, arguments, train_dataset=examples(), callbacks=list(callbacks)
-    )
+    data = [{"x": x, "labels": y} for x, y in zip(*samples(), strict=True)]
+    return transformers.Trainer(model, arguments, train_dataset=data, callbacks=list(callbacks))
+
+
+def fit(model, handle, folder, **options):
+    trainer = trainer_of(model, folder, mst.HuggingFaceCallback(handle), **options)
+    trainer.train()
+    return trainer
 
 
 def sparse(**options):
-    model = classifier()
-    return model, mst.sparsify(model, "2:4", **options)
-
-
-def assert_same(model, other):
-    for key, value in model.state_dict().items():
-        torch.testing.assert_close(other.state_dict()[key], value, rtol=0, atol=0)
-
-
-def test_masks_change_while_it_trains(tmp_path):
-    model, handle = sparse()
-    before = {name: mask.clone() for name, mask in handle.masks.items()}
-    trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle)).train()
-    assert handle.steps == 12
-    assert [record.step for record in handle.history.records] == list(range(13))
-    assert handle.history.sad() > 0
-    for name, mask in handle.masks.items():
-        assert (mask != before[name]).any()
-        ms.check_mask(mask.numpy(), "2:4")
-    for layer in handle.layers:  # of the weights as they are now, not a step before
-        exact = mst.solve_mask(layer.weight, "2:4")
-        assert (layer.weight.abs() * exact).sum() == (layer.weight.abs() * layer.mask).sum()
+    return models.sparse(Classifier(), **options)
 
 
 def test_a_step_is_an_optimizer_step(tmp_path):
     model, handle = sparse()
-    callback = mst.HuggingFaceCallback(handle)
-    trainer = trainer_of(model, tmp_path, callback, gradient_accumulation_steps=4)
-    trainer.train()
+    trainer = fit(model, handle, tmp_path, gradient_accumulation_steps=4)
     assert trainer.state.global_step == handle.steps == 12
 
 
 def test_logs(tmp_path, capsys):
     model, handle = sparse()
-    trainer = trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle))
-    trainer.train()
+    trainer = fit(model, handle, tmp_path)
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
     assert [entry["step"] for entry in logged] == [4, 8, 12]
     for entry in logged:
         record = handle.history.records[entry["step"]]
-        assert entry["masksolve/kept_share"] == record.whole.kept_share
-        assert entry["masksolve/flip_rate"] == record.whole.flip_rate
-        assert entry["masksolve/seconds"] == record.whole.seconds
+        for key in ("kept_share", "flip_rate", "seconds"):
+            assert entry[f"masksolve/{key}"] == getattr(record.whole, key)
     last = trainer.state.log_history[-1]  # train_runtime and so on
     assert "masksolve/kept_share" not in last
     assert capsys.readouterr().out.count("masksolve/kept_share") == 3
@@ -128,8 +95,7 @@ def test_reporters_report_it_if_it_goes_first(tmp_path):
 
 def test_no_logs_during_the_warm_up(tmp_path):
     model, handle = sparse(warmup=8)
-    trainer = trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle))
-    trainer.train()
+    trainer = fit(model, handle, tmp_path)
     logged = [entry for entry in trainer.state.log_history if "loss" in entry]
     assert ["masksolve/kept_share" in entry for entry in logged] == [False, True, True]
 
@@ -138,14 +104,9 @@ def test_no_logs_during_the_warm_up(tmp_path):
 def test_resuming_is_as_if_never_stopped(tmp_path, estimator):
     options = {"refresh_every": 3, "estimator": estimator, "decay": 0.1}
     whole, handle = sparse(**options)
-    trainer_of(
-        whole, tmp_path, mst.HuggingFaceCallback(handle), save_strategy="steps", save_steps=5
-    ).train()
-    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == [
-        "checkpoint-10",
-        "checkpoint-12",
-        "checkpoint-5",
-    ]
+    fit(whole, handle, tmp_path, save_strategy="steps", save_steps=5)
+    there = {path.name for path in tmp_path.glob("checkpoint-*")}
+    assert there == {f"checkpoint-{step}" for step in (5, 10, 12)}
     saved = json.loads((tmp_path / "checkpoint-5" / "trainer_state.json").read_text())
     assert saved["stateful_callbacks"]["masksolve"] == {"steps": 5}
 
@@ -155,13 +116,12 @@ def test_resuming_is_as_if_never_stopped(tmp_path, estimator):
     )
     assert again.steps == 12
     assert [record.step for record in again.history.records] == [6, 9, 12]
-    assert_same(whole, resumed)
+    assert_same(whole.state_dict(), resumed.state_dict())
 
 
 def test_resuming_with_the_callbacks_states_restored_by_the_trainer(tmp_path):
     model, handle = sparse()
-    options = {"save_strategy": "steps", "save_steps": 6}
-    trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle), **options).train()
+    fit(model, handle, tmp_path, save_strategy="steps", save_steps=6)
     model, handle = sparse()
     callback = mst.HuggingFaceCallback(handle)
     trainer = trainer_of(model, tmp_path, callback, restore_callback_states_from_checkpoint=True)
@@ -210,72 +170,44 @@ def test_scores_see_gradients(tmp_path):
         return layer.weight.abs()
 
     model, handle = sparse(score=score, select="body.0")
-    trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle), max_steps=2).train()
+    fit(model, handle, tmp_path, max_steps=2)
     assert seen == [False, True, True]
 
 
-def test_a_part_of_the_model_and_a_wrapped_one(tmp_path):
-    model = classifier()
-    handle = mst.sparsify(model.body, "2:4")
-    trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle), max_steps=2).train()
+def test_a_wrapped_model(tmp_path):
     model, handle = sparse()
-    wrapped = nn.DataParallel(model)
-    callback, options = mst.HuggingFaceCallback(handle), {"remove_unused_columns": False}
-    trainer_of(wrapped, tmp_path, callback, max_steps=2, **options).train()
+    fit(nn.DataParallel(model), handle, tmp_path, max_steps=2, remove_unused_columns=False)
     assert handle.steps == 2
-
-
-def test_another_model(tmp_path):
-    _, handle = sparse()
-    trainer = trainer_of(classifier(), tmp_path, mst.HuggingFaceCallback(handle))
-    with pytest.raises(ms.InvalidInput, match=r"Classifier does not hold the body\.0\.weight"):
-        trainer.train()
-
-
-def test_a_finalized_model(tmp_path):
-    model, handle = sparse()
-    handle.finalize()
-    trainer = trainer_of(model, tmp_path, mst.HuggingFaceCallback(handle))
-    with pytest.raises(ms.InvalidInput, match="finalized"):
-        trainer.train()
 
 
 def test_a_pretrained_model_saves_and_loads(tmp_path):
     def tiny():
         torch.manual_seed(0)
-        config = transformers.BertConfig(
-            vocab_size=50,
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=8,
-            num_labels=2,
-        )
+        sizes = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "num_labels": 2}
+        sizes |= {"num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 8}
+        config = transformers.BertConfig(**sizes)
         return transformers.BertForSequenceClassification(config)
 
     tokens = torch.randint(50, (16, 8), generator=torch.Generator().manual_seed(0))
     data = [{"input_ids": row, "labels": int(row[0] % 2)} for row in tokens]
-    model = tiny()
-    handle = mst.sparsify(model, "2:4")
+    model, handle = models.sparse(tiny())
     trainer = trainer_of(
         model, tmp_path, mst.HuggingFaceCallback(handle), save_strategy="steps", save_steps=6
     )
     trainer.train_dataset = data
     trainer.train()
 
-    other = tiny()
-    again = mst.sparsify(other, "2:4")
+    other, again = models.sparse(tiny())
     resumed = trainer_of(other, tmp_path, mst.HuggingFaceCallback(again))
     resumed.train_dataset = data
     resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
     assert again.steps == handle.steps == 12
-    assert_same(model, other)
+    assert_same(model.state_dict(), other.state_dict())
 
     handle.finalize()
     model.save_pretrained(tmp_path / "final")
     plain = type(model).from_pretrained(tmp_path / "final")
-    assert_same(model, plain)
+    assert_same(model.state_dict(), plain.state_dict())
 
 
 def test_without_transformers(monkeypatch):

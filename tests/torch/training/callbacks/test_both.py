@@ -1,0 +1,50 @@
+"""What a callback does alike in every library's training."""
+
+from importlib import import_module
+
+import pytest
+
+import masksolve as ms
+import masksolve.torch as mst
+from tests.torch.training.callbacks.models import QUIET, sparse
+
+
+@pytest.fixture(params=["huggingface", pytest.param("lightning", marks=QUIET)])
+def library(request):
+    """Its Classifier, and fit(model, handle, folder); skips without the library."""
+    return import_module(f"tests.torch.training.callbacks.test_{request.param}")
+
+
+def test_masks_change_while_it_trains(library, tmp_path):
+    model, handle = sparse(library.Classifier())
+    before = {name: mask.clone() for name, mask in handle.masks.items()}
+    library.fit(model, handle, tmp_path)
+    assert handle.steps == 12
+    assert [record.step for record in handle.history.records] == list(range(13))
+    assert handle.history.sad() > 0
+    for name, mask in handle.masks.items():
+        assert (mask != before[name]).any()
+        ms.check_mask(mask.numpy(), "2:4")
+    for layer in handle.layers:  # of the weights as they are now, not a step before
+        exact = mst.solve_mask(layer.weight, "2:4")
+        assert (layer.weight.abs() * exact).sum() == (layer.weight.abs() * layer.mask).sum()
+
+
+def test_a_part_of_the_model(library, tmp_path):
+    model = library.Classifier()
+    _, handle = sparse(model.body)
+    library.fit(model, handle, tmp_path, max_steps=2)
+    assert handle.steps == 2
+
+
+def test_another_model(library, tmp_path):
+    _, handle = sparse(library.Classifier())
+    with pytest.raises(ms.InvalidInput, match=r"Classifier does not hold the body\.0\.weight"):
+        library.fit(library.Classifier(), handle, tmp_path)
+
+
+def test_a_finalized_model(library, tmp_path):
+    model, handle = sparse(library.Classifier())
+    handle.finalize()
+    with pytest.raises(ms.InvalidInput, match="finalized"):
+        library.fit(model, handle, tmp_path)
