@@ -161,23 +161,16 @@ def main() -> int:
         print("this needs Triton: pip install triton", file=sys.stderr)
         return 2
     title = f"{SIDE} x {SIDE} float32, H100, by count (Triton {triton.__version__})"
-    table = Table(title, COLUMNS)
+    rows = []
     for n, m in PATTERNS:
         loop = inner_loop(compile_rounds(n, m)[0])
         rounds, memory = least_milliseconds(loop, n, m)
-        table.add(
-            f"{n}:{m}",
-            str(loop.registers),
-            str(loop.spilled),
-            str(loop.counts.total()),
-            str(loop.counts["FMNMX"]),
-            str(loop.counts[SHUFFLES]),
-            str(loop.cycles),
-            f"{expected_rounds(n, m):.1f}",
-            f"{rounds:.2f}",
-            f"{memory:.2f}",
+        rows.append(
+            f"{n}:{m} | {loop.registers} | {loop.spilled} | {loop.counts.total()} | "
+            f"{loop.counts['FMNMX']} | {loop.counts[SHUFFLES]} | {loop.cycles} | "
+            f"{expected_rounds(n, m):.1f} | {rounds:.2f} | {memory:.2f}"
         )
-    show([table], console)
+    show([Table(title, COLUMNS, rows=rows)], console)
     console.print("a round: all lines of a warp's tiles once by rows and once by columns")
     return 0
 

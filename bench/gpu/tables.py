@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..pages.table import Table
@@ -27,15 +27,12 @@ def tables(found: Mapping[str, Any]) -> Iterator[Table]:
         yield _block(found["layers"]["block"])
 
 
-def _fill(table: Table, rows: Rows, keys: Sequence[str], *cells: Any) -> Table:
-    """Add rows; one that failed says why."""
+def _fill(table: Table, rows: Rows, keys: str, write: Callable[[Mapping[str, Any]], str]) -> Table:
+    """Add rows: what each is of, and the cells that `write` gives; one that failed says why."""
     for row in rows:
-        head = [str(row[key]) for key in keys]
-        if row["failed"]:
-            rest = [row["failed"], *("" for _ in cells[1:])]
-        else:
-            rest = [cell(row) for cell in cells]
-        table.add(*head, *rest)
+        head = [str(row[key]) for key in keys.split()]
+        rest = [""] * (len(table.columns) - len(head) - 1)
+        table.add(*head, *([row["failed"], *rest] if row["failed"] else write(row).split(" | ")))
     return table
 
 
@@ -45,61 +42,54 @@ def _exact(kind: str, rows: Rows) -> Table:
         "pattern | side | ms | copy, ms | copies | first result, s | of it compiled | peak, MB | "
         "tiles proven | gap | off the CPU's by | CPU, ms"
     )
-    return _fill(
-        Table(title, head),
-        rows,
-        ("pattern", "side"),
-        lambda row: _ms(row["seconds"]),
-        lambda row: _ms(row["copy_seconds"]),
-        lambda row: f"{row['copies']:.1f}",
-        lambda row: f"{row['first_seconds']:.2f}",
-        lambda row: f"{row['compile_seconds']:.2f}",
-        lambda row: "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}",
-        lambda row: "all" if row["proven"] == 1 else f"{row['proven']:.6%}",
-        lambda row: f"{row['gap']:.1g}",
-        lambda row: f"{row['engine_difference']:.1g}",
-        lambda row: _ms(row["engine_seconds"]),
-    )
+
+    def write(row: Mapping[str, Any]) -> str:
+        peak = "-" if row["peak_bytes"] is None else f"{row['peak_bytes'] / 1e6:.0f}"
+        return (
+            f"{_ms(row['seconds'])} | {_ms(row['copy_seconds'])} | {row['copies']:.1f} | "
+            f"{row['first_seconds']:.2f} | {row['compile_seconds']:.2f} | {peak} | "
+            f"{_proven(row)} | {row['gap']:.1g} | {row['engine_difference']:.1g} | "
+            f"{_ms(row['engine_seconds'])}"
+        )
+
+    return _fill(Table(title, head), rows, "pattern side", write)
 
 
 def _rivals(kind: str, rows: Rows) -> Table:
     title = f"methods on the same device in the same run, {kind} weights"
     head = "pattern | method | side | ms | below the optimum | lines short"
-    return _fill(
-        Table(title, head, words=2),
-        rows,
-        ("pattern", "method", "side"),
-        lambda row: _ms(row["seconds"]),
-        lambda row: f"{max(0.0, row['loss']):.4%}",
-        lambda row: f"{row['short_lines']:.2%}",
-    )
+
+    def write(row: Mapping[str, Any]) -> str:
+        loss = f"{max(0.0, row['loss']):.4%}"
+        return f"{_ms(row['seconds'])} | {loss} | {row['short_lines']:.2%}"
+
+    return _fill(Table(title, head, words=2), rows, "pattern method side", write)
 
 
 def _warm(rows: Rows) -> Table:
     title = "warm starts from earlier potentials, float32 weights"
     head = "pattern | side | relative change | cold, ms | warm, ms | times as fast | tiles proven"
-    return _fill(
-        Table(title, head),
-        rows,
-        ("pattern", "side", "change"),
-        lambda row: _ms(row["cold"]),
-        lambda row: _ms(row["warm"]),
-        lambda row: f"{row['cold'] / row['warm']:.2f}",
-        lambda row: "all" if row["proven"] == 1 else f"{row['proven']:.6%}",
-    )
+
+    def write(row: Mapping[str, Any]) -> str:
+        cold, warm = row["cold"], row["warm"]
+        return f"{_ms(cold)} | {_ms(warm)} | {cold / warm:.2f} | {_proven(row)}"
+
+    return _fill(Table(title, head), rows, "pattern side change", write)
 
 
 def _graphs(rows: Rows) -> Table:
     title = "replayed from a CUDA graph, float32 weights"
     head = "pattern | side | launched, ms | replayed, ms | same mask"
-    return _fill(
-        Table(title, head),
-        rows,
-        ("pattern", "side"),
-        lambda row: _ms(row["launched"]),
-        lambda row: _ms(row["replayed"]),
-        lambda row: "yes" if row["same"] else "NO",
-    )
+
+    def write(row: Mapping[str, Any]) -> str:
+        same = "yes" if row["same"] else "NO"
+        return f"{_ms(row['launched'])} | {_ms(row['replayed'])} | {same}"
+
+    return _fill(Table(title, head), rows, "pattern side", write)
+
+
+def _proven(row: Mapping[str, Any]) -> str:
+    return "all" if row["proven"] == 1 else f"{row['proven']:.6%}"
 
 
 def _layers(rows: Rows) -> Table:
@@ -127,15 +117,12 @@ def _block(block: Mapping[str, Any]) -> Table:
         " | step, ms | over the dense one | renewal, ms | of the step | without renewals",
     )
     for arm in block["arms"]:
-        masked = arm["renewal"] is not None
-        table.add(
-            arm["name"] + (", which ran dense" if arm["dense_products"] else ""),
-            _ms(arm["step"]),
-            f"{arm['overhead']:+.1%}",
-            _ms(arm["renewal"]) if masked else "",
-            f"{arm['renewal_share']:.1%}" if masked else "",
-            f"{arm['overhead_without_renewal']:+.1%}",
-        )
+        name = arm["name"] + (", which ran dense" if arm["dense_products"] else "")
+        renewals = ("", "")
+        if arm["renewal"] is not None:
+            renewals = _ms(arm["renewal"]), f"{arm['renewal_share']:.1%}"
+        over, without = arm["overhead"], arm["overhead_without_renewal"]
+        table.add(name, _ms(arm["step"]), f"{over:+.1%}", *renewals, f"{without:+.1%}")
     return table
 
 

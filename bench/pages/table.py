@@ -22,7 +22,8 @@ class Table:
         Names of the columns; as one string they are parted by `` | ``, as in Markdown.
     words : int
         So many columns at the left are words, the others figures.
-    rows : iterable of sequences of str
+    rows : iterable of str or sequences of str
+        As one string a row is parted as the head is, so no cell of it may hold such a mark.
 
     Attributes
     ----------
@@ -36,11 +37,10 @@ class Table:
         title: str,
         head: str | Sequence[str],
         words: int = 1,
-        rows: Iterable[Sequence[str]] = (),
+        rows: Iterable[str | Sequence[str]] = (),
     ) -> None:
-        self.title = title
-        self.columns = head.split(" | ") if isinstance(head, str) else list(head)
-        self.rows = [tuple(row) for row in rows]
+        self.title, self.columns = title, list(_cells(head))
+        self.rows = [_cells(row) for row in rows]
         self._words = words
 
     def add(self, *cells: str) -> None:
@@ -61,6 +61,10 @@ class Table:
         for row in self.rows:
             table.add_row(*(cell.replace("**", "").replace("`", "") for cell in row))
         return table
+
+
+def _cells(row: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(row.split(" | ") if isinstance(row, str) else row)
 
 
 def show(tables: Iterable[Table], console: Console) -> None:

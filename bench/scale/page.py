@@ -39,12 +39,8 @@ def fill(page: str, figures: dict[str, Any]) -> str:
 def measured(figures: dict[str, Any]) -> str:
     """Write the figures as text and tables in Markdown."""
     m = int(figures["options"]["pattern"].partition(":")[2].partition(",")[0])
-    return (
-        "\n\n".join(
-            [_setting(figures), _runs(figures), *_workers(figures), _arithmetic(figures, m)]
-        )
-        + "\n"
-    )
+    parts = (_setting(figures), _runs(figures), *_workers(figures), _arithmetic(figures, m))
+    return "\n\n".join(parts) + "\n"
 
 
 def _setting(figures: dict[str, Any]) -> str:
@@ -60,19 +56,13 @@ def _setting(figures: dict[str, Any]) -> str:
 
 def _runs(figures: dict[str, Any]) -> str:
     killed = {row["what"]: row for row in figures["kills"]}
-    rows = [
-        (
-            row["what"],
-            f"{row['seconds']:.1f}",
-            _rate(row["rate"]),
-            _share(row["share"], row["shares"]),
-            _share(row["share_of_both"], row["shares_of_both"]),
-            _size(row["peak_memory"]),
-            str(len(killed[row["what"]]["killed_after"])),
-            "identical" if killed[row["what"]]["identical"] else "different",
-        )
+    rows = (
+        f"{row['what']} | {row['seconds']:.1f} | {_rate(row['rate'])} | "
+        f"{_share(row['share'], row['shares'])} | "
+        f"{_share(row['share_of_both'], row['shares_of_both'])} | {_size(row['peak_memory'])} | "
+        f"{len(killed[row['what']]['killed_after'])} | {_files(killed[row['what']])}"
         for row in figures["runs"]
-    ]
+    )
     head = (
         "output | seconds, start included | rate | share of the lower rate | "
         "share of both at once | memory at its peak | killed and resumed | files then"
@@ -88,17 +78,11 @@ def _runs(figures: dict[str, Any]) -> str:
 def _workers(figures: dict[str, Any]) -> Iterable[str]:
     if "workers" not in figures:
         return
-    rows = [
-        (
-            row["what"],
-            row["pattern"],
-            f"{row['seconds']:.1f}",
-            _rate(row["rate"]),
-            f"{row['times']:.2f}",
-            "identical" if row["identical"] else "different",
-        )
+    rows = (
+        f"{row['what']} | {row['pattern']} | {row['seconds']:.1f} | {_rate(row['rate'])} | "
+        f"{row['times']:.2f} | {_files(row)}"
         for row in figures["workers"]
-    ]
+    )
     head = "`--workers` | pattern | seconds, start included | rate | times one | files"
     yield (
         "The same by Dask, masks alone, workers of one thread each; where one was killed, that "
@@ -115,15 +99,9 @@ def _arithmetic(figures: dict[str, Any], m: int) -> str:
         nbytes = weights * WIDTH
         masks, masked = (nbytes / rates[what] for what in ("masks", "masked weights"))
         rows.append(
-            (
-                f"{weights / 1e9:.0f} billion",
-                _size(nbytes),
-                f"{weights / m**2 / 1e9:.3g} billion",
-                _size(weights / 8),
-                _time(masks),
-                _time(masked),
-                _time(masks / CLUSTER),
-            )
+            f"{weights / 1e9:.0f} billion | {_size(nbytes)} | "
+            f"{weights / m**2 / 1e9:.3g} billion | {_size(weights / 8)} | {_time(masks)} | "
+            f"{_time(masked)} | {_time(masks / CLUSTER)}"
         )
     head = (
         f"weights | in bfloat16 | tiles of {m} x {m} | masks | time for masks | "
@@ -138,6 +116,10 @@ def _arithmetic(figures: dict[str, Any], m: int) -> str:
 
 def _share(share: float, all_of_them: Sequence[float]) -> str:
     return f"{share:.0%} ({min(all_of_them):.0%} to {max(all_of_them):.0%})"
+
+
+def _files(row: dict[str, Any]) -> str:
+    return "identical" if row["identical"] else "different"
 
 
 def _size(nbytes: float) -> str:

@@ -36,16 +36,12 @@ def loops(found: Cost) -> Table:
     head = "loop | step, ms | x dense | quartiles | mean | renewal, ms | renewals, %"
     table = Table(title, head)
     for row in found["loops"]:
-        renewed = row["renewal"] is not None
-        table.add(
-            row["loop"],
-            f"{1e3 * row['step']:.1f}",
-            f"{row['ratio']:.3f}",
-            f"{row['low']:.3f} to {row['high']:.3f}",
-            f"{row['mean_ratio']:.3f}",
-            f"{1e3 * row['renewal']:.1f}" if renewed else "",
-            f"{100 * row['share']:.2f}" if renewed else "",
-        )
+        times = f"{1e3 * row['step']:.1f}", f"{row['ratio']:.3f}"
+        spread = f"{row['low']:.3f} to {row['high']:.3f}", f"{row['mean_ratio']:.3f}"
+        renewals = ("", "")
+        if row["renewal"] is not None:
+            renewals = f"{1e3 * row['renewal']:.1f}", f"{100 * row['share']:.2f}"
+        table.add(row["loop"], *times, *spread, *renewals)
     return table
 
 
@@ -53,19 +49,14 @@ def rivals(found: Cost) -> Table:
     """Lay out the others' renewals of the same masks."""
     seldom = found["seldom"]
     head = f"solver | renewal, s | kept, % of exact | every step, % | every {seldom}, %"
-    table = Table("the same masks by others; per cent of dense steps", head)
-    for row in found["rivals"]:
-        if "missing" in row:
-            table.add(row["name"], f"needs {', '.join(row['missing'])}", "", "", "")
-            continue
-        table.add(
-            row["name"],
-            f"{row['renewal']:.2f}",
-            f"{100 * row['kept']:.3f}",
-            f"{100 * row['share_every_step']:,.0f}",
-            f"{100 * row['share_seldom']:,.1f}",
-        )
-    return table
+    rows = (
+        f"{row['name']} | needs {', '.join(row['missing'])} |  |  | "
+        if "missing" in row
+        else f"{row['name']} | {row['renewal']:.2f} | {100 * row['kept']:.3f} | "
+        f"{100 * row['share_every_step']:,.0f} | {100 * row['share_seldom']:,.1f}"
+        for row in found["rivals"]
+    )
+    return Table("the same masks by others; per cent of dense steps", head, rows=rows)
 
 
 def where_it_goes(found: Cost) -> str:

@@ -10,13 +10,12 @@ from matplotlib.ticker import FuncFormatter
 from ...pages.style import FAINT, FINE, INK, bare, decades, legend_beside, per_cent, sheet
 from .findings import Reader
 from .sizes import ABSORBED, ADAPRUNE, MAIN, ONE_SHOT, RENEWED, Arm
-from .tables import KINDS, kind
+from .tables import KINDS, THREE, kind
 
 __all__ = ["fidelity", "layers", "masks"]
 
 COLOURS = {ONE_SHOT: "#c2410c", ABSORBED: "#c77700", ADAPRUNE: "#0b4f9e", RENEWED: "#0b7a75"}
 SHAPES = {ONE_SHOT: "o", ABSORBED: "s", ADAPRUNE: "D", RENEWED: "^"}
-THREE = (ONE_SHOT, ABSORBED, ADAPRUNE)
 
 
 def fidelity(reader: Reader) -> Figure:

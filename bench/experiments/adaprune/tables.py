@@ -11,6 +11,7 @@ from .sizes import ABSORBED, ADAM, ADAPRUNE, MAIN, ONE_SHOT, RENEWED, Arm
 
 __all__ = ["agreement", "configurations", "cosines", "figures", "layers", "masks", "ways"]
 
+THREE = (ONE_SHOT, ABSORBED, ADAPRUNE)
 KINDS = {
     "attention.self.query": "query",
     "attention.self.key": "key",
@@ -42,13 +43,12 @@ def cosines(reader: Reader) -> Table:
     )
     table = Table("Cosine to the dense embedding", head, words=2)
     for pattern in rows(reader):
-        three = [Arm(name, pattern) for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
-        again = Arm(RENEWED, pattern)
+        three, again = [Arm(name, pattern) for name in THREE], Arm(RENEWED, pattern)
         done = reader.has(again)
         table.add(
             *words(pattern),
-            *(reader.mean(arm, "cosine").write(places=3) for arm in three),
-            reader.mean(again, "cosine").write(places=3) if done else "-",
+            *(_cosine(reader, arm) for arm in three),
+            _cosine(reader, again) if done else "-",
             *(reader.mean(arm, "lowest").write(places=2) for arm in (three[0], three[2])),
             reader.recovered(three[2]).write(100, 1),
             reader.recovered(again).write(100, 1) if done else "-",
@@ -58,24 +58,22 @@ def cosines(reader: Reader) -> Table:
 
 def agreement(reader: Reader) -> Table:
     """Lay out how far rankings agree with the dense encoder's."""
-    head = (
-        "pattern",
-        "masks",
-        *(
-            f"{measure}: {name}"
-            for measure in ("Spearman", "10 nearest, %")
-            for name in (ONE_SHOT, ABSORBED, ADAPRUNE)
-        ),
-    )
+    measures = ("Spearman", "10 nearest, %")
+    head = ("pattern", "masks", *(f"{what}: {name}" for what in measures for name in THREE))
     table = Table("Rankings of held-out sentences, against the dense encoder's", head, words=2)
     for pattern in rows(reader):
-        three = [Arm(name, pattern) for name in (ONE_SHOT, ABSORBED, ADAPRUNE)]
-        table.add(
-            *words(pattern),
-            *(reader.mean(arm, "spearman").write(places=3) for arm in three),
-            *(reader.mean(arm, "nearest").write(100, 1) for arm in three),
-        )
+        arms = [Arm(name, pattern) for name in THREE]
+        ranks = (reader.mean(arm, "spearman").write(places=3) for arm in arms)
+        table.add(*words(pattern), *ranks, *(_nearest(reader, arm) for arm in arms))
     return table
+
+
+def _cosine(reader: Reader, arm: Arm) -> str:
+    return reader.mean(arm, "cosine").write(places=3)
+
+
+def _nearest(reader: Reader, arm: Arm) -> str:
+    return reader.mean(arm, "nearest").write(100, 1)
 
 
 def masks(reader: Reader) -> Table:
@@ -90,7 +88,7 @@ def masks(reader: Reader) -> Table:
             exact, greedy = Arm(name, pattern), Arm(name, pattern, "greedy")
             shares = [(greedy, "kept"), (exact, "magnitude"), (greedy, "magnitude")]
             cells = [f"{100 * reader.mean(arm, what).mean:.2f}" for arm, what in shares]
-            cells += [reader.mean(a, "cosine").write(places=3) for a in (exact, greedy)]
+            cells += [_cosine(reader, arm) for arm in (exact, greedy)]
             for what in ("cosine", "nearest"):
                 text = reader.avoided(exact, greedy, what).write(100, 1)
                 less = reader.less(exact, greedy, what)
@@ -108,16 +106,11 @@ def ways(reader: Reader) -> Table:
     table = Table(f"Transposable {MAIN}, in every way", head)
     for name in (ONE_SHOT, ABSORBED, ADAM, ADAPRUNE, RENEWED):
         arm = Arm(name, MAIN)
-        table.add(
-            name,
-            reader.mean(arm, "cosine").write(places=3),
-            reader.mean(arm, "lowest").write(places=3),
-            reader.mean(arm, "spearman").write(places=3),
-            reader.mean(arm, "nearest").write(100, 1),
-            "-" if name == ONE_SHOT else reader.recovered(arm).write(100, 1),
-            f"{100 * reader.mean(arm, 'magnitude').mean:.2f}",
-            f"{reader.mean(arm, 'seconds').mean:.1f}",
-        )
+        alike = (reader.mean(arm, k).write(places=3) for k in ("cosine", "lowest", "spearman"))
+        recovered = "-" if name == ONE_SHOT else reader.recovered(arm).write(100, 1)
+        magnitude, seconds = (reader.mean(arm, k).mean for k in ("magnitude", "seconds"))
+        costs = f"{100 * magnitude:.2f}", f"{seconds:.1f}"
+        table.add(name, *alike, _nearest(reader, arm), recovered, *costs)
     return table
 
 
@@ -141,18 +134,16 @@ def layers(reader: Reader) -> Table:
 def configurations() -> Table:
     """Lay out what the authors' code does, with the commands for the real data."""
     head = "network | pattern | the authors' script | command"
-    table = Table("The authors' configurations, for ImageNet", head, words=4)
-    for one in CONFIGURATIONS:
-        table.add(one.start, one.pattern, f"`{one.script}`", f"`{one.command}`")
-    return table
+    rows = (f"{c.start} | {c.pattern} | `{c.script}` | `{c.command}`" for c in CONFIGURATIONS)
+    return Table("The authors' configurations, for ImageNet", head, 4, rows)
 
 
 def figures() -> Table:
     """Lay out what others measured of AdaPrune."""
     head = "network | quantity | dense | 1/2 of the operations | 1/3 | 1/4"
     title = "AdaPrune without patterns, as Frantar et al. (2022) measured it, %; not ours"
-    table = Table(title, head, words=2)
-    for one in FIGURES:
-        numbers = (f"{value:.2f}" for value in (one.dense, *one.pruned))
-        table.add(one.network, one.quantity, *numbers)
-    return table
+    rows = (
+        (one.network, one.quantity, *(f"{value:.2f}" for value in (one.dense, *one.pruned)))
+        for one in FIGURES
+    )
+    return Table(title, head, 2, rows)

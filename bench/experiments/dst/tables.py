@@ -16,18 +16,14 @@ def sweep(reader: Reader, task: str) -> Table:
     """Lay out a network's sweep over alpha."""
     head = "alpha | remaining, % | accuracy, % | less dense's | came back, % | resets | ms a step"
     table = Table(f"{task}: the sweep", head)
-    arms = {"dense": "dense"} | {f"{a:g}": label for a, label in reader.swept(task).items()}
+    arms = {"dense": "dense"} | {_short(a): label for a, label in reader.swept(task).items()}
     for name, arm in arms.items():
-        dense = arm == "dense"
-        table.add(
-            name,
-            "100" if dense else reader.mean(task, arm, "remaining").write(100),
-            reader.mean(task, arm, "accuracy").write(100),
-            "" if dense else reader.less_dense(task, arm).write(100, sign=True),
-            "" if dense else f"{100 * reader.mean(task, arm, 'back').mean:.1f}",
-            "" if dense else f"{reader.mean(task, arm, 'resets').mean:g}",
-            f"{reader.mean(task, arm, 'milliseconds').mean:.2f}",
-        )
+        left, less = _left_and_less(reader, task, arm)
+        back, resets = (reader.mean(task, arm, k).mean for k in ("back", "resets"))
+        pruned = ("", "", "") if arm == "dense" else (less, f"{100 * back:.1f}", f"{resets:g}")
+        accuracy = reader.mean(task, arm, "accuracy").write(100)
+        left = "100" if arm == "dense" else left
+        table.add(name, left, accuracy, *pruned, _milliseconds(reader, task, arm))
     return table
 
 
@@ -50,13 +46,8 @@ def variants(reader: Reader) -> Table:
         others = [arm for arm in reader.arms(task) if _is_variant(arm)]
         usual = {arm.partition(",")[0] for arm in others}
         for arm in (a for a in reader.arms(task) if a in usual or a in others):
-            table.add(
-                task,
-                arm,
-                reader.mean(task, arm, "remaining").write(100),
-                reader.less_dense(task, arm).write(100, sign=True),
-                f"{reader.mean(task, arm, 'resets').mean:g}",
-            )
+            resets = f"{reader.mean(task, arm, 'resets').mean:g}"
+            table.add(task, arm, *_left_and_less(reader, task, arm), resets)
     return table
 
 
@@ -76,32 +67,17 @@ def masks(reader: Reader) -> Table:
                 table.add(*_row_of_masks(reader, label, m, alpha, cut))
     for arm in reader.arms(MAIN):
         if arm.startswith("uniform"):
-            stored, kept = (reader.mean(MAIN, arm, k) for k in ("stored", "remaining"))
-            table.add(
-                arm,
-                "",
-                f"{100 * stored.mean:.1f}",
-                kept.write(100),
-                reader.less_dense(MAIN, arm).write(100, sign=True),
-                "",
-                f"{reader.mean(MAIN, arm, 'milliseconds').mean:.2f}",
-            )
+            room, took = _room(reader, arm), _milliseconds(reader, MAIN, arm)
+            table.add(arm, "", room, *_left_and_less(reader, MAIN, arm), "", took)
     return table
 
 
 def _row_of_masks(reader: Reader, arm: str, m: int, alpha: float, cut: bool) -> tuple[str, ...]:
     if cut:
         stored, kept = (reader.cut(MAIN, arm, str(m), k) for k in ("stored", "remaining"))
-        less = reader.less_dense(MAIN, arm, str(m))
-        return (
-            f"N:{m} after training",
-            _short(alpha),
-            f"{100 * stored.mean:.1f}",
-            kept.write(100),
-            less.write(100, sign=True),
-            "",
-            "",
-        )
+        less = reader.less_dense(MAIN, arm, str(m)).write(100, sign=True)
+        room = f"{100 * stored.mean:.1f}"
+        return f"N:{m} after training", _short(alpha), room, kept.write(100), less, "", ""
     patterns = [
         np.array([run["patterns"][name][-1] for run in reader.runs(MAIN, arm)])
         for name in reader.runs(MAIN, arm)[0]["patterns"]
@@ -109,12 +85,25 @@ def _row_of_masks(reader: Reader, arm: str, m: int, alpha: float, cut: bool) -> 
     return (
         f"N:{m} in training",
         _short(alpha),
-        f"{100 * reader.mean(MAIN, arm, 'stored').mean:.1f}",
-        reader.mean(MAIN, arm, "remaining").write(100),
-        reader.less_dense(MAIN, arm).write(100, sign=True),
+        _room(reader, arm),
+        *_left_and_less(reader, MAIN, arm),
         ", ".join("-".join(dict.fromkeys((str(n.min()), str(n.max())))) for n in patterns),
-        f"{reader.mean(MAIN, arm, 'milliseconds').mean:.2f}",
+        _milliseconds(reader, MAIN, arm),
     )
+
+
+def _left_and_less(reader: Reader, task: str, arm: str) -> tuple[str, str]:
+    """Write the share that remains, and the accuracy less the dense networks'."""
+    left, less = reader.mean(task, arm, "remaining"), reader.less_dense(task, arm)
+    return left.write(100), less.write(100, sign=True)
+
+
+def _room(reader: Reader, arm: str) -> str:
+    return f"{100 * reader.mean(MAIN, arm, 'stored').mean:.1f}"
+
+
+def _milliseconds(reader: Reader, task: str, arm: str) -> str:
+    return f"{reader.mean(task, arm, 'milliseconds').mean:.2f}"
 
 
 def published() -> Table:
@@ -122,16 +111,10 @@ def published() -> Table:
     head = "data | network | alpha | where | command | remaining, % | accuracy, % | dense, %"
     table = Table("The paper's own figures (Liu et al. 2020), not ours", head, words=5)
     for row in ROWS:
-        table.add(
-            row.data,
-            row.network,
-            "not given" if row.alpha is None else f"{row.alpha:g}",
-            row.where,
-            f"`{row.command}`",
-            f"{row.remaining:.2f}",
-            "-" if row.sparse is None else f"{row.sparse:.2f}",
-            "-" if row.dense is None else f"{row.dense:.2f}",
-        )
+        alpha = "not given" if row.alpha is None else f"{row.alpha:g}"
+        shares = (row.remaining, row.sparse, row.dense)
+        numbers = ("-" if share is None else f"{share:.2f}" for share in shares)
+        table.add(row.data, row.network, alpha, row.where, f"`{row.command}`", *numbers)
     return table
 
 
