@@ -11,7 +11,7 @@ from triton.runtime.jit import JITFunction
 from masksolve.torch.gpu.certificate import certify
 from masksolve.torch.gpu.finish import finish
 from masksolve.torch.gpu.solver import solve_on_device
-from tests.torch.gpu.tiles import space
+from tests.torch.gpu.tiles import chunk_of, queue_of
 
 
 class Absent:
@@ -60,13 +60,9 @@ def main():
         solve_on_device(weights[:, :m, :m], n, m, potentials=True)  # sizes of one
     # Lines of 32 are another layout of tiles on threads; their rounds take long to compile.
     weights = torch.zeros(1, 32, 32, dtype=torch.float16)
-    out = space(weights, 32)
-    potentials = out["row_potentials"], out["column_potentials"]
-    verdict = torch.zeros(2, 1, dtype=torch.float64)
-    finish(weights, n=16, at_most=True, magnitude=True, first=0, **out)
-    certify(
-        weights, out["mask"], out["tiling"], 16, True, True, 0, 1, *potentials, *verdict, out["flags"]
-    )
+    chunk = chunk_of(weights, 16, 32, at_most=True)
+    finish(chunk, *queue_of(chunk, [0]))
+    certify(chunk, *torch.zeros(2, 1, dtype=torch.float64))
 
 
 if __name__ == "__main__":
