@@ -15,7 +15,6 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # its idle threads sleep
@@ -24,14 +23,14 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 import masksolve as ms
 
 from .encoder import encoder_layers
 from .machine import machine, versions
+from .pages.findings import OUTPUT
+from .pages.table import Table, show
 
-FOLDER = Path("bench-output")
 SIDE = 4096
 TARGETS = {"2:4": (6, 2), "4:8": (10, 5), "8:16": (20, 12), "16:32": (40, 25)}
 NEIGHBOURS = {
@@ -112,18 +111,10 @@ def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
 
 def speed() -> list[dict[str, Any]]:
     """Each pattern on float32 and on grids with ties."""
-    table = _table(
-        "4096 x 4096, as multiples of one pass",
-        "pattern",
-        "scores",
-        "ms",
-        "passes",
-        "must",
-        "hope",
-        "ns/tile",
-        "proven",
-        "left after stage 1, 2, 3",
+    head = (
+        "pattern | scores | ms | passes | must | hope | ns/tile | proven | left after stage 1, 2, 3"
     )
+    table = Table("4096 x 4096, as multiples of one pass", head, words=2)
     found = []
     for name, w in grids(normal(SIDE)).items():
         for pattern, (must, hope) in TARGETS.items():
@@ -131,7 +122,7 @@ def speed() -> list[dict[str, Any]]:
             ties = 1 if name == "float32" else 3
             tiles = sum(row["stages"].values())
             left = tiles - np.cumsum(list(row["stages"].values()))[:3]
-            table.add_row(
+            table.add(
                 pattern,
                 name,
                 f"{row['ms']:.1f}",
@@ -143,28 +134,21 @@ def speed() -> list[dict[str, Any]]:
                 "  ".join(f"{100 * x / tiles:.2f} %" for x in left),
             )
             found.append(row)
-    console.print(table)
+    show([table], console)
     return found
 
 
 def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Other patterns and at-most-n, against the pattern next to them."""
-    table = _table(
-        "other patterns, 4096 x 4096 float32",
-        "pattern",
-        "ms",
-        "passes",
-        "neighbour",
-        "times as long",
-        "proven",
-    )
+    head = "pattern | ms | passes | neighbour | times as long | proven"
+    table = Table("other patterns, 4096 x 4096 float32", head)
     ms_of = {row["pattern"]: row["ms"] for row in base if row["scores"] == "float32"}
     found = []
     for pattern, neighbour in NEIGHBOURS.items():
         side = SIDE // ms.Pattern.parse(pattern).m * ms.Pattern.parse(pattern).m
         row = measure(normal(side), pattern)
         row["times_neighbour"] = row["ms"] / ms_of[neighbour] * (SIDE / side) ** 2
-        table.add_row(
+        table.add(
             pattern,
             f"{row['ms']:.1f}",
             f"{row['passes']:.1f}",
@@ -173,15 +157,14 @@ def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "all" if row["proven"] else "NO",
         )
         found.append(row)
-    console.print(table)
+    show([table], console)
     return found
 
 
 def warm() -> list[dict[str, Any]]:
     """Solve again after a small relative change, from the earlier potentials."""
-    table = _table(
-        "warm start, 4096 x 4096 float32", "pattern", "change", "ms", "passes", "proven at once"
-    )
+    head = "pattern | change | ms | passes | proven at once"
+    table = Table("warm start, 4096 x 4096 float32", head)
     found = []
     w = normal(SIDE)
     for pattern in TARGETS:
@@ -190,7 +173,7 @@ def warm() -> list[dict[str, Any]]:
             moved = w * (1 + np.float32(change) * normal(SIDE, seed=1))
             row = measure(moved, pattern, warm_start=earlier) | {"change": change}
             at_once = row["stages"]["warm_start"] / sum(row["stages"].values())
-            table.add_row(
+            table.add(
                 pattern,
                 f"{change:g}",
                 f"{row['ms']:.1f}",
@@ -198,14 +181,14 @@ def warm() -> list[dict[str, Any]]:
                 f"{100 * at_once:.2f} %",
             )
             found.append(row)
-    console.print(table)
+    show([table], console)
     return found
 
 
 def verdicts() -> list[dict[str, Any]]:
     """Judging a foreign mask (greedy's), cold, warm and in plain NumPy, against solving."""
     title = "certify greedy's mask, 4096 x 4096 float32, ms"
-    table = _table(title, "pattern", "solve", "certify", "from a warm start", "plain=True")
+    table = Table(title, "pattern | solve | certify | from a warm start | plain=True")
     found = []
     w = normal(SIDE)
     for pattern in TARGETS:
@@ -219,16 +202,16 @@ def verdicts() -> list[dict[str, Any]]:
             partial(judge, plain=True),
             repeats=5,
         )
-        table.add_row(pattern, *(f"{1e3 * t:.1f}" for t in times))
+        table.add(pattern, *(f"{1e3 * t:.1f}" for t in times))
         names = ("solve", "certify", "warm", "plain")
         found.append({"pattern": pattern, **dict(zip(names, times, strict=True))})
-    console.print(table)
+    show([table], console)
     return found
 
 
 def growth(largest: int) -> list[dict[str, Any]]:
     """Time per tile against size, and the speed-up of two threads."""
-    table = _table("growth, 8:16", "side", "ms", "ns/tile", "one thread / all")
+    table = Table("growth, 8:16", "side | ms | ns/tile | one thread / all")
     found = []
     side = 512
     while side <= largest:
@@ -244,12 +227,10 @@ def growth(largest: int) -> list[dict[str, Any]]:
             "ns_per_tile": 1e9 * every / (side // 16) ** 2,
             "speed_up": one / every,
         }
-        table.add_row(
-            str(side), f"{row['ms']:.2f}", f"{row['ns_per_tile']:.0f}", f"{one / every:.2f}"
-        )
+        table.add(str(side), f"{row['ms']:.2f}", f"{row['ns_per_tile']:.0f}", f"{one / every:.2f}")
         found.append(row)
         side *= 2
-    console.print(table)
+    show([table], console)
     return found
 
 
@@ -262,13 +243,6 @@ def encoder() -> dict[str, float]:
         found[pattern] = total
     console.print("encoder, 36 layers: " + ", ".join(f"{p} {s:.3f} s" for p, s in found.items()))
     return found
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for k, column in enumerate(columns):
-        table.add_column(column, justify="right" if k else "left")
-    return table
 
 
 def main() -> None:
@@ -287,8 +261,8 @@ def main() -> None:
     found["verdicts"] = verdicts()
     found["growth"] = growth(options.largest)
     found["encoder"] = encoder()
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / "core.json"
+    OUTPUT.mkdir(exist_ok=True)
+    path = OUTPUT / "core.json"
     path.write_text(json.dumps(found, indent=1))
     console.print(f"wrote {path}")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
-from ..shared.experiment import Experiment, Session, common
+from ..shared.experiment import Experiment, common
+from ..shared.session import Session
 from .findings import Findings, Reader, Run
 from .page import fill
 from .run import prune, tokens, weights

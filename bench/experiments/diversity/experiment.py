@@ -15,6 +15,7 @@ from masksolve.errors import FileFormatError
 from ...pages.findings import OUTPUT, load
 from ...pages.table import show
 from ..shared.experiment import add_processes, from_one
+from ..shared.session import Session
 from .constraints import CONSTRAINTS
 from .findings import Findings
 from .measure import measure
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except FileFormatError as error:
             sys.exit(f"error: {error}")
     else:
-        found = measure(CONSTRAINTS, options.seeds, options.processes, console)
+        session = Session(options.processes, options.out.with_suffix(".jsonl"), console)
+        found = measure(CONSTRAINTS, options.seeds, session)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(found) + "\n")
         console.print(f"wrote {options.out}")

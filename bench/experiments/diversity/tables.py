@@ -50,9 +50,8 @@ def _correlations(
             values = draws(found, quality, labels)
             bits = [[by[label] for label in labels] for by in (found["exact"], found["paper"])]
             cells = [_cell(measure(np.array(x), values)) for x in bits]
-            if DENSE.label in by_label:
-                kept = draws(found, "kept, encoder", labels).mean(axis=1)
-                cells.append(_cell(measure(kept, values)))
+            kept = draws(found, "kept, encoder", labels).mean(axis=1)
+            cells.append(_cell(measure(kept, values)) if DENSE.label in by_label else "")
             table.add(quality, group, str(len(labels)), *cells)
     return table
 

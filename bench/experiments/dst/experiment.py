@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..shared.experiment import Experiment, Session
+from ..shared.experiment import Experiment
+from ..shared.session import Session
 from .findings import Findings, Reader, Run
 from .page import fill
 from .run import train

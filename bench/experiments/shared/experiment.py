@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,90 +16,14 @@ from rich.console import Console
 
 from masksolve.errors import MasksolveError
 
-from ...machine import machine, versions
 from ...pages.command import add_options, page_of
 from ...pages.findings import load, save
 from ...pages.table import show
-from .jobs import Job, each
-from .kept import Kept
+from .session import Session
 
-__all__ = ["Experiment", "Session", "add_processes", "common", "from_one"]
+__all__ = ["Experiment", "add_processes", "common", "from_one"]
 
 ReaderT = TypeVar("ReaderT")
-RunT = TypeVar("RunT")
-
-
-@dataclass(frozen=True)
-class Session:
-    """How an experiment is run.
-
-    Attributes
-    ----------
-    processes : int
-    kept : Path
-        Where finished runs are kept; those that it holds are not done again.
-    console : Console
-        For the progress.
-    """
-
-    processes: int
-    kept: Path
-    console: Console
-
-    def open(self, settings: Any) -> Kept[Any]:
-        """Open the file of finished runs; see `Kept.open`."""
-        return Kept.open(self.kept, settings)
-
-    def each(
-        self, function: Callable[..., Any], jobs: Sequence[Job], what: str, done: int = 0
-    ) -> Iterator[Any]:
-        """Yield what a function returns for each job, as it comes."""
-        return each(function, jobs, self.processes, self.console, what, done)
-
-    def finish(
-        self,
-        function: Callable[..., RunT],
-        jobs: Mapping[Any, Job],
-        settings: Any,
-        key: Callable[[RunT], Hashable],
-        what: str = "training",
-    ) -> list[RunT]:
-        """Do the jobs whose runs are not kept yet, and keep them.
-
-        Parameters
-        ----------
-        function : callable
-            Takes a job's arguments and returns its run.
-        jobs : mapping of key to Job
-        settings : anything that JSON can hold
-            What all runs of a file have in common.
-        key : callable
-            Tells whose run it is.
-        what : str
-            Name of the progress.
-
-        Returns
-        -------
-        list
-            The runs of all jobs, in their order.
-
-        Raises
-        ------
-        InvalidInput
-            If the file holds runs of other settings.
-        """
-        kept = self.open(settings)
-        there = {key(run) for run in kept.runs}
-        left = [job for name, job in jobs.items() if name not in there]
-        for run in self.each(function, left, what, len(jobs) - len(left)):
-            kept.add(run)
-        found = {key(run): run for run in kept.runs}
-        return [found[name] for name in jobs]
-
-    @staticmethod
-    def found(packages: Iterable[str], **found: Any) -> Any:
-        """Return findings, and before them the machine and the packages' versions."""
-        return {"machine": machine(), "versions": versions(packages), **found}
 
 
 @dataclass(frozen=True)

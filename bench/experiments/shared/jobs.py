@@ -1,56 +1,20 @@
-"""Jobs, in this process or in some of their own, each of one thread, with a progress bar."""
+"""Jobs, in this process or in some of their own, each of one thread."""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-__all__ = ["Job", "RunAll", "each", "workers"]
+__all__ = ["Job", "RunAll", "workers"]
 
 Job: TypeAlias = tuple[Any, ...]
 RunAll: TypeAlias = Callable[[Callable[..., Any], Iterable[Job]], Iterator[Any]]
-
-
-def each(
-    function: Callable[..., Any],
-    jobs: Sequence[Job],
-    processes: int,
-    console: Console,
-    what: str,
-    done: int = 0,
-) -> Iterator[Any]:
-    """Call a function with each job's arguments, and yield results as they come.
-
-    Parameters
-    ----------
-    function : callable
-    jobs : sequence of Job
-    processes : int
-    console : Console
-        For the progress of `what`,
-    done : int
-        of which so much was done before.
-    """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    progress = Progress(*columns, console=console, speed_estimate_period=300)
-    with progress, workers(processes) as run_all:
-        bar = progress.add_task(what, total=done + len(jobs), completed=done)
-        for found in run_all(function, jobs):
-            yield found
-            progress.advance(bar)
 
 
 @contextmanager

@@ -8,6 +8,9 @@ import masksolve as ms
 from masksolve.bench.experiments.diversity.constraints import CONSTRAINTS, DENSE, Constraint
 from masksolve.bench.experiments.diversity.findings import difference, groups, reversed_pairs
 from masksolve.bench.experiments.diversity.ranks import kendall, spearman
+from masksolve.bench.experiments.diversity.tables import tables
+
+from . import helpers
 
 SHAPES = [(32, 64), (32, 32)]
 SOME = [Constraint(1 / 2), *(Constraint(1 / 2, ms.Pattern.parse(p)) for p in ("2:4,plain", "4:8"))]
@@ -148,6 +151,13 @@ def test_the_whole_experiment_in_small(tmp_path, monkeypatch, capsys):
     assert drawn == [found]
     with pytest.raises(SystemExit, match=r"^error: cannot read none\.json"):
         command.main(["--read", "none.json"])
+
+
+def test_the_page_in_the_docs_holds_what_its_figures_say():
+    found = json.loads((helpers.RESULTS / "diversity.json").read_text())
+    page = (helpers.RESULTS / "diversity.md").read_text(encoding="utf-8")
+    figures, spearmans, _, verdicts = tables(found)
+    assert all(table.markdown() in page for table in (figures, spearmans, verdicts))
 
 
 def _digits():

@@ -13,7 +13,7 @@ from masksolve.bench.experiments.dst.arms import DENSE, Arm
 from masksolve.bench.experiments.dst.findings import Reader
 from masksolve.bench.experiments.dst.published import ROWS
 from masksolve.bench.experiments.dst.run import train
-from masksolve.bench.experiments.dst.tables import everything, masks
+from masksolve.bench.experiments.dst.tables import masks
 from masksolve.bench.experiments.dst.tasks import MAIN, TASKS
 from masksolve.torch import dst
 
@@ -129,7 +129,8 @@ def test_figures_read_from_runs(smoke):
     ]
     ranks = [stats.rankdata(values) for values in zip(*points, strict=True)]
     assert reader.ranks(MAIN) == pytest.approx(stats.pearsonr(*ranks).statistic)
-    assert len(list(everything(reader))) == 2 * 2 + 3
+    page = helpers.filled("dst", helpers.load("dst", smoke))
+    assert len(page.tables) == 1 + 2 * 2 + 3
     ways = [row[0] for row in masks(reader).rows]
     assert ways == ["N:8 in training", "N:8 after training", "uniform 2:8"]
 

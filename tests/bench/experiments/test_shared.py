@@ -4,7 +4,6 @@ from operator import itemgetter
 from types import SimpleNamespace
 
 import pytest
-from rich.console import Console
 from scipy import stats
 
 pytest.importorskip("torch")
@@ -13,36 +12,10 @@ import torch
 
 from masksolve.bench.experiments.shared.estimates import estimate
 from masksolve.bench.experiments.shared.experiment import Experiment
-from masksolve.bench.experiments.shared.jobs import bars, workers
-from masksolve.bench.experiments.shared.kept import Kept
+from masksolve.bench.experiments.shared.jobs import workers
 from masksolve.bench.experiments.shared.reader import Reader
 from masksolve.bench.pages.table import Table
 from masksolve.errors import InvalidInput
-
-# Kept runs.
-
-
-def test_what_was_finished_is_there_again(tmp_path):
-    path = tmp_path / "new" / "runs.jsonl"
-    kept = Kept.open(path, {"epochs": 3})
-    kept.add({"task": "a"})
-    with path.open("a") as file:
-        file.write('{"task": "b')  # cut off while it was written
-    again = Kept.open(path, {"epochs": 3})
-    assert again.runs == [{"task": "a"}]
-    again.add({"task": "b"})
-    assert Kept.open(path, {"epochs": 3}).runs == [{"task": "a"}, {"task": "b"}]
-
-
-def test_runs_of_other_settings_and_damaged_files_are_refused(tmp_path):
-    path = tmp_path / "runs.jsonl"
-    Kept.open(path, {"epochs": 3}).add({"task": "a"})
-    with pytest.raises(InvalidInput, match=r"runs\.jsonl holds runs of other settings"):
-        Kept.open(path, {"epochs": 4})
-    path.write_text('{"epochs": 3}\nnonsense\n')
-    with pytest.raises(InvalidInput, match="is damaged: expected JSON on every line"):
-        Kept.open(path, {"epochs": 3})
-
 
 # Jobs.
 
@@ -73,27 +46,15 @@ def test_what_fails_says_which_run_it_was():
     assert caught.value.__notes__ == ["in the run mlp / 4:8 exact / 3"]
 
 
-def test_bars_count():
-    console = Console(record=True, force_terminal=True, width=80, quiet=False)
-    with console.capture() as shown, bars(console) as progress:
-        progress.advance(progress.add_task("training", total=7, completed=2))
-    assert "3/7" in shown.get()
-
-
 # Estimates.
 
 
 def test_intervals_are_students():
-    found = estimate([1.0, 2.0, 4.0])
-    low, high = stats.t.interval(0.95, 2, 7 / 3, stats.sem([1.0, 2.0, 4.0]))
-    assert (found.mean - found.half, found.mean + found.half) == pytest.approx((low, high))
-    assert found.write(1, 1, sign=True).startswith("+2.3 ± ")
-
-
-def test_an_estimate_is_worked_out_by_hand():
-    found = estimate([1.0, 2.0, 3.0, 4.0, 5.0])
+    values = [1.0, 2.0, 3.0, 4.0, 5.0]
+    found = estimate(values)
     assert found.mean == 3
     assert found.half == pytest.approx(2.7764 * 2.5**0.5 / 5**0.5, rel=1e-4)  # t of 4 at 97.5 %
+    assert 3 + found.half == pytest.approx(stats.t.interval(0.95, 4, 3, stats.sem(values))[1])
     assert found.sure
     assert found.write(100, 1, sign=True) == "+300.0 ± 196.3"
     assert estimate([1.0, 3.0]).half == pytest.approx(12.7062 * 1)
@@ -128,7 +89,7 @@ class Squares:
     """A made-up experiment of four jobs a seed, that counts what is done."""
 
     def __init__(self, folder):
-        self.out, self.kept = folder / "x.json", folder / "x.jsonl"
+        self.out, self.kept = folder / "new" / "x.json", folder / "new" / "x.jsonl"
         self.done, self.fails = [], {}
 
     def square(self, number, seed):
@@ -142,6 +103,10 @@ class Squares:
         runs = session.finish(self.square, jobs, size, itemgetter("number", "seed"))
         return session.found(("numpy",), size=size, runs=runs)
 
+    def fill(self, page, found, **files):
+        page.say(found["size"], *files.values())
+        page.table(Table("sizes", "size", 1, [(found["size"],)]))
+
     def __call__(self, *arguments):
         """Give the command's arguments; return what was done."""
         self.done.clear()
@@ -152,8 +117,7 @@ class Squares:
             needed=("runs", "size"),
             measure=self.measure,
             reader=lambda found: found,
-            tables=lambda found: [Table("sizes", "size", 1, [(found["size"],)])],
-            fill=lambda page, found, **files: page.say(found["size"], *files.values()),
+            fill=self.fill,
             files={"more": ("a file", lambda path: path.read_text())},
         ).main(["--out", str(self.out), "--processes", "1", *arguments])
         return list(self.done)
@@ -172,10 +136,10 @@ def test_the_command_runs_saves_and_lays_out(squares, tmp_path, capsys):
     more.write_text("and more")
     assert squares("--size", "smoke", "--more", str(more)) == FOUR
     assert "| smoke |" in capsys.readouterr().out
-    assert (tmp_path / "x.md").read_text() == "smoke and more\n"
+    assert squares.out.with_suffix(".md").read_text().startswith("smoke and more\n\n| size |")
     page = tmp_path / "pages" / "p.md"
     assert squares("--read", str(squares.out), "--page", str(page)) == []
-    assert page.read_text() == "smoke\n"
+    assert page.read_text().startswith("smoke\n\n| size |")
 
 
 def test_finished_jobs_are_not_done_again_and_more_seeds_are_added(squares):
