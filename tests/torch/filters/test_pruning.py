@@ -23,7 +23,7 @@ def outputs(found):
 def zeroed(net, pruner, factors):
     """Let the whole network run as if channels were multiplied as they are read."""
     net = copy.deepcopy(net).eval()
-    for layer in pruner._network.layers():
+    for layer in pruner._traced.layers():
         scale = np.where(layer.inputs < 0, 1.0, factors[layer.inputs])
         module = net.get_submodule(layer.name)
         axes = -1 if isinstance(module, nn.Linear) else 1
@@ -111,7 +111,7 @@ def test_the_size_is_what_was_asked_for(name):
             assert report.parameters[0] == whole
             assert report.parameters[1] <= budget * whole
             kept = np.array([group.kept for group in report.groups])
-            expected = Sizes(pruner._network).after(kept)
+            expected = Sizes(pruner._traced).after(kept)
             assert expected == pytest.approx(report.parameters[1])
     assert pruner.prune(1.0).report.parameters[1] == whole
 
@@ -129,7 +129,7 @@ def test_the_largest_share_that_fits():
     net, batch = make("residual")
     report = mst.filters.prune(net, [batch], 0.5, sampler="magnitude").report
     most = np.array([group.filters for group in report.groups])
-    sizes = Sizes(mst.filters.Pruner(net, [batch])._network)
+    sizes = Sizes(mst.filters.Pruner(net, [batch])._traced)
     kept = [np.maximum(1, np.round(most * f)) for f in np.linspace(1, 0, 5000)]
     first = next(k for k in kept if sizes.after(k) <= 0.5 * report.parameters[0])
     assert [group.kept for group in report.groups] == first.tolist()
@@ -144,7 +144,7 @@ def test_the_least_error_that_fits():
     net, batch = make("residual")
     pruner = mst.filters.Pruner(net, [batch])
     report = pruner.prune(0.5).report
-    sizes = Sizes(pruner._network)
+    sizes = Sizes(pruner._traced)
     patches = {"a1": 64, "b1": 16, "shortcut": 16, "a2": 64, "b2": 16, "head": 1}
     kernel = {"a1": 9, "b1": 9, "shortcut": 1, "a2": 9, "b2": 9, "head": 1}
     readers = [["a1", "b1", "shortcut"], ["a2"], ["b2"], ["head"]]
