@@ -20,11 +20,9 @@ HERE = [
 def test_scores_are_what_solvers_take(case):
     for pattern, shape in [("1:4", (4, 4)), ("4:8", (64, 24)), ("32:64", (64, 128))]:
         scores = make_scores(case, *shape, pattern)
-        assert scores.shape == shape
-        assert scores.dtype == np.float32
+        assert (scores.shape, scores.dtype) == (shape, np.float32)
         assert scores.flags.c_contiguous
-        assert np.isfinite(scores).all()
-        assert (scores >= 0).all()
+        assert ((scores >= 0) & (scores < np.inf)).all()
 
 
 @pytest.mark.parametrize("case", HERE)

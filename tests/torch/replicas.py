@@ -110,6 +110,7 @@ def wrapped_first(rank, world, options):
 
 
 def wrapped_last(rank, world, options):
+    """Their masks are of different weights at first: the wrapper sends the first's."""
     model = make(seed=rank)
     handle = sparsify(model, **options)
     x, _ = batch(0)
@@ -298,6 +299,7 @@ SHARDED = {
 }
 EXPECTED = {
     wrapped_first: [],
+    wrapped_last: [],
     sharded: [SHARDED, ["Linear", "Linear", "Conv1d", "Linear"]],
     tensor_parallel: [{"same output": True, "zeros": True}],
 }

@@ -43,9 +43,7 @@ def assert_same_training(outcomes, expected):
 
 @pytest.mark.parametrize("absorb_mean", [False, True])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize(
-    "shared", [replicas.wrapped_first, replicas.sharded, replicas.tensor_parallel]
-)
+@pytest.mark.parametrize("shared", replicas.EXPECTED)
 def test_every_way_of_sharing_is_the_same_training(processes, shared, estimator, absorb_mean):
     options = {"estimator": estimator, "absorb_mean": absorb_mean}
     outcomes = processes(shared, options)
@@ -61,14 +59,6 @@ def test_meshes_of_two_dimensions(processes, shared, shape):
 
 
 # DistributedDataParallel
-
-
-@pytest.mark.parametrize("estimator", ["ste", "none"])
-def test_replicas_sparsified_before_they_are_wrapped(processes, estimator):
-    """Their masks are of different weights at first: the wrapper sends the first's."""
-    options = {"estimator": estimator}
-    outcomes = processes(replicas.wrapped_last, options)
-    assert_same_training(outcomes, replicas.alone(**options))
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

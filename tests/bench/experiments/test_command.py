@@ -64,11 +64,9 @@ def test_a_checkout_that_is_not_installed_is_told_to_be():
 
 def test_what_an_experiment_needs_is_named(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "masksolve.bench.experiments.dst.experiment", raising=False)
-    for name in [
-        name for name in sys.modules if name.startswith("masksolve.bench.experiments.dst")
-    ]:
-        monkeypatch.delitem(sys.modules, name)
+    for name in list(sys.modules):
+        if name.startswith("masksolve.bench.experiments.dst"):
+            monkeypatch.delitem(sys.modules, name)
     assert command.main(["dst"]) == 2
     assert capsys.readouterr().err == "the experiment dst needs torch: not installed\n"
 

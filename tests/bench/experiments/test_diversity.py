@@ -1,4 +1,5 @@
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -29,6 +30,13 @@ def test_masks_keep_the_density_and_obey(constraint):
 
 def _largest_pruned(scores, mask):
     return np.where(mask, 0, scores).max(axis=(1, 2))
+
+
+@pytest.fixture
+def digits():
+    for name in ("torch", "sklearn"):
+        pytest.importorskip(name)
+    return import_module("masksolve.bench.experiments.diversity.digits")
 
 
 def test_dense_keeps_everything():
@@ -84,8 +92,7 @@ def test_pairs_and_differences():
     assert difference(found, "q", "b", "a") == pytest.approx((2, 1.96))
 
 
-def test_masks_are_obeyed_and_renewed_in_training():
-    digits = _digits()
+def test_masks_are_obeyed_and_renewed_in_training(digits):
     asked = []
 
     def spy(scores):
@@ -103,9 +110,7 @@ def test_masks_are_obeyed_and_renewed_in_training():
     assert all((a == b).all() for a, b in zip(held, nets.masks, strict=True))
 
 
-def test_a_seed_settles_everything():
-    digits = _digits()
-
+def test_a_seed_settles_everything(digits):
     def trained(seeds):
         nets = digits.Ensemble(seeds)
         nets.train(range(2), SOME[1].mask)
@@ -117,8 +122,7 @@ def test_a_seed_settles_everything():
     assert not np.array_equal(both[0], both[1])
 
 
-def test_a_copy_goes_its_own_way():
-    digits = _digits()
+def test_a_copy_goes_its_own_way(digits):
     nets = digits.Ensemble([0])
     before = nets.weights[0].clone()
     other = nets.copy()
@@ -128,8 +132,8 @@ def test_a_copy_goes_its_own_way():
     assert all(bool(mask.all()) for mask in nets.masks)
 
 
+@pytest.mark.usefixtures("digits")
 def test_the_whole_experiment_in_small(tmp_path, monkeypatch, capsys):
-    _digits()
     from masksolve.bench.experiments.diversity import experiment as command
     from masksolve.bench.experiments.diversity import measure
 
@@ -158,11 +162,3 @@ def test_the_page_in_the_docs_holds_what_its_figures_say():
     page = (helpers.RESULTS / "diversity.md").read_text(encoding="utf-8")
     figures, spearmans, _, verdicts = tables(found)
     assert all(table.markdown() in page for table in (figures, spearmans, verdicts))
-
-
-def _digits():
-    pytest.importorskip("torch")
-    pytest.importorskip("sklearn")
-    from masksolve.bench.experiments.diversity import digits
-
-    return digits

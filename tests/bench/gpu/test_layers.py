@@ -24,8 +24,9 @@ def measured():
     return found, text
 
 
-def test_all_sizes_are_compared(measured):
+def test_all_sizes_are_compared_and_it_says_that_there_is_no_gpu(measured):
     found, _ = measured
+    assert found["gpu"] is json.loads(json.dumps(found))["gpu"] is False
     sizes = [(row["tokens"], row["inputs"], row["outputs"]) for row in found["layers"]]
     tiny = layers.TINY
     assert sizes == [(tokens, *layer) for layer in tiny.layers for tokens in tiny.tokens]
@@ -60,12 +61,6 @@ def test_every_arm_of_the_block_is_set_against_the_dense_one(measured):
         assert arm["name"] in text
     dense_products = [name for name, why in masked[1]["dense_products"]]
     assert dense_products == [f"{name}.weight" for name in ("qkv", "mixed", "up", "down")]
-
-
-def test_it_says_that_there_is_no_gpu_and_goes_into_a_file(measured):
-    found, _ = measured
-    assert found["gpu"] is False
-    assert json.loads(json.dumps(found))["gpu"] is False
 
 
 def test_a_block_is_causal():

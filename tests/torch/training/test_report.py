@@ -19,27 +19,21 @@ def test_figures(since):
     weights, masks = kept.weights[-1], kept.masks[-1]
     assert [row.name for row in report.layers] == ["conv.weight", "fc1.weight", "fc2.weight"]
     for row in report.layers:
-        scores, mask = weights[row.name].double().abs(), masks[row.name]
-        assert row.shape == tuple(mask.shape)
+        assert row.shape == tuple(masks[row.name].shape)
         assert row.pattern == ("2:4" if row.name == "conv.weight" else "4:8")
+    total, size = report.total, sum(mask.numel() for mask in masks.values())
+    assert (total.name, total.shape, total.pattern) == ("all", (size,), "2:4, 4:8")
+    for row in (*report.layers, total):
+        names = WEIGHTS if row is total else [row.name]
+        scores = torch.cat([weights[name].double().abs().flatten() for name in names])
+        mask = torch.cat([masks[name].flatten() for name in names])
         assert row.density == mask.double().mean() == 0.5
         assert row.kept == pytest.approx((scores[mask].sum() / scores.sum()).item())
         assert 0 <= row.gap <= 1e-12 * scores.sum()
-        assert row.flip_rate == kept.distance(4, 5, [row.name]) / mask.numel()
-        assert row.sad == kept.distance(since or 0, 5, [row.name])
-        records = handle.history.records
-        spent = sum(record.layers[row.name].seconds for record in records)
-        assert row.seconds == pytest.approx(spent)
-    total = report.total
-    scores = torch.cat([weights[name].double().abs().flatten() for name in WEIGHTS])
-    mask = torch.cat([masks[name].flatten() for name in WEIGHTS])
-    assert (total.name, total.shape, total.pattern) == ("all", (mask.numel(),), "2:4, 4:8")
-    assert total.density == 0.5
-    assert total.kept == pytest.approx((scores[mask].sum() / scores.sum()).item())
-    assert total.flip_rate == kept.distance(4, 5) / mask.numel()
-    assert total.sad == kept.distance(since or 0, 5)
-    assert total.seconds == pytest.approx(sum(row.seconds for row in report.layers))
-    assert 0 <= total.gap <= 1e-12 * scores.sum()
+        assert row.flip_rate == kept.distance(4, 5, names) / mask.numel()
+        assert row.sad == kept.distance(since or 0, 5, names)
+        renewals = [record.layers[name] for record in handle.history.records for name in names]
+        assert row.seconds == pytest.approx(sum(renewal.seconds for renewal in renewals))
 
 
 def test_patterns_at_most():
