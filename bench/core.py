@@ -13,10 +13,10 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # its idle threads sleep
 
@@ -48,7 +48,12 @@ NEIGHBOURS = {
 }
 console = Console(width=110, highlight=False)
 
+P = ParamSpec("P")
 Matrix = NDArray[Any]
+Row = dict[str, Any]
+"""Figures, for the file."""
+Line = tuple[Row, str]
+"""Figures, and how they are printed: cells that are parted by bars."""
 
 
 @numba.njit(parallel=True, cache=True)
@@ -94,7 +99,7 @@ def grids(w: Matrix) -> dict[str, Matrix]:
     }
 
 
-def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
+def measure(w: Matrix, pattern: str, **options: Any) -> Row:
     """Solve in turn with the pass."""
     solved, passed = seconds(lambda: ms.solve(w, pattern, **options), passer(w))
     result = ms.solve(w, pattern, **options)
@@ -110,79 +115,76 @@ def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
     }
 
 
-def speed() -> list[dict[str, Any]]:
+def tabled(
+    title: str, head: str
+) -> Callable[[Callable[P, Iterator[Line]]], Callable[P, list[Row]]]:
+    """Have a function's lines printed as a table, and its figures returned."""
+
+    def wrap(lines: Callable[P, Iterator[Line]]) -> Callable[P, list[Row]]:
+        @wraps(lines)
+        def run(*args: P.args, **options: P.kwargs) -> list[Row]:
+            table = Table(title=title, title_justify="left")
+            for k, column in enumerate(head.split(" | ")):
+                table.add_column(column, justify="right" if k else "left")
+            found = []
+            for row, line in lines(*args, **options):
+                table.add_row(*line.split(" | "))
+                found.append(row)
+            console.print(table)
+            return found
+
+        return run
+
+    return wrap
+
+
+def timed(row: Row) -> str:
+    """Write a row's time, and how many passes it is."""
+    return f"{row['ms']:.1f} | {row['passes']:.1f}"
+
+
+def proven(row: Row) -> str:
+    """Write whether all tiles were proven."""
+    return "all" if row["proven"] else "NO"
+
+
+@tabled(
+    "4096 x 4096, as multiples of one pass",
+    "pattern | scores | ms | passes | must | hope | ns/tile | proven | left after stage 1, 2, 3",
+)
+def speed() -> Iterator[Line]:
     """Each pattern on float32 and on grids with ties."""
-    table = _table(
-        "4096 x 4096, as multiples of one pass",
-        "pattern",
-        "scores",
-        "ms",
-        "passes",
-        "must",
-        "hope",
-        "ns/tile",
-        "proven",
-        "left after stage 1, 2, 3",
-    )
-    found = []
     for name, w in grids(normal(SIDE)).items():
+        ties = 1 if name == "float32" else 3
         for pattern, (must, hope) in TARGETS.items():
             row = measure(w, pattern) | {"scores": name}
-            ties = 1 if name == "float32" else 3
             tiles = sum(row["stages"].values())
             left = tiles - np.cumsum(list(row["stages"].values()))[:3]
-            table.add_row(
-                pattern,
-                name,
-                f"{row['ms']:.1f}",
-                f"{row['passes']:.1f}",
-                str(ties * must),
-                str(ties * hope),
-                f"{row['ns_per_tile']:.0f}",
-                "all" if row["proven"] else "NO",
-                "  ".join(f"{100 * x / tiles:.2f} %" for x in left),
+            yield (
+                row,
+                f"{pattern} | {name} | {timed(row)} | {ties * must} | {ties * hope} | "
+                f"{row['ns_per_tile']:.0f} | {proven(row)} | "
+                + "  ".join(f"{100 * x / tiles:.2f} %" for x in left),
             )
-            found.append(row)
-    console.print(table)
-    return found
 
 
-def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
+@tabled(
+    "other patterns, 4096 x 4096 float32",
+    "pattern | ms | passes | neighbour | times as long | proven",
+)
+def neighbours(base: list[Row]) -> Iterator[Line]:
     """Other patterns and at-most-n, against the pattern next to them."""
-    table = _table(
-        "other patterns, 4096 x 4096 float32",
-        "pattern",
-        "ms",
-        "passes",
-        "neighbour",
-        "times as long",
-        "proven",
-    )
     ms_of = {row["pattern"]: row["ms"] for row in base if row["scores"] == "float32"}
-    found = []
     for pattern, neighbour in NEIGHBOURS.items():
         side = SIDE // ms.Pattern.parse(pattern).m * ms.Pattern.parse(pattern).m
         row = measure(normal(side), pattern)
-        row["times_neighbour"] = row["ms"] / ms_of[neighbour] * (SIDE / side) ** 2
-        table.add_row(
-            pattern,
-            f"{row['ms']:.1f}",
-            f"{row['passes']:.1f}",
-            neighbour,
-            f"{row['times_neighbour']:.2f}",
-            "all" if row["proven"] else "NO",
-        )
-        found.append(row)
-    console.print(table)
-    return found
+        times = row["times_neighbour"] = row["ms"] / ms_of[neighbour] * (SIDE / side) ** 2
+        yield row, f"{pattern} | {timed(row)} | {neighbour} | {times:.2f} | {proven(row)}"
 
 
-def warm() -> list[dict[str, Any]]:
+@tabled("warm start, 4096 x 4096 float32", "pattern | change | ms | passes | proven at once")
+def warm() -> Iterator[Line]:
     """Solve again after a small relative change, from the earlier potentials."""
-    table = _table(
-        "warm start, 4096 x 4096 float32", "pattern", "change", "ms", "passes", "proven at once"
-    )
-    found = []
     w = normal(SIDE)
     for pattern in TARGETS:
         earlier = ms.solve(w, pattern, potentials=True)
@@ -190,85 +192,55 @@ def warm() -> list[dict[str, Any]]:
             moved = w * (1 + np.float32(change) * normal(SIDE, seed=1))
             row = measure(moved, pattern, warm_start=earlier) | {"change": change}
             at_once = row["stages"]["warm_start"] / sum(row["stages"].values())
-            table.add_row(
-                pattern,
-                f"{change:g}",
-                f"{row['ms']:.1f}",
-                f"{row['passes']:.1f}",
-                f"{100 * at_once:.2f} %",
-            )
-            found.append(row)
-    console.print(table)
-    return found
+            yield row, f"{pattern} | {change:g} | {timed(row)} | {100 * at_once:.2f} %"
 
 
-def verdicts() -> list[dict[str, Any]]:
+@tabled(
+    "certify greedy's mask, 4096 x 4096 float32, ms",
+    "pattern | solve | certify | from a warm start | plain=True",
+)
+def verdicts() -> Iterator[Line]:
     """Judging a foreign mask (greedy's), cold, warm and in plain NumPy, against solving."""
-    title = "certify greedy's mask, 4096 x 4096 float32, ms"
-    table = _table(title, "pattern", "solve", "certify", "from a warm start", "plain=True")
-    found = []
     w = normal(SIDE)
     for pattern in TARGETS:
         warm = ms.solve(w, pattern, potentials=True)
         mask = ms.solve(w, pattern, method="greedy").mask
         judge = partial(ms.certify, w, mask, pattern)
-        times = seconds(
-            partial(ms.solve, w, pattern),
-            judge,
-            partial(judge, warm_start=warm),
-            partial(judge, plain=True),
-            repeats=5,
-        )
-        table.add_row(pattern, *(f"{1e3 * t:.1f}" for t in times))
-        names = ("solve", "certify", "warm", "plain")
-        found.append({"pattern": pattern, **dict(zip(names, times, strict=True))})
-    console.print(table)
-    return found
+        ways: dict[str, Callable[[], object]] = {
+            "solve": partial(ms.solve, w, pattern),
+            "certify": judge,
+            "warm": partial(judge, warm_start=warm),
+            "plain": partial(judge, plain=True),
+        }
+        row = dict(zip(ways, seconds(*ways.values(), repeats=5), strict=True))
+        line = " | ".join([pattern, *(f"{1e3 * t:.1f}" for t in row.values())])
+        yield {"pattern": pattern, **row}, line
 
 
-def growth(largest: int) -> list[dict[str, Any]]:
+@tabled("growth, 8:16", "side | ms | ns/tile | one thread / all")
+def growth(largest: int) -> Iterator[Line]:
     """Time per tile against size, and the speed-up of two threads."""
-    table = _table("growth, 8:16", "side", "ms", "ns/tile", "one thread / all")
-    found = []
     side = 512
     while side <= largest:
-        w = normal(side)
-        every, one = seconds(
-            lambda w=w: ms.solve(w, "8:16"),  # type: ignore[misc]
-            lambda w=w: ms.solve(w, "8:16", threads=1),  # type: ignore[misc]
-            repeats=9 if side < 8192 else 3,
-        )
-        row = {
-            "side": side,
-            "ms": 1e3 * every,
-            "ns_per_tile": 1e9 * every / (side // 16) ** 2,
-            "speed_up": one / every,
-        }
-        table.add_row(
-            str(side), f"{row['ms']:.2f}", f"{row['ns_per_tile']:.0f}", f"{one / every:.2f}"
-        )
-        found.append(row)
+        solve = partial(ms.solve, normal(side), "8:16")
+        every, one = seconds(solve, partial(solve, threads=1), repeats=9 if side < 8192 else 3)
+        each, gain = 1e9 * every / (side // 16) ** 2, one / every
+        row = {"side": side, "ms": 1e3 * every, "ns_per_tile": each, "speed_up": gain}
+        yield row, f"{side} | {1e3 * every:.2f} | {each:.0f} | {gain:.2f}"
         side *= 2
-    console.print(table)
-    return found
 
 
 def encoder() -> dict[str, float]:
     """All linear layers of the demo's encoder."""
     layers = encoder_layers()
-    found = {}
-    for pattern in TARGETS:
-        (total,) = seconds(lambda p=pattern: [ms.solve(w, p) for w in layers.values()])  # type: ignore[misc]
-        found[pattern] = total
+
+    def every(pattern: str) -> None:
+        for w in layers.values():
+            ms.solve(w, pattern)
+
+    found = {pattern: seconds(partial(every, pattern))[0] for pattern in TARGETS}
     console.print("encoder, 36 layers: " + ", ".join(f"{p} {s:.3f} s" for p, s in found.items()))
     return found
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for k, column in enumerate(columns):
-        table.add_column(column, justify="right" if k else "left")
-    return table
 
 
 def main() -> None:
@@ -276,10 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--largest", type=int, default=16384, help="largest side for growth")
     options = parser.parse_args()
-    found: dict[str, Any] = {
-        "machine": machine(),
-        "versions": versions(["masksolve", "numpy", "numba"]),
-    }
+    found: Row = {"machine": machine(), "versions": versions(["masksolve", "numpy", "numba"])}
     console.print(", ".join(f"{k} {v}" for k, v in found["machine"].items()))
     found["speed"] = speed()
     found["neighbours"] = neighbours(found["speed"])

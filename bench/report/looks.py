@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from ..pages.style import OTHERS, OURS
 from ..pages.words import short_name
@@ -40,16 +43,18 @@ class Look:
         """Size of the marker in points."""
         return 8.5 if self.first else 5.5
 
+    def point(self, axes: Axes, x: float, y: float, **options: Any) -> None:
+        """Draw its mark, or another."""
+        options = {"marker": self.marker, "color": self.colour, "mfc": self.face} | options
+        axes.plot([x], [y], linestyle="", zorder=4, **options)
+
 
 def looks(facts: Facts) -> dict[str, Look]:
     """Give every contestant its look."""
     shapes, ours, others = cycle(SHAPES), cycle(OURS), cycle(OTHERS)
     found = {}
     for name in facts.names:
-        text = short_name(name)
-        if name == REFERENCE:
-            found[name] = Look(FIRST, "o", facts.ours(name), True, text)
-        else:
-            mine = facts.ours(name)
-            found[name] = Look(next(ours if mine else others), next(shapes), mine, False, text)
+        mine, first, text = facts.ours(name), name == REFERENCE, short_name(name)
+        mark = (FIRST, "o") if first else (next(ours if mine else others), next(shapes))
+        found[name] = Look(*mark, mine, first, text)
     return found

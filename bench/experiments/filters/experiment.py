@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from ..shared.experiment import Experiment, Session
 from ..shared.jobs import bars, workers
-from .findings import Findings, Reader, Run
+from .findings import Findings, Reader
 from .networks import Residual
 from .page import fill
 from .run import prune, trained
@@ -14,6 +16,8 @@ from .tables import everything
 __all__ = ["EXPERIMENT", "main"]
 
 PACKAGES = ("masksolve", "numpy", "sklearn", "torch")
+KEY = itemgetter("seed", "sampler")
+"""Whose run it is."""
 
 
 def measure(size: Size, seeds: int | None, session: Session) -> Findings:
@@ -25,22 +29,18 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
         for seed in range(seeds)
         for sampler in SAMPLERS
     }
-    there = {_key(run) for run in session.open(settings).runs}
+    there = {KEY(run) for run in session.open(settings).runs}
     missing = sorted({seed for seed, _ in set(jobs) - there})
     with bars(session.console) as progress, workers(session.processes) as run_all:
         bar = progress.add_task("training", total=len(missing))
         for _ in run_all(trained, [(folder, size, seed) for seed in missing]):
             progress.advance(bar)
-    runs = session.finish(prune, jobs, settings, _key, "pruning")
+    runs = session.finish(prune, jobs, settings, KEY, "pruning")
     parameters = sum(p.numel() for p in Residual(size.width).parameters())
     found: Findings = session.found(
         PACKAGES, settings=settings, seeds=seeds, parameters=parameters, runs=runs
     )
     return found
-
-
-def _key(run: Run) -> tuple[int, str]:
-    return run["seed"], run["sampler"]
 
 
 EXPERIMENT = Experiment(
