@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoder import encoder_file, encoder_layers
+from .encoder import encoder_layers, encoder_model, encoder_tokenizer
 
 __all__ = ["input_norms", "norms_over", "sentences", "sentences_of"]
 
@@ -52,18 +52,8 @@ def norms_over(text: list[str]) -> dict[str, NDArray[np.float32]]:
     The keys are those of `encoder_layers`.
     """
     import torch
-    from safetensors.torch import load_file
-    from tokenizers import Tokenizer
-    from transformers import BertConfig, BertModel
 
-    folder = encoder_file().parent
-    model = BertModel(BertConfig.from_json_file(folder / "config.json")).eval()
-    weights = load_file(encoder_file())
-    del weights["embeddings.position_ids"]  # a constant that the model makes itself
-    model.load_state_dict(weights)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-
+    model = encoder_model()
     squares: dict[str, Any] = {}
 
     def watch(name: str) -> None:
@@ -77,7 +67,7 @@ def norms_over(text: list[str]) -> dict[str, NDArray[np.float32]]:
         watch(name)
 
     alike = defaultdict(list)  # by length, so that no batch needs padding
-    for encoding in tokenizer.encode_batch(text):
+    for encoding in encoder_tokenizer().encode_batch(text):
         alike[len(encoding.ids)].append(encoding.ids)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # in batches this small a second one mostly waits

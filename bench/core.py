@@ -34,18 +34,9 @@ from .machine import machine, versions
 FOLDER = Path("bench-output")
 SIDE = 4096
 TARGETS = {"2:4": (6, 2), "4:8": (10, 5), "8:16": (20, 12), "16:32": (40, 25)}
-NEIGHBOURS = {
-    "1:4": "2:4",
-    "3:8": "4:8",
-    "2:16": "8:16",
-    "6:12": "8:16",
-    "5:7": "4:8",
-    "24:48": "16:32",
-    "2:4,at-most": "2:4",
-    "4:8,at-most": "4:8",
-    "8:16,at-most": "8:16",
-    "16:32,at-most": "16:32",
-}
+OTHERS = "1:4 2:4, 3:8 4:8, 2:16 8:16, 6:12 8:16, 5:7 4:8, 24:48 16:32"
+NEIGHBOURS: dict[str, str] = dict(pair.split() for pair in OTHERS.split(", "))
+NEIGHBOURS |= {f"{pattern},at-most": pattern for pattern in TARGETS}
 console = Console(width=110, highlight=False)
 
 P = ParamSpec("P")

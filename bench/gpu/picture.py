@@ -69,14 +69,9 @@ def draw_copies(found: Mapping[str, Any]) -> Figure:
     side = max((row["side"] for row in found["exact"]), default=0)
     rows = [row for row in found["exact"] if row["side"] == side and not row["failed"]]
     patterns = list(dict.fromkeys(row["pattern"] for row in rows))
-    with sheet(
-        1,
-        1,
-        7.6,
-        4.2,
-        f"Exact masks on {found['device']['name']}, {side} x {side}",
-        "milliseconds; the line: a copy of float32 weights in the same run" + _warning(found),
-    ) as (figure, (axes,)):
+    title = f"Exact masks on {found['device']['name']}, {side} x {side}"
+    hint = "milliseconds; the line: a copy of float32 weights in the same run" + _warning(found)
+    with sheet(1, 1, 7.6, 4.2, title, hint) as (figure, (axes,)):
         bare(axes, "")
         axes.set_yscale("log")
         decades(axes.yaxis, "{:g}".format, subs=FINE)

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from ..pages.style import OTHERS, OURS
+from ..pages.style import FONT, OTHERS, OURS
 from ..pages.words import short_name
 from .facts import REFERENCE, Facts
 
@@ -37,6 +37,11 @@ class Look:
     def weight(self) -> str:
         """Weight of the font."""
         return "bold" if self.ours else "normal"
+
+    @property
+    def font(self) -> dict[str, Any]:
+        """How its name is written."""
+        return {"size": FONT, "color": self.colour, "weight": self.weight}
 
     @property
     def size(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..pages.style import FAINT, FONT, GRID, bare, sheet
+from ..pages.style import FAINT, GRID, bare, sheet
 from ..results import QUANTILES, Quality
 from .cells import why_nothing
 from .facts import Facts, first
@@ -47,7 +47,7 @@ def draw_losses(facts: Facts) -> Figure | None:
             said = ["" if k else look[name].text for name in names]
             axes.set_yticks(range(len(names)), said)
             for text, name in zip(axes.get_yticklabels(), names, strict=True):
-                text.set(color=look[name].colour, weight=look[name].weight, size=FONT)
+                text.set(**look[name].font)
             for row, name in enumerate(names):
                 _row(axes, row, records[name], look[name], lanes)
             axes.grid(axis="y", color=GRID, linewidth=0.6)

@@ -36,13 +36,10 @@ def draw_overheads(
     look = looks(facts)
     step = facts.dense(pattern)
     dense = f"a dense step takes {duration(step['median'])}; " if step and step["median"] else ""
+    title = f"What renewing {pattern} masks adds to a training step"
+    hint = f"{dense}hatched: as papers print it, on their machines and networks"
     with sheet(
-        1,
-        len(intervals),
-        3 + 2 * max(2, len(intervals)),
-        0.27 * bars + 1.5,
-        f"What renewing {pattern} masks adds to a training step",
-        f"{dense}hatched: as papers print it, on their machines and networks",
+        1, len(intervals), 3 + 2 * max(2, len(intervals)), 0.27 * bars + 1.5, title, hint
     ) as (figure, grid):
         low, high = min(0.0, *shares), max(*shares, *(p.value / 100 for p in theirs), 0.1)
         for k, (axes, every) in enumerate(zip(grid, intervals, strict=True)):

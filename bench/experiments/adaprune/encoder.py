@@ -7,13 +7,11 @@ from functools import cache
 from typing import Any, Literal, TypeAlias
 
 import torch
-from safetensors.torch import load_file
-from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 from transformers import BertConfig, BertModel
 
-from ...encoder import encoder_file
+from ...encoder import encoder_model, encoder_tokenizer
 
 __all__ = ["Batch", "Which", "batches", "embed", "make"]
 
@@ -26,7 +24,6 @@ LONGEST = 128
 
 def make(which: Which) -> nn.Module:
     """Make the encoder: with its real weights, or a tiny one that knows nothing."""
-    folder = encoder_file().parent
     if which == "tiny":
         torch.manual_seed(0)
         config = BertConfig(
@@ -37,11 +34,8 @@ def make(which: Which) -> nn.Module:
             initializer_range=0.4,
         )
         return BertModel(config, add_pooling_layer=False).eval()
-    model = BertModel(BertConfig.from_json_file(folder / "config.json"), add_pooling_layer=False)
-    weights = load_file(encoder_file())
-    del weights["embeddings.position_ids"]  # a constant that the model makes itself
-    model.load_state_dict({k: w for k, w in weights.items() if not k.startswith("pooler.")})
-    return model.eval()
+    model: nn.Module = encoder_model()
+    return model
 
 
 def batches(sentences: Sequence[str]) -> list[Batch]:
@@ -70,7 +64,6 @@ def embed(model: nn.Module, batched: Sequence[Batch]) -> torch.Tensor:
 
 @cache
 def _tokenizer() -> Any:
-    tokenizer = Tokenizer.from_file(str(encoder_file().parent / "tokenizer.json"))
-    tokenizer.no_padding()
+    tokenizer = encoder_tokenizer()
     tokenizer.enable_truncation(LONGEST)
     return tokenizer

@@ -20,15 +20,12 @@ SHAPES = {ONE_SHOT: "o", ABSORBED: "s", ADAPRUNE: "D", RENEWED: "^"}
 
 def fidelity(reader: Reader) -> Figure:
     """Draw cosines and rankings by pattern, transposable and plain."""
-    with sheet(
-        1,
-        2,
-        11,
-        4.6,
-        "What pruning half of the weights leaves of the embeddings",
+    title = "What pruning half of the weights leaves of the embeddings"
+    hint = (
         "1 is the dense encoder; filled and solid: transposable, hollow and dashed: "
-        "plain; means over seeds, bars: 95 % intervals",
-    ) as (figure, panels):
+        "plain; means over seeds, bars: 95 % intervals"
+    )
+    with sheet(1, 2, 11, 4.6, title, hint) as (figure, panels):
         shown = (
             ("cosine to the dense embedding", "cosine"),
             ("10 nearest that stay among them", "nearest"),
@@ -70,15 +67,12 @@ def _line(axes: Axes, reader: Reader, name: str, what: str, *, plain: bool) -> N
 
 def masks(reader: Reader) -> Figure:
     """Draw by how much exact masks are better than greedy ones."""
-    with sheet(
-        1,
-        2,
-        11,
-        4.0,
-        "Loss that exact masks avoid, of the loss with greedy ones",
+    title = "Loss that exact masks avoid, of the loss with greedy ones"
+    hint = (
         "transposable; for the same sentences, means over seeds; lines: 95 % "
-        "intervals; above 0 exact is better",
-    ) as (figure, panels):
+        "intervals; above 0 exact is better"
+    )
+    with sheet(1, 2, 11, 4.0, title, hint) as (figure, panels):
         shown = (("1 less the cosine", "cosine"), ("10 nearest that do not stay", "nearest"))
         for axes, (title, what) in zip(panels, shown, strict=True):
             bare(axes, title)
@@ -111,15 +105,12 @@ def layers(reader: Reader) -> Figure:
     """Draw every layer's error on the calibration batches."""
     pattern = MAIN if MAIN in reader.patterns else reader.patterns[0]
     found = reader.layers(pattern)
-    with sheet(
-        1,
-        1,
-        8.5,
-        4.8,
-        f"Error of every layer by itself, transposable {pattern}",
+    title = f"Error of every layer by itself, transposable {pattern}"
+    hint = (
         "squared error of a layer's outputs over their square, on calibration; dots: "
-        "the encoder's blocks; mean over seeds",
-    ) as (figure, panels):
+        "the encoder's blocks; mean over seeds"
+    )
+    with sheet(1, 1, 8.5, 4.8, title, hint) as (figure, panels):
         axes = panels[0]
         bare(axes, "")
         words = list(KINDS.values())

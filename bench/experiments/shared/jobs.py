@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 __all__ = ["Job", "RunAll", "bars", "workers"]
 
@@ -21,12 +21,7 @@ RunAll: TypeAlias = Callable[[Callable[..., Any], Iterable[Job]], Iterator[Any]]
 
 def bars(console: Console) -> Progress:
     """Make progress bars that count."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, speed_estimate_period=300)
 
 
