@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -69,7 +71,7 @@ def _row(axes: Axes, row: int, record: Quality | None, look: Look, lanes: Lanes)
         return
     at = dict(zip(QUANTILES, (lanes(loss) for loss in quantiles), strict=True))
     for low, high, width in ((0.05, 0.95, 1.2), (0.25, 0.75, 4.5)):
-        line = {"linewidth": width, "solid_capstyle": "butt", "alpha": 0.85}
+        line: dict[str, Any] = {"linewidth": width, "solid_capstyle": "butt", "alpha": 0.85}
         axes.plot([at[low], at[high]], [row, row], color=look.colour, **line)
     axes.plot([at[1.0]], [row], "x", color=look.colour, ms=4.5, mew=1.2)
     if record["loss_mean"] is not None:

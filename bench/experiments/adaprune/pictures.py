@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -49,20 +51,12 @@ def _line(axes: Axes, reader: Reader, name: str, what: str, *, plain: bool) -> N
         for pattern in reader.patterns
     ]
     colour, places = COLOURS[name], np.arange(len(values)) + (0.06 if plain else -0.06)
-    axes.errorbar(
-        places,
-        [v.mean for v in values],
-        np.nan_to_num([v.half for v in values]),
-        color=colour,
-        marker=SHAPES[name],
-        markersize=5.5,
-        linewidth=1.4,
-        elinewidth=1.2,
-        mfc="white" if plain else colour,
-        linestyle=(0, (4, 2)) if plain else "-",
-        label=None if plain else name,
-        zorder=3,
-    )
+    means, halves = [v.mean for v in values], np.nan_to_num([v.half for v in values])
+    look: dict[str, Any] = {"linewidth": 1.4, "elinewidth": 1.2, "markersize": 5.5, "zorder": 3}
+    look |= {"color": colour, "marker": SHAPES[name], "label": name}
+    if plain:
+        look |= {"mfc": "white", "linestyle": (0, (4, 2)), "label": None}
+    axes.errorbar(places, means, halves, **look)
 
 
 def masks(reader: Reader) -> Figure:

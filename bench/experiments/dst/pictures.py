@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,8 +45,8 @@ def _point(
     axes: Axes, reader: Reader, task: str, arm: str, colour: str, mark: str, label: str
 ) -> None:
     left, less = reader.mean(task, arm, "remaining"), reader.less_dense(task, arm)
-    bars = {"xerr": _bar(left.half), "yerr": _bar(less.half), "elinewidth": 1}
-    looks = {"color": colour, "fmt": mark, "markersize": 6, "label": label}
+    bars: dict[str, Any] = {"xerr": _bar(left.half), "yerr": _bar(less.half), "elinewidth": 1}
+    looks: dict[str, Any] = {"color": colour, "fmt": mark, "markersize": 6, "label": label}
     axes.errorbar(100 * left.mean, 100 * less.mean, **bars, **looks)
 
 

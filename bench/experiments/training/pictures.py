@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -100,7 +100,11 @@ def differences(reader: Reader) -> Figure:
             axes.set_ylim(len(RUNGS) - 0.5, -0.5)
             axes.set_yticks([])
         for y, (pattern, method) in enumerate(RUNGS):
-            where = {"ha": "right", "va": "center", "transform": grid[0].get_yaxis_transform()}
+            where: dict[str, Any] = {
+                "ha": "right",
+                "va": "center",
+                "transform": grid[0].get_yaxis_transform(),
+            }
             grid[0].text(-0.02, y, f"{written(pattern)}, {method}", color=INK, **where)
         marks = [Line2D([], [], color=METHOD_COLOURS[m], lw=3, label=m) for m in METHODS]
         marks += [_mark("o", INK, "every step"), _mark("s", INK, "every 40")]
@@ -135,9 +139,9 @@ def _over_steps(reader: Reader, rows: Sequence[Panels], title: str, hint: str) -
     tasks = reader.tasks
     height = 2.3 * len(rows) + 0.8
     with sheet(len(rows), len(tasks), 11, height, title, hint, w_pad=1.2) as (figure, grid):
-        for axes, ((name, what, lines, base), task) in zip(grid, product(rows, tasks), strict=True):
-            first_row, last_row = axes in grid[: len(tasks)], axes in grid[-len(tasks) :]
-            bare(axes, task if first_row else "")
+        for axes, (row, task) in zip(grid, product(rows, tasks), strict=True):
+            name, what, lines, base = row
+            bare(axes, task if row is rows[0] else "")
             for line in lines:
                 _curve(axes, reader, task, line, what, base)
             if what != "loss":
