@@ -27,6 +27,7 @@ __all__ = ["CASES", "Case", "make_scores"]
 
 Scores = NDArray[np.float32]
 Make = Callable[[np.random.Generator, int, int, ms.Pattern], Scores]
+Fits = Callable[[int, int], bool]
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,28 @@ class Case:
     name: str
     description: str
     make: Make = field(repr=False)
-    needs: tuple[str, ...] = ()
-    fits: Callable[[int, int], bool] = field(default=lambda n, m: True, repr=False)
+    needs: tuple[str, ...]
+    fits: Fits = field(repr=False)
 
     def missing(self) -> list[str]:
         """List the modules that it needs and that are not installed."""
         return [name for name in self.needs if importlib.util.find_spec(name) is None]
+
+
+CASES: dict[str, Case] = {}
+"""Every case by name."""
+
+
+def _case(
+    name: str, description: str, *needs: str, fits: Fits = lambda n, m: True
+) -> Callable[[Make], Make]:
+    """Make what makes scores a case."""
+
+    def join(make: Make) -> Make:
+        CASES[name] = Case(name, description, make, needs, fits)
+        return make
+
+    return join
 
 
 def make_scores(
@@ -77,11 +94,13 @@ def make_scores(
     return CASES[case].make(rng, rows, columns, p)
 
 
+@_case("normal", "Sizes of standard normal numbers.")
 def _normal(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     out = rng.standard_normal((rows, columns), dtype=np.float32)
     return np.abs(out, out=out)
 
 
+@_case("heavy-tailed", "Sizes of numbers from Student's t-distribution with 3 degrees of freedom.")
 def _heavy_tailed(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     out = _normal(rng, rows, columns, pattern)
     for row in out:  # row by row, for memory's sake
@@ -89,6 +108,11 @@ def _heavy_tailed(rng: np.random.Generator, rows: int, columns: int, pattern: ms
     return out
 
 
+@_case(
+    "scaled",
+    "Sizes of standard normal numbers, every row and every column times the "
+    "exponential of another.",
+)
 def _scaled(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     out = _normal(rng, rows, columns, pattern)
     out *= np.exp(rng.standard_normal((rows, 1), dtype=np.float32))
@@ -96,6 +120,7 @@ def _scaled(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Patte
     return out
 
 
+@_case("low-rank", "Sizes of the entries of a product of two standard normal matrices, of rank 2.")
 def _low_rank(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     left = rng.standard_normal((rows, 2), dtype=np.float32)
     right = rng.standard_normal((2, columns), dtype=np.float32)
@@ -103,26 +128,61 @@ def _low_rank(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pat
     return np.abs(out, out=out)
 
 
+@_case("bf16 grid", "Normal, rounded to bfloat16: many ties.")
 def _bf16(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     out = _normal(rng, rows, columns, pattern)
     out[...] = out.astype(ml_dtypes.bfloat16)
     return out
 
 
+@_case(
+    "int8 grid",
+    "Normal, scaled so that the largest of the matrix is 127, and rounded to integers: "
+    "almost nothing but ties.",
+)
 def _int8(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     out = _normal(rng, rows, columns, pattern)
     out *= np.float32(127) / out.max()
     return np.rint(out, out=out)
 
 
+@_case("all equal", "Ones: every valid mask is best.")
 def _equal(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     return np.ones((rows, columns), dtype=np.float32)
 
 
+_case(
+    "against greedy",
+    "Blocks of n x n with the scores [[1.001, 1], [1, 0]] in every tile, its rows and "
+    "columns shuffled, and up to 0.0005 of noise: greedy keeps about half.",
+    fits=adversarial.fits,
+)(adversarial.against_greedy)
+_case(
+    "against two_approx",
+    "Blocks of n x n with the scores [[1, 0], [1.001, 1.002]] in every tile, its rows "
+    "and columns shuffled, and up to 0.0005 of noise: two_approx prunes about twice "
+    "as much as it must.",
+    fits=adversarial.fits,
+)(adversarial.against_two_approx)
+
+
+@_case(
+    "encoder",
+    "Aligned tiles of |w| from all-MiniLM-L6-v2's 36 linear layers, in random order.",
+    PACKAGE,
+)
 def _encoder(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     return _drawn(rng, rows, columns, pattern.m, encoder_layers().values())
 
 
+@_case(
+    "encoder, second order",
+    "The same of |w| times the root mean square of the weight's input, as Wanda "
+    "scores it, over a few hundred sentences of Python's language reference.",
+    PACKAGE,
+    "torch",
+    "transformers",
+)
 def _second_order(rng: np.random.Generator, rows: int, columns: int, pattern: ms.Pattern) -> Scores:
     norms = input_norms()
     scores = (w * norms[name] for name, w in encoder_layers().items())
@@ -139,64 +199,3 @@ def _drawn(
     tiles = rows * columns // m**2
     order = [rng.permutation(len(pool)) for _ in range(0, tiles, len(pool))]
     return from_tiles(pool[np.concatenate(order)[:tiles]], (rows, columns))
-
-
-CASES = {
-    case.name: case
-    for case in (
-        Case("normal", "Sizes of standard normal numbers.", _normal),
-        Case(
-            "heavy-tailed",
-            "Sizes of numbers from Student's t-distribution with 3 degrees of freedom.",
-            _heavy_tailed,
-        ),
-        Case(
-            "scaled",
-            "Sizes of standard normal numbers, every row and every column times the "
-            "exponential of another.",
-            _scaled,
-        ),
-        Case(
-            "low-rank",
-            "Sizes of the entries of a product of two standard normal matrices, of rank 2.",
-            _low_rank,
-        ),
-        Case("bf16 grid", "Normal, rounded to bfloat16: many ties.", _bf16),
-        Case(
-            "int8 grid",
-            "Normal, scaled so that the largest of the matrix is 127, and rounded to integers: "
-            "almost nothing but ties.",
-            _int8,
-        ),
-        Case("all equal", "Ones: every valid mask is best.", _equal),
-        Case(
-            "against greedy",
-            "Blocks of n x n with the scores [[1.001, 1], [1, 0]] in every tile, its rows and "
-            "columns shuffled, and up to 0.0005 of noise: greedy keeps about half.",
-            adversarial.against_greedy,
-            fits=adversarial.fits,
-        ),
-        Case(
-            "against two_approx",
-            "Blocks of n x n with the scores [[1, 0], [1.001, 1.002]] in every tile, its rows "
-            "and columns shuffled, and up to 0.0005 of noise: two_approx prunes about twice "
-            "as much as it must.",
-            adversarial.against_two_approx,
-            fits=adversarial.fits,
-        ),
-        Case(
-            "encoder",
-            "Aligned tiles of |w| from all-MiniLM-L6-v2's 36 linear layers, in random order.",
-            _encoder,
-            needs=(PACKAGE,),
-        ),
-        Case(
-            "encoder, second order",
-            "The same of |w| times the root mean square of the weight's input, as Wanda "
-            "scores it, over a few hundred sentences of Python's language reference.",
-            _second_order,
-            needs=(PACKAGE, "torch", "transformers"),
-        ),
-    )
-}
-"""Every case by name."""

@@ -58,14 +58,8 @@ def _times(before: Results, after: Results) -> Iterator[Change]:
         for a, b in _pairs(before[section], after[section], keys):  # type: ignore[literal-required]
             if a["median"] is not None and b["median"] is not None:
                 noise = (a["spread"] or 0.0) + (b["spread"] or 0.0)
-                yield Change(
-                    section,
-                    _name(a, keys),
-                    a["median"],
-                    b["median"],
-                    "s",
-                    abs(b["median"] - a["median"]) > noise,
-                )
+                x, y = a["median"], b["median"]
+                yield Change(section, _name(a, keys), x, y, "s", abs(y - x) > noise)
 
 
 def _losses(before: Results, after: Results) -> Iterator[Change]:

@@ -102,18 +102,11 @@ def table(runs: dict[tuple[str, str], Run], total: float) -> Table:
         caption_justify="left",
     )
     lines = []
-    headings = (
-        "pattern",
-        "method",
-        "kept\n%",
-        "loss\n%",
-        "proven\ngap",
-        "short\ntiles %",
-        "loss %,\nfilled up",
-        "time\ns",
-    )
-    for k, heading in enumerate(headings):
-        found.add_column(heading, justify="right" if k > 1 else "left")
+    for heading in ("pattern", "method"):
+        found.add_column(heading)
+    figures = "kept\n%|loss\n%|proven\ngap|short\ntiles %|loss %,\nfilled up|time\ns"
+    for heading in figures.split("|"):
+        found.add_column(heading, justify="right")
     for pattern in PATTERNS:
         best = runs[pattern, "exact"]
         bound = sum(r.upper_bound or 0.0 for r in best.results.values())
@@ -121,17 +114,11 @@ def table(runs: dict[tuple[str, str], Run], total: float) -> Table:
             r = runs[pattern, method]
             # The exact result's bound holds for every mask of these weights.
             gap = sum(x.gap or 0.0 for x in r.results.values()) if r is best else bound - r.kept
-            found.add_row(
-                pattern if r is best else "",
-                method,
-                f"{100 * r.kept / total:.2f}",
-                f"{100 * (1 - r.kept / best.kept):.2f}",
-                f"{gap:.2g}",
-                f"{100 * r.short:.1f}",
-                f"{100 * (1 - r.repaired / best.kept):.2f}",
-                f"{r.seconds:.2f}",
-                end_section=method == METHODS[-1],
-            )
+            kept, loss, filled = r.kept / total, 1 - r.kept / best.kept, 1 - r.repaired / best.kept
+            cells = f"{100 * kept:.2f}|{100 * loss:.2f}|{gap:.2g}|{100 * r.short:.1f}"
+            cells += f"|{100 * filled:.2f}|{r.seconds:.2f}"
+            name, last = pattern if r is best else "", method == METHODS[-1]
+            found.add_row(name, method, *cells.split("|"), end_section=last)
         optimal = all(r.status is ms.Status.OPTIMAL for r in best.results.values())
         tiles = sum(r.stats["tiles"] for r in best.results.values())
         proven = "every one" if optimal else "NOT every one"

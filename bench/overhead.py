@@ -74,32 +74,20 @@ def _ready(
 ) -> list[Turn]:
     """Set up every loop of a contestant: dense (once in all), never, every k steps."""
     turns = []
-    kinds: list[tuple[str, int | None]] = [
-        (contestant.name, k) for k in (None, *contest.settings.training_every)
-    ]
-    if contestant.name == "exact":
-        kinds.append((DENSE, None))
+    kinds = [(contestant.name, k) for k in (None, *contest.settings.training_every)]
+    kinds += [(DENSE, None)] if contestant.name == "exact" else []
     for name, every in kinds:
         call = DENSE if name == DENSE else f"every {every}"
         turn = Turn(contestant, _blank(pattern, every, contestant=name), call)
         steps = STEPS
         if every is not None:
             steps = every * max(1, min(STEPS // every, int(RENEWALS / renewal)))
-        contest.crew.ask(
-            contestant,
-            "train",
-            turn.call,
-            str(pattern),
-            every,
-            steps,
-            name != DENSE,
-            limit=START_LIMIT,
-        )
+        asked = (str(pattern), every, steps, name != DENSE)
+        turn.ask(contest, "train", *asked, limit=START_LIMIT)
         turn.calibrate(contest, START_LIMIT)
         turns.append(turn)
     return turns
 
 
 def _blank(pattern: ms.Pattern, every: int | None, **outcome: Any) -> Training:
-    found: Training = blank(Training, pattern=str(pattern), every=every, seconds=[], **outcome)
-    return found
+    return blank(Training, pattern=str(pattern), every=every, seconds=[], **outcome)

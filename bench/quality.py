@@ -95,5 +95,4 @@ def _judged(contest: Contest, case: str, pattern: str, tiles: int) -> Iterator[t
 
 
 def _blank(case: str, pattern: str, **outcome: Any) -> Quality:
-    found: Quality = blank(Quality, case=case, pattern=pattern, tiles=0, proven=False, **outcome)
-    return found
+    return blank(Quality, case=case, pattern=pattern, tiles=0, proven=False, **outcome)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypedDict, TypeVar, get_args, get_origin, get_type_hints
 
 from masksolve.errors import FileFormatError
 from masksolve.storage.atomic import whole_file
@@ -38,6 +38,7 @@ __all__ = [
 
 FORMAT = "masksolve comparison 1"
 """First entry of a result file."""
+RecordT = TypeVar("RecordT")
 QUANTILES = (0.0, *(k / 20 for k in range(1, 20)), 0.99, 1.0)
 """Where the distribution of a loss over tiles is recorded."""
 
@@ -150,9 +151,10 @@ class Results(TypedDict):
     training: list[Training]
 
 
-def blank(kind: type, **known: Any) -> Any:
+def blank(kind: type[RecordT], **known: Any) -> RecordT:
     """Return a record of which only so much is known: all is well, and nothing was measured."""
-    return dict.fromkeys(kind.__annotations__) | {"status": "ok", "reason": ""} | known
+    found: Any = dict.fromkeys(kind.__annotations__) | {"status": "ok", "reason": ""} | known
+    return found  # type: ignore[no-any-return]
 
 
 def save_results(results: Results, path: Path) -> None:

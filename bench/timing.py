@@ -185,7 +185,7 @@ def _time(contest: Contest, turns: Sequence[Turn]) -> None:
 def _blank(
     section: Section, contestant: str, pattern: ms.Pattern, rows: int, columns: int, cores: int
 ) -> Timing:
-    found: Timing = blank(
+    return blank(
         Timing,
         section=section,
         contestant=contestant,
@@ -197,4 +197,3 @@ def _blank(
         cores=cores,
         seconds=[],
     )
-    return found

@@ -66,16 +66,8 @@ class _Worker:
     def __init__(self, contestant: Contestant) -> None:
         self.contestant = contestant
         self.runner = pyperf.Runner()
-        self.runner.parse_args(
-            [
-                "--worker",
-                "--quiet",
-                "--loops=1",
-                "--values=1",
-                "--warmups=1",
-                f"--min-time={MIN_SECONDS}",
-            ]
-        )
+        asked = f"--worker --quiet --loops=1 --values=1 --warmups=1 --min-time={MIN_SECONDS}"
+        self.runner.parse_args(asked.split())
         self.values = 0
         self.calls: dict[str, tuple[Callable[[], Any], int]] = {}
         self.scores: NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)

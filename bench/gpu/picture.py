@@ -41,26 +41,16 @@ def _methods(axes: Axes, pattern: str, rows: Rows) -> None:
     axes.set_xlabel("ms (log)")
     axes.set_ylabel("% below the optimum")
     curve = [row for row in rows if row["method"].startswith("entropic")]
-    axes.plot(
-        [1e3 * row["seconds"] for row in curve],
-        [100 * row["loss"] for row in curve],
-        color=COLOURS["entropic"],
-        linewidth=1,
-    )
+    times, losses = [1e3 * row["seconds"] for row in curve], [100 * row["loss"] for row in curve]
+    axes.plot(times, losses, color=COLOURS["entropic"], linewidth=1)
     for row in rows:
         family, _, detail = row["method"].partition(", ")
         x, y = 1e3 * row["seconds"], max(0.0, 100 * row["loss"])
         axes.plot([x], [y], "o", color=COLOURS[family], ms=4 if detail else 7)
         if not detail:
             beside = (6, -13 if family == "exact" else 6)
-            axes.annotate(
-                family,
-                (x, y),
-                xytext=beside,
-                textcoords="offset points",
-                color=COLOURS[family],
-                weight="bold",
-            )
+            look: dict[str, Any] = {"color": COLOURS[family], "weight": "bold"}
+            axes.annotate(family, (x, y), beside, textcoords="offset points", **look)
     axes.margins(0.2)
 
 
@@ -69,27 +59,18 @@ def draw_copies(found: Mapping[str, Any]) -> Figure:
     side = max((row["side"] for row in found["exact"]), default=0)
     rows = [row for row in found["exact"] if row["side"] == side and not row["failed"]]
     patterns = list(dict.fromkeys(row["pattern"] for row in rows))
-    with sheet(
-        1,
-        1,
-        7.6,
-        4.2,
-        f"Exact masks on {found['device']['name']}, {side} x {side}",
-        "milliseconds; the line: a copy of float32 weights in the same run" + _warning(found),
-    ) as (figure, (axes,)):
+    title = f"Exact masks on {found['device']['name']}, {side} x {side}"
+    hint = "milliseconds; the line: a copy of float32 weights in the same run" + _warning(found)
+    with sheet(1, 1, 7.6, 4.2, title, hint) as (figure, (axes,)):
         bare(axes, "")
         axes.set_yscale("log")
         decades(axes.yaxis, "{:g}".format, subs=FINE)
         for kind, marker in KINDS.items():
             mine = [row for row in rows if row["weights"] == kind]
-            axes.plot(
-                [patterns.index(row["pattern"]) for row in mine],
-                [1e3 * row["seconds"] for row in mine],
-                marker,
-                label=kind,
-                color=INK,
-                mfc=INK if kind == "float32" else "white",
-            )
+            places = [patterns.index(row["pattern"]) for row in mine]
+            times = [1e3 * row["seconds"] for row in mine]
+            face = INK if kind == "float32" else "white"
+            axes.plot(places, times, marker, label=kind, color=INK, mfc=face)
         copies = [1e3 * row["copy_seconds"] for row in rows if row["weights"] == "float32"]
         if copies:
             axes.axhline(sum(copies) / len(copies), color=FAINT, linewidth=1)

@@ -24,18 +24,14 @@ ROUNDS = 200
 
 def compare(sizes: Sizes, device: torch.device) -> Iterator[Row]:
     """Time all methods in turn, and set what they keep against the CPU engine's optimum."""
+    side = sizes.sides[-1]
     for kind in KINDS:
-        weights = make_weights(kind, sizes.sides[-1], device)
+        weights = make_weights(kind, side, device)
         for pattern in sizes.compared:
             rows = []
             calls = {}
             for name, call in _calls(weights, pattern, sizes).items():
-                row: Row = {
-                    "pattern": pattern,
-                    "weights": kind,
-                    "side": sizes.sides[-1],
-                    "method": name,
-                }
+                row: Row = {"pattern": pattern, "weights": kind, "side": side, "method": name}
                 with failing(row):
                     row["first_seconds"] = seconds_of_first(call, device)
                     calls[name] = call
@@ -58,18 +54,12 @@ def _calls(weights: Tensor, pattern: str, sizes: Sizes) -> dict[str, Callable[[]
             weights, p.n, p.m, method=method, at_most=p.at_most, options=options
         )
 
-    entropic = {
-        "entropic" if rounds == ROUNDS else f"entropic, {rounds} rounds": by(
-            "entropic", rounds=rounds
-        )
-        for rounds in sizes.entropic_rounds
-    }
-    return {
-        "exact": lambda: solve(weights, pattern).mask,
-        "two_approx": by("two_approx"),
-        "greedy": by("greedy"),
-        **entropic,
-    }
+    calls: dict[str, Callable[[], Tensor]] = {"exact": lambda: solve(weights, pattern).mask}
+    calls |= {method: by(method) for method in ("two_approx", "greedy")}
+    for rounds in sizes.entropic_rounds:
+        name = "entropic" if rounds == ROUNDS else f"entropic, {rounds} rounds"
+        calls[name] = by("entropic", rounds=rounds)
+    return calls
 
 
 def _kept(weights: Tensor, mask: Tensor) -> float:

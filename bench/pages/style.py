@@ -19,7 +19,17 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["bare", "decades", "heat", "legend_beside", "per_cent", "save", "sheet", "styled"]
+__all__ = [
+    "bare",
+    "decades",
+    "heat",
+    "legend_beside",
+    "pairs",
+    "per_cent",
+    "save",
+    "sheet",
+    "styled",
+]
 
 INK, FAINT, GRID, WASH = "#1d2733", "#6b7785", "#e3e8ed", "#f3f6f8"
 FONT = 8.5
@@ -123,6 +133,20 @@ def sheet(
         entitle(figure, title, hint)
         yield figure, panels
         settle(figure, **room)
+
+
+@contextmanager
+def pairs(
+    count: int, width: float, height: float, title: str, hint: str
+) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a sheet of so many panels, each of such a size, two beside each other."""
+    columns = min(2, count)
+    rows = -(-count // columns)
+    size = width * columns, height * rows + 0.7
+    with sheet(rows, columns, *size, title, hint) as (figure, panels):
+        for axes in panels[count:]:
+            axes.set_visible(False)
+        yield figure, panels[:count]
 
 
 def save(figure: Figure, path: Path, palette: Palette = BANDS) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from ..pages.style import bare, canvas, decades, entitle, settle
+from ..pages.style import bare, decades, pairs
 from ..pages.words import bytes_, duration
 from ..results import Timing
 from .facts import Facts, key_of, per_tile
@@ -19,6 +20,18 @@ from .looks import Look, looks
 __all__ = ["Lines", "draw_cores", "draw_memory", "draw_patterns", "draw_sizes"]
 
 Points = list[tuple[float, float]]
+
+
+class Scale(NamedTuple):
+    """What the y axis says."""
+
+    label: str
+    write: Callable[[float], str]
+    base: int = 10
+
+
+TIME, EACH = Scale("time (log)", duration), Scale("time a tile (log)", duration)
+MEMORY = Scale("bytes (log)", bytes_, 16)
 
 
 @dataclass
@@ -38,27 +51,14 @@ class Lines:
 
 def draw_sizes(facts: Facts) -> Figure | None:
     """Draw the time of a matrix against its size, a panel for each pattern."""
-    return _draw(
-        facts,
-        _by_size(facts, lambda record: record["median"]),
-        "Time for a whole matrix, by its size",
-        "rows x columns",
-        "time (log)",
-        duration,
-    )
+    panels = _by_size(facts, lambda record: record["median"])
+    return _draw(facts, panels, "Time for a whole matrix, by its size", "rows x columns", TIME)
 
 
 def draw_memory(facts: Facts) -> Figure | None:
     """Draw the peak memory of a call against the size."""
-    return _draw(
-        facts,
-        _by_size(facts, lambda record: record["peak_bytes"], facts.headline),
-        "Peak memory of a call, input aside",
-        "rows x columns",
-        "bytes (log)",
-        bytes_,
-        16,
-    )
+    panels = _by_size(facts, lambda record: record["peak_bytes"], facts.headline)
+    return _draw(facts, panels, "Peak memory of a call, input aside", "rows x columns", MEMORY)
 
 
 def _by_size(
@@ -89,9 +89,7 @@ def draw_patterns(facts: Facts) -> Figure | None:
         m, n = key_of(record["pattern"])
         if record["case"] == facts.case and m == 2 * n:
             panel.add(record["contestant"], m, per_tile(record), record["pattern"])
-    return _draw(
-        facts, [panel], "Time for one tile, by M", "pattern", "time a tile (log)", duration
-    )
+    return _draw(facts, [panel], "Time for one tile, by M", "pattern", EACH)
 
 
 def draw_cores(facts: Facts) -> Figure | None:
@@ -101,58 +99,38 @@ def draw_cores(facts: Facts) -> Figure | None:
         panel = panels.setdefault(record["pattern"], Lines(record["pattern"]))
         cores = record["cores"]
         panel.add(record["contestant"], cores, per_tile(record), f"{cores}")
-    return _draw(
-        facts,
-        list(panels.values()),
-        "Time for one tile, by cores",
-        "cores",
-        "time a tile (log)",
-        duration,
-    )
+    return _draw(facts, list(panels.values()), "Time for one tile, by cores", "cores", EACH)
 
 
 def _draw(
-    facts: Facts,
-    found: Sequence[Lines],
-    title: str,
-    xlabel: str,
-    ylabel: str,
-    write: Callable[[float], str],
-    base: int = 10,
+    facts: Facts, found: Sequence[Lines], title: str, xlabel: str, scale: Scale
 ) -> Figure | None:
     panels = [panel for panel in found if panel.points]
     if not panels:
         return None
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, grid = canvas(rows, columns, 5.2 * columns + 2.6 * (columns == 1), 4.0 * rows + 0.7)
-    entitle(
-        figure,
-        title,
-        "filled and bold: masksolve; hollow, dashed: others; lines end at "
-        "the largest that was measured",
-    )
     look = looks(facts)
     every = [y for panel in panels for line in panel.points.values() for _, y in line]
-    for axes, panel in zip(grid, panels, strict=False):
-        bare(axes, panel.title)
-        _lines(axes, panel.points, look)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_ylim(min(every) / 2, max(every) * 2)
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(list(panel.ticks), list(panel.ticks.values()))
-        if len(panel.ticks) > 7:
-            for text in axes.get_xticklabels():
-                text.set_rotation(45)
-        decades(axes.yaxis, write, base)
-        axes.set_xlabel(xlabel)
-        axes.set_ylabel(ylabel)
-    for axes in grid[len(panels) :]:
-        axes.set_visible(False)
-    settle(figure)
+    width = 7.8 if len(panels) == 1 else 5.2
+    hint = (
+        "filled and bold: masksolve; hollow, dashed: others; lines end at "
+        "the largest that was measured"
+    )
+    with pairs(len(panels), width, 4.0, title, hint) as (figure, grid):
+        for axes, panel in zip(grid, panels, strict=True):
+            bare(axes, panel.title)
+            _lines(axes, panel.points, look)
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_ylim(min(every) / 2, max(every) * 2)
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.set_xticks(list(panel.ticks), list(panel.ticks.values()))
+            if len(panel.ticks) > 7:
+                axes.tick_params(axis="x", rotation=45)
+            decades(axes.yaxis, scale.write, scale.base)
+            axes.set_xlabel(xlabel)
+            axes.set_ylabel(scale.label)
     _make_room(figure, grid)
-    for axes, panel in zip(grid, panels, strict=False):
+    for axes, panel in zip(grid, panels, strict=True):
         name_lines(axes, [(look[name], *line[-1]) for name, line in panel.points.items()])
     return figure
 

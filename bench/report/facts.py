@@ -177,7 +177,4 @@ class Facts:
 
 def _unlisted(name: str) -> ContestantRecord:
     said = dict.fromkeys(("takes", "reference", "guarantee", "quirks"), "")
-    found: ContestantRecord = blank(
-        ContestantRecord, contestant=name, ours=False, exact=False, **said
-    )
-    return found
+    return blank(ContestantRecord, contestant=name, ours=False, exact=False, **said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
@@ -21,16 +22,9 @@ NEAR = [
 FAR = [
     (dx, dy, "left" if dx > 0 else "right", "bottom" if dy > 0 else "top")
     for reach in range(9, 100, 6)
-    for dx, dy in (
-        (7, reach),
-        (7, -reach),
-        (-7, reach),
-        (-7, -reach),
-        (reach, 8),
-        (reach, -8),
-        (-reach, 8),
-        (-reach, -8),
-    )
+    for across, along in ((7, reach), (reach, 8))
+    for dx in (across, -across)
+    for dy in (along, -along)
 ]
 
 
@@ -47,26 +41,15 @@ def name_points(axes: Axes, points: Sequence[tuple[Look, float, float]]) -> None
         taken.append(Bbox.from_extents(px - r, py - r, px + r, py + r))
     for look, x, y in points:
         best = None
+        place: dict[str, Any]
         for dx, dy, across, along in (*NEAR, *FAR):
-            text = axes.annotate(
-                look.text,
-                (x, y),
-                (dx, dy),
-                textcoords="offset points",
-                size=FONT,
-                ha=across,
-                va=along,
-                color=look.colour,
-                weight=look.weight,
-                zorder=5,
-                annotation_clip=False,
-            )
+            place = {"textcoords": "offset points", "ha": across, "va": along, "zorder": 5}
+            place |= {"annotation_clip": False} | look.font
+            text = axes.annotate(look.text, (x, y), (dx, dy), **place)
             box = text.get_window_extent().padded(2)
-            outside = (
-                box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
-            )
-            hit = sum(box.overlaps(other) for other in taken)
-            if not outside and not hit:
+            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1
+            inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1
+            if inside and not any(box.overlaps(other) for other in taken):
                 best = box
                 break
             text.remove()
@@ -74,14 +57,9 @@ def name_points(axes: Axes, points: Sequence[tuple[Look, float, float]]) -> None
             continue
         taken.append(best)
         if (dx, dy, across, along) not in NEAR:
-            axes.annotate(
-                "",
-                (x, y),
-                (dx, dy),
-                textcoords="offset points",
-                zorder=1,
-                arrowprops={"arrowstyle": "-", "color": look.colour, "lw": 0.6, "alpha": 0.6},
-            )
+            line = {"arrowstyle": "-", "color": look.colour, "lw": 0.6, "alpha": 0.6}
+            place = {"textcoords": "offset points", "zorder": 1, "arrowprops": line}
+            axes.annotate("", (x, y), (dx, dy), **place)
 
 
 def name_lines(axes: Axes, ends: Sequence[tuple[Look, float, float]]) -> None:
@@ -96,26 +74,15 @@ def name_lines(axes: Axes, ends: Sequence[tuple[Look, float, float]]) -> None:
     heights = _spread(wanted, gap, edge.y0, edge.y1)
     for (look, x, y), height in zip(order, heights, strict=True):
         right, level = axes.transData.inverted().transform((edge.x1 + 14, height))
-        axes.plot(
-            [x, right],
-            [y, level],
-            color=look.colour,
-            linewidth=0.6,
-            alpha=0.5,
-            clip_on=False,
-            zorder=1,
-            linestyle=(0, (2, 2)),
-        )
-        axes.text(
-            right,
-            level,
-            f" {look.text}",
-            size=FONT,
-            va="center",
-            ha="left",
-            color=look.colour,
-            weight=look.weight,
-        )
+        line: dict[str, Any] = {
+            "color": look.colour,
+            "lw": 0.6,
+            "alpha": 0.5,
+            "clip_on": False,
+            "zorder": 1,
+        }
+        axes.plot([x, right], [y, level], linestyle=(0, (2, 2)), **line)
+        axes.text(right, level, f" {look.text}", va="center", ha="left", **look.font)
 
 
 def _spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:

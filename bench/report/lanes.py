@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from matplotlib.axes import Axes
 
@@ -58,14 +58,16 @@ class Lanes:
         """Make it the y axis."""
         axes.set_ylim(self.low, self.high)
         axes.set_yticks(*self._ticks(1))
-        axes.axhspan(self.low, self.bottom, color=WASH, zorder=0)
-        for edge in (self.bottom, *([self.bottom - self.width] if self.negative else [])):
-            axes.axhline(edge, color=INK if edge == self.bottom else GRID, linewidth=0.8)
+        self._draw(axes.axhspan, axes.axhline)
 
     def horizontal(self, axes: Axes) -> None:
         """Make it the x axis."""
         axes.set_xlim(self.low, self.high)
         axes.set_xticks(*self._ticks(2))
-        axes.axvspan(self.low, self.bottom, color=WASH, zorder=0)
-        for edge in (self.bottom, *([self.bottom - self.width] if self.negative else [])):
-            axes.axvline(edge, color=INK if edge == self.bottom else GRID, linewidth=0.8)
+        self._draw(axes.axvspan, axes.axvline)
+
+    def _draw(self, span: Callable[..., object], line: Callable[..., object]) -> None:
+        span(self.low, self.bottom, color=WASH, zorder=0)
+        line(self.bottom, color=INK, linewidth=0.8)
+        if self.negative:
+            line(self.bottom - self.width, color=GRID, linewidth=0.8)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
-from ..pages.style import OTHERS, OURS
+from matplotlib.axes import Axes
+
+from ..pages.style import FONT, OTHERS, OURS
 from ..pages.words import short_name
 from .facts import REFERENCE, Facts
 
@@ -36,9 +39,19 @@ class Look:
         return "bold" if self.ours else "normal"
 
     @property
+    def font(self) -> dict[str, Any]:
+        """How its name is written."""
+        return {"size": FONT, "color": self.colour, "weight": self.weight}
+
+    @property
     def size(self) -> float:
         """Size of the marker in points."""
         return 8.5 if self.first else 5.5
+
+    def point(self, axes: Axes, x: float, y: float, **options: Any) -> None:
+        """Draw its mark, or another."""
+        options = {"marker": self.marker, "color": self.colour, "mfc": self.face} | options
+        axes.plot([x], [y], linestyle="", zorder=4, **options)
 
 
 def looks(facts: Facts) -> dict[str, Look]:
@@ -46,10 +59,7 @@ def looks(facts: Facts) -> dict[str, Look]:
     shapes, ours, others = cycle(SHAPES), cycle(OURS), cycle(OTHERS)
     found = {}
     for name in facts.names:
-        text = short_name(name)
-        if name == REFERENCE:
-            found[name] = Look(FIRST, "o", facts.ours(name), True, text)
-        else:
-            mine = facts.ours(name)
-            found[name] = Look(next(ours if mine else others), next(shapes), mine, False, text)
+        mine, first, text = facts.ours(name), name == REFERENCE, short_name(name)
+        mark = (FIRST, "o") if first else (next(ours if mine else others), next(shapes))
+        found[name] = Look(*mark, mine, first, text)
     return found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..pages.style import FAINT, FONT, GRID, bare, sheet
+from ..pages.style import FAINT, GRID, bare, sheet
 from ..results import QUANTILES, Quality
 from .cells import why_nothing
 from .facts import Facts, first
@@ -17,32 +19,22 @@ __all__ = ["draw_losses"]
 
 def draw_losses(facts: Facts) -> Figure | None:
     """Draw for every contestant where the losses of its tiles lie."""
-    shown = {
-        pattern: {
-            name: first(facts.quality, name, pattern=pattern, case=facts.case)
-            for name in facts.names
-        }
-        for pattern in facts.main
-    }
-    shown = {
-        pattern: records
-        for pattern, records in shown.items()
-        if any(record and record["loss_quantiles"] for record in records.values())
-    }
+    shown = {}
+    for pattern in facts.main:
+        judged = [r for r in facts.quality if (r["pattern"], r["case"]) == (pattern, facts.case)]
+        records = {name: first(judged, name) for name in facts.names}
+        if any(record and record["loss_quantiles"] for record in records.values()):
+            shown[pattern] = records
     if not shown:
         return None
     names = sorted(facts.names, key=lambda name: _rank(facts, name))
     look = looks(facts)
-    height = 0.27 * len(names) + 1.5
-    with sheet(
-        1,
-        len(shown),
-        2.3 + 2.2 * max(2, len(shown)),
-        height,
-        f"What single tiles lose, on {facts.case}",
-        "thin: 5 to 95 % of the tiles; thick: the middle half; dot: the mean; "
-        "cross: the worst tile",
-    ) as (figure, grid):
+    size = 2.3 + 2.2 * max(2, len(shown)), 0.27 * len(names) + 1.5
+    title = f"What single tiles lose, on {facts.case}"
+    hint = (
+        "thin: 5 to 95 % of the tiles; thick: the middle half; dot: the mean; cross: the worst tile"
+    )
+    with sheet(1, len(shown), *size, title, hint) as (figure, grid):
         for k, (axes, (pattern, records)) in enumerate(zip(grid, shown.items(), strict=True)):
             bare(axes, pattern)
             quantiles = [
@@ -57,7 +49,7 @@ def draw_losses(facts: Facts) -> Figure | None:
             said = ["" if k else look[name].text for name in names]
             axes.set_yticks(range(len(names)), said)
             for text, name in zip(axes.get_yticklabels(), names, strict=True):
-                text.set(color=look[name].colour, weight=look[name].weight, size=FONT)
+                text.set(**look[name].font)
             for row, name in enumerate(names):
                 _row(axes, row, records[name], look[name], lanes)
             axes.grid(axis="y", color=GRID, linewidth=0.6)
@@ -79,23 +71,8 @@ def _row(axes: Axes, row: int, record: Quality | None, look: Look, lanes: Lanes)
         return
     at = dict(zip(QUANTILES, (lanes(loss) for loss in quantiles), strict=True))
     for low, high, width in ((0.05, 0.95, 1.2), (0.25, 0.75, 4.5)):
-        axes.plot(
-            [at[low], at[high]],
-            [row, row],
-            color=look.colour,
-            linewidth=width,
-            solid_capstyle="butt",
-            alpha=0.85,
-        )
+        line: dict[str, Any] = {"linewidth": width, "solid_capstyle": "butt", "alpha": 0.85}
+        axes.plot([at[low], at[high]], [row, row], color=look.colour, **line)
     axes.plot([at[1.0]], [row], "x", color=look.colour, ms=4.5, mew=1.2)
     if record["loss_mean"] is not None:
-        axes.plot(
-            [lanes(record["loss_mean"])],
-            [row],
-            "o",
-            color=look.colour,
-            mfc=look.face,
-            ms=5.5,
-            mew=1.2,
-            zorder=4,
-        )
+        look.point(axes, lanes(record["loss_mean"]), row, marker="o", ms=5.5, mew=1.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -36,14 +37,10 @@ def draw_overheads(
     look = looks(facts)
     step = facts.dense(pattern)
     dense = f"a dense step takes {duration(step['median'])}; " if step and step["median"] else ""
-    with sheet(
-        1,
-        len(intervals),
-        3 + 2 * max(2, len(intervals)),
-        0.27 * bars + 1.5,
-        f"What renewing {pattern} masks adds to a training step",
-        f"{dense}hatched: as papers print it, on their machines and networks",
-    ) as (figure, grid):
+    title = f"What renewing {pattern} masks adds to a training step"
+    hint = f"{dense}hatched: as papers print it, on their machines and networks"
+    size = 3 + 2 * max(2, len(intervals)), 0.27 * bars + 1.5
+    with sheet(1, len(intervals), *size, title, hint) as (figure, grid):
         low, high = min(0.0, *shares), max(*shares, *(p.value / 100 for p in theirs), 0.1)
         for k, (axes, every) in enumerate(zip(grid, intervals, strict=True)):
             bare(axes, f"every {every} steps" if every > 1 else "every step")
@@ -84,12 +81,5 @@ def _bar(
 
 
 def _value(axes: Axes, row: int, x: float, text: str, colour: str) -> None:
-    axes.annotate(
-        text,
-        (x, row),
-        (4, 0),
-        textcoords="offset points",
-        size=FONT - 0.5,
-        va="center",
-        color=colour,
-    )
+    place: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
+    axes.annotate(text, (x, row), (4, 0), size=FONT - 0.5, color=colour, **place)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..pages.style import bare, canvas, decades, entitle, settle
+from ..pages.style import bare, decades, pairs
 from ..pages.words import duration
 from .facts import Facts, per_tile
 from .labels import name_points
 from .lanes import Lanes
-from .looks import Look, looks
+from .looks import looks
 
 __all__ = ["Standing", "draw_pareto", "front", "standings"]
 
@@ -45,39 +45,21 @@ def draw_pareto(facts: Facts) -> Figure | None:
     panels = {pattern: points for pattern, points in panels.items() if points}
     if not panels:
         return None
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    figure, grid = canvas(rows, columns, 5.2 * columns, 3.9 * rows + 0.7)
     lanes = Lanes((loss for points in panels.values() for _, _, loss in points), width=1.2)
     look = looks(facts)
     times = [seconds for points in panels.values() for _, seconds, _ in points]
-    entitle(
-        figure,
-        "What a mask costs, and what it loses",
-        "lower left is better; filled and bold: masksolve, hollow: others; pale line: Pareto front",
+    hint = (
+        "lower left is better; filled and bold: masksolve, hollow: others; pale line: Pareto front"
     )
-    for axes, (pattern, points) in zip(grid, panels.items(), strict=False):
-        _panel(axes, pattern, lanes, (min(times) / 2, max(times) * 3))
-        _front(axes, lanes, front(points))
-        named: list[tuple[Look, float, float]] = []
-        for name, seconds, loss in points:
-            one = look[name]
-            axes.plot(
-                [seconds],
-                [lanes(loss)],
-                one.marker,
-                color=one.colour,
-                ms=one.size,
-                mfc=one.face,
-                mew=1.3,
-                zorder=4,
-            )
-            named.append((one, seconds, lanes(loss)))
-        axes.set_ylabel("mean loss of score, %")
-    for axes in grid[len(panels) :]:
-        axes.set_visible(False)
-    settle(figure)
-    for axes, points in zip(grid, panels.values(), strict=False):
+    title = "What a mask costs, and what it loses"
+    with pairs(len(panels), 5.2, 3.9, title, hint) as (figure, grid):
+        for axes, (pattern, points) in zip(grid, panels.items(), strict=True):
+            _panel(axes, pattern, lanes, (min(times) / 2, max(times) * 3))
+            _front(axes, lanes, front(points))
+            for name, seconds, loss in points:
+                look[name].point(axes, seconds, lanes(loss), ms=look[name].size, mew=1.3)
+            axes.set_ylabel("mean loss of score, %")
+    for axes, points in zip(grid, panels.values(), strict=True):
         # The reference first, then from the bottom up: those at 0 have the least room.
         order = sorted(points, key=lambda p: (not look[p[0]].first, lanes(p[2]), p[1]))
         name_points(axes, [(look[name], s, lanes(loss)) for name, s, loss in order])

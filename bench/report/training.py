@@ -42,11 +42,8 @@ def _pattern(page: Page, facts: Facts, pattern: str, theirs: Sequence[Published]
     records = [record for record in facts.training if record["pattern"] == pattern]
     intervals = sorted({record["every"] for record in records if record["every"] is not None})
     name = f"overhead-{pattern.replace(':', '-')}"
-    page.picture(
-        name,
-        f"What renewing {pattern} masks adds to a training step",
-        draw_overheads(facts, pattern, intervals, theirs),
-    )
+    shows = f"What renewing {pattern} masks adds to a training step"
+    page.picture(name, shows, draw_overheads(facts, pattern, intervals, theirs))
     page.say(
         f"A step of training with {pattern} masks. Beside each time: what renewing adds to the "
         "same loop that never renews, give or take the spread of the measurement."
@@ -66,12 +63,8 @@ def _pattern(page: Page, facts: Facts, pattern: str, theirs: Sequence[Published]
         rows.append([label(facts, name), *cells])
     head = ["contestant", "never renewed", *(f"every {every}" for every in intervals)]
     page.table(Table("", head, rows=rows))
-    page.bullets(
-        [
-            *_cheapest(facts, records, intervals),
-            *gaps(facts, records, lambda record: record["pattern"]),
-        ]
-    )
+    missing = gaps(facts, records, lambda record: record["pattern"])
+    page.bullets([*_cheapest(facts, records, intervals), *missing])
 
 
 def _told(record: Training, every: int | None) -> bool:

@@ -169,14 +169,8 @@ def _bounds(page: Page, facts: Facts) -> None:
     for name in facts.names:
         low = _worst(facts, name, lambda r: r["kept_ratio_worst"], least=True)
         high = _worst(facts, name, lambda r: r["pruned_ratio_worst"], least=False)
-        rows.append(
-            [
-                label(facts, name),
-                *low[1:],
-                *high[1:],
-                plain(facts.contestants[name]["guarantee"]) or "none stated",
-            ]
-        )
+        promised = plain(facts.contestants[name]["guarantee"]) or "none stated"
+        rows.append([label(facts, name), *low[1:], *high[1:], promised])
         if low[0] is not None and low[0] < KEPT_BOUND - TOLERANCE:
             kept.append(name)
         if high[0] is not None and high[0] > PRUNED_BOUND + TOLERANCE:
@@ -186,13 +180,12 @@ def _bounds(page: Page, facts: Facts) -> None:
         "guarantee"
     )
     page.table(Table("", head, rows=rows))
-    page.bullets(
-        [
-            f"Some tile keeps less than half of the optimum: {labels(facts, kept) or 'nobody'}.",
-            "Some tile prunes more than twice what the optimum prunes: "
-            f"{labels(facts, pruned) or 'nobody'}.",
-        ]
+    less, more = (
+        "keeps less than half of the optimum",
+        "prunes more than twice what the optimum prunes",
     )
+    found = {less: kept, more: pruned}.items()
+    page.bullets(f"Some tile {what}: {labels(facts, names) or 'nobody'}." for what, names in found)
 
 
 def _worst(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,34 +30,16 @@ __all__ = ["main"]
 
 HEAVY = "16:32"
 """Which takes the engine several times as long, so that less depends on the disk."""
-RUNS = {
-    "what": "{}",
-    "seconds": "{:.1f}",
-    "MB/s": "{:.0f}",
-    "share": "{:.0%}",
-    "share_with_start": "{:.0%}",
-    "share_of_both": "{:.0%}",
-    "peak_MB": "{:.0f}",
-    "status": "{}",
-}
+RUNS = (
+    "{what} | {seconds:.1f} | {MB/s:.0f} | {share:.0%} | {share_with_start:.0%} | "
+    "{share_of_both:.0%} | {peak_MB:.0f} | {status}"
+)
 """Columns of a table by their keys, and how their values are written."""
-KILLS = {
-    "what": "{}",
-    "moments": "{}",
-    "last_seconds": "{:.1f}",
-    "seconds_in_all": "{:.1f}",
-    "identical": "{}",
-}
-CREWS = {
-    "what": "{}",
-    "pattern": "{}",
-    "seconds": "{:.1f}",
-    "MB/s": "{:.0f}",
-    "times": "{:.2f}",
-    "peak_MB": "{:.0f}",
-    "killed": "{}",
-    "identical": "{}",
-}
+KILLS = "{what} | {moments} | {last_seconds:.1f} | {seconds_in_all:.1f} | {identical}"
+CREWS = (
+    "{what} | {pattern} | {seconds:.1f} | {MB/s:.0f} | {times:.2f} | {peak_MB:.0f} | {killed} | "
+    "{identical}"
+)
 
 
 def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -92,9 +75,9 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     return found
 
 
-def _table(title: str, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Table:
-    cells = ([form.format(row[key]) for key, form in columns.items()] for row in rows)
-    return Table(title, [key.replace("_", " ") for key in columns], rows=cells)
+def _table(title: str, form: str, rows: Sequence[Mapping[str, Any]]) -> Table:
+    head = [key.replace("_", " ") for key in re.findall(r"{([^:}]+)", form)]
+    return Table(title, head, rows=map(form.format_map, rows))
 
 
 def main() -> None:

@@ -78,11 +78,8 @@ def _in_the_middle(
         )
     found.sort(key=lambda row: row["share"])
     middle = found[ROUNDS // 2]
-    every = {
-        key: [row[name] for row in found]
-        for key, name in (("shares", "share"), ("shares_of_both", "share_of_both"))
-    }
-    return middle | every | _megabytes(middle)
+    shares, of_both = ([row[key] for row in found] for key in ("share", "share_of_both"))
+    return middle | {"shares": shares, "shares_of_both": of_both} | _megabytes(middle)
 
 
 def _megabytes(row: dict[str, Any]) -> dict[str, float]:
@@ -101,12 +98,8 @@ def killed(
         moments: list[float] = []
         seconds = 0.0
         while len(moments) < kills:
-            ran = solve(
-                source,
-                target,
-                *options,
-                kill_after=rng.uniform(0.1, 0.6 if moments else 0.9) * row["seconds"],
-            )
+            moment = rng.uniform(0.1, 0.6 if moments else 0.9) * row["seconds"]
+            ran = solve(source, target, *options, kill_after=moment)
             seconds += ran.seconds
             if ran.code == 0:  # faster than the run before: take it back
                 rmtree(target)
@@ -142,18 +135,9 @@ def crews(
         target = folder / ("crew" if found else "alone")
         victims: list[int] = []
         middle = found[-1]["seconds"] / 2 if found else 0.0
-        ran = solve(
-            source,
-            target,
-            "--memory",
-            memory,
-            "--workers",
-            str(workers),
-            "--threads",
-            "1",
-            pattern=pattern,
-            watch=partial(_kill_one, victims, middle) if kill else None,
-        )
+        options = ("--memory", memory, "--workers", str(workers), "--threads", "1")
+        watch = partial(_kill_one, victims, middle) if kill else None
+        ran = solve(source, target, *options, pattern=pattern, watch=watch)
         rate = nbytes / ran.report["total"]["seconds"]
         found.append(
             {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,15 +22,12 @@ SHAPES = {ONE_SHOT: "o", ABSORBED: "s", ADAPRUNE: "D", RENEWED: "^"}
 
 def fidelity(reader: Reader) -> Figure:
     """Draw cosines and rankings by pattern, transposable and plain."""
-    with sheet(
-        1,
-        2,
-        11,
-        4.6,
-        "What pruning half of the weights leaves of the embeddings",
+    title = "What pruning half of the weights leaves of the embeddings"
+    hint = (
         "1 is the dense encoder; filled and solid: transposable, hollow and dashed: "
-        "plain; means over seeds, bars: 95 % intervals",
-    ) as (figure, panels):
+        "plain; means over seeds, bars: 95 % intervals"
+    )
+    with sheet(1, 2, 11, 4.6, title, hint) as (figure, panels):
         shown = (
             ("cosine to the dense embedding", "cosine"),
             ("10 nearest that stay among them", "nearest"),
@@ -52,33 +51,22 @@ def _line(axes: Axes, reader: Reader, name: str, what: str, *, plain: bool) -> N
         for pattern in reader.patterns
     ]
     colour, places = COLOURS[name], np.arange(len(values)) + (0.06 if plain else -0.06)
-    axes.errorbar(
-        places,
-        [v.mean for v in values],
-        np.nan_to_num([v.half for v in values]),
-        color=colour,
-        marker=SHAPES[name],
-        markersize=5.5,
-        linewidth=1.4,
-        elinewidth=1.2,
-        mfc="white" if plain else colour,
-        linestyle=(0, (4, 2)) if plain else "-",
-        label=None if plain else name,
-        zorder=3,
-    )
+    means, halves = [v.mean for v in values], np.nan_to_num([v.half for v in values])
+    look: dict[str, Any] = {"linewidth": 1.4, "elinewidth": 1.2, "markersize": 5.5, "zorder": 3}
+    look |= {"color": colour, "marker": SHAPES[name], "label": name}
+    if plain:
+        look |= {"mfc": "white", "linestyle": (0, (4, 2)), "label": None}
+    axes.errorbar(places, means, halves, **look)
 
 
 def masks(reader: Reader) -> Figure:
     """Draw by how much exact masks are better than greedy ones."""
-    with sheet(
-        1,
-        2,
-        11,
-        4.0,
-        "Loss that exact masks avoid, of the loss with greedy ones",
+    title = "Loss that exact masks avoid, of the loss with greedy ones"
+    hint = (
         "transposable; for the same sentences, means over seeds; lines: 95 % "
-        "intervals; above 0 exact is better",
-    ) as (figure, panels):
+        "intervals; above 0 exact is better"
+    )
+    with sheet(1, 2, 11, 4.0, title, hint) as (figure, panels):
         shown = (("1 less the cosine", "cosine"), ("10 nearest that do not stay", "nearest"))
         for axes, (title, what) in zip(panels, shown, strict=True):
             bare(axes, title)
@@ -111,15 +99,12 @@ def layers(reader: Reader) -> Figure:
     """Draw every layer's error on the calibration batches."""
     pattern = MAIN if MAIN in reader.patterns else reader.patterns[0]
     found = reader.layers(pattern)
-    with sheet(
-        1,
-        1,
-        8.5,
-        4.8,
-        f"Error of every layer by itself, transposable {pattern}",
+    title = f"Error of every layer by itself, transposable {pattern}"
+    hint = (
         "squared error of a layer's outputs over their square, on calibration; dots: "
-        "the encoder's blocks; mean over seeds",
-    ) as (figure, panels):
+        "the encoder's blocks; mean over seeds"
+    )
+    with sheet(1, 1, 8.5, 4.8, title, hint) as (figure, panels):
         axes = panels[0]
         bare(axes, "")
         words = list(KINDS.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -50,14 +51,8 @@ def draw(found: Findings, path: Path) -> None:
         ax.set_xlabel(f"bits per weight, {MEASURES[by]}", color=INK)
     handles = [_mark(SHAPES[kind], INK, KINDS[kind]) for kind in SHAPES]
     handles += [_mark("o", colour, f"density {group}") for group, colour in COLOURS.items()]
-    figure.legend(
-        handles=handles,
-        loc="outside upper left",
-        ncols=6,
-        frameon=False,
-        handletextpad=0.1,
-        columnspacing=1.4,
-    )
+    narrow: dict[str, Any] = {"handletextpad": 0.1, "columnspacing": 1.4}
+    figure.legend(handles=handles, loc="outside upper left", ncols=6, frameon=False, **narrow)
     save(figure, path, PALETTE)
 
 
@@ -72,42 +67,20 @@ def _panel(ax: Axes, found: Findings, quality: str, group: str, by: str) -> None
         mean, half = mean_and_half(ys)
         colour = COLOURS[f"{found['density'][label]:.0%}"]
         kind = label.split()[0] if label.startswith("any") else label.split()[1]
-        ax.errorbar(
-            x,
-            mean,
-            half if relative else None,
-            color=colour,
-            marker=SHAPES[kind],
-            markersize=10 if kind == "any" else 6,
-            elinewidth=1.1,
-            zorder=3,
-        )
+        size, bar = 10 if kind == "any" else 6, half if relative else None
+        look: dict[str, Any] = {"color": colour, "marker": SHAPES[kind], "markersize": size}
+        ax.errorbar(x, mean, bar, elinewidth=1.1, zorder=3, **look)
         if group == LABELLED and kind != "any":
-            above = kind == "plain"
-            end = mean + (half if relative else 0) * (1 if above else -1)
-            ax.annotate(
-                label.split()[0],
-                (x, end),
-                (2, 7) if above else (-2, -7),
-                textcoords="offset points",
-                rotation=62,
-                rotation_mode="anchor",
-                ha="left" if above else "right",
-                va="center_baseline",
-                fontsize=9,
-                color=INK,
-                weight="bold" if label in PAIR else None,
-            )
+            away, side = (1, "left") if kind == "plain" else (-1, "right")
+            end, beside = mean + away * (bar or 0), (2 * away, 7 * away)
+            place: dict[str, Any] = {"ha": side, "va": "center_baseline", "rotation": 62}
+            place |= {"textcoords": "offset points", "rotation_mode": "anchor"}
+            weight = "bold" if label in PAIR else None
+            name = label.split()[0]
+            ax.annotate(name, (x, end), beside, fontsize=9, color=INK, weight=weight, **place)
     rho = spearman(bits, draws(found, quality, labels))
-    ax.text(
-        0.02,
-        0.96,
-        f"Spearman {rho.value:.2f}",
-        transform=ax.transAxes,
-        va="top",
-        weight="bold",
-        color=INK,
-    )
+    said = f"Spearman {rho.value:.2f}"
+    ax.text(0.02, 0.96, said, transform=ax.transAxes, va="top", weight="bold", color=INK)
     ax.margins(0.1, 0.3 if group == LABELLED else 0.16)
     ax.grid(color=GRID)
     ax.set_axisbelow(True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,18 +45,9 @@ def _point(
     axes: Axes, reader: Reader, task: str, arm: str, colour: str, mark: str, label: str
 ) -> None:
     left, less = reader.mean(task, arm, "remaining"), reader.less_dense(task, arm)
-    axes.errorbar(
-        100 * left.mean,
-        100 * less.mean,
-        xerr=_bar(left.half),
-        yerr=_bar(less.half),
-        color=colour,
-        marker=mark,
-        markersize=6,
-        elinewidth=1,
-        linestyle="",
-        label=label,
-    )
+    bars: dict[str, Any] = {"xerr": _bar(left.half), "yerr": _bar(less.half), "elinewidth": 1}
+    looks: dict[str, Any] = {"color": colour, "fmt": mark, "markersize": 6, "label": label}
+    axes.errorbar(100 * left.mean, 100 * less.mean, **bars, **looks)
 
 
 def _bar(half: float) -> float | None:
@@ -140,15 +131,8 @@ def masks(reader: Reader) -> Figure:
                 there = [100 * reader.mean(MAIN, arm, name).mean for arm in trained]
                 axes.plot(there, less, color=COLOURS[k], marker="o", label=f"N:{m} in training")
                 there = [100 * reader.cut(MAIN, arm, str(m), name).mean for arm in cut]
-                axes.plot(
-                    there,
-                    after,
-                    color=COLOURS[k],
-                    marker="o",
-                    linestyle=":",
-                    markerfacecolor="white",
-                    label=f"N:{m} after training",
-                )
+                label = f"N:{m} after training"
+                axes.plot(there, after, "o:", color=COLOURS[k], mfc="white", label=label)
         swept_arms = list(reader.swept(MAIN).values())
         _line(panels[0], reader, swept_arms, "remaining", INK, "thresholds alone")
         uniform = [arm for arm in reader.arms(MAIN) if arm.startswith("uniform")]

@@ -27,15 +27,12 @@ SHOWN = 0.5
 
 def errors(reader: Reader) -> Figure:
     """Draw held-out error over the share of parameters."""
-    with sheet(
-        1,
-        2,
-        11,
-        4.6,
-        "Held-out error against size",
+    title = "Held-out error against size"
+    hint = (
         "means over networks and draws; bands: 95 % intervals over networks; "
-        "dashed: the whole network",
-    ) as (figure, panels):
+        "dashed: the whole network"
+    )
+    with sheet(1, 2, 11, 4.6, title, hint) as (figure, panels):
         parts = (("as pruned", "wrong", "dense"), ("trained on", "tuned", "trained_on"))
         for axes, (title, what, dense) in zip(panels, parts, strict=True):
             bare(axes, title)
@@ -71,15 +68,12 @@ def bounds(reader: Reader) -> Figure:
     """Draw every layer's errors at a budget, below its bounds."""
     budget = min(reader.budgets, key=lambda b: abs(b - SHOWN))
     samplers = ("deterministic", "hybrid", "random")
-    with sheet(
-        1,
-        len(samplers),
-        11,
-        5.2,
-        f"Every layer's relative error, and its bounds, at {100 * budget:g} %",
+    title = f"Every layer's relative error, and its bounds, at {100 * budget:g} %"
+    hint = (
         "dots: networks and draws; lines: their largest bound; a layer that lost no "
-        "inputs has neither",
-    ) as (figure, panels):
+        "inputs has neither"
+    )
+    with sheet(1, len(samplers), 11, 5.2, title, hint) as (figure, panels):
         for axes, sampler in zip(panels, samplers, strict=True):
             bare(axes, sampler)
             _layers(axes, reader, sampler, budget)

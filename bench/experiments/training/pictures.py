@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,40 +36,24 @@ class Line:
     dashes: Literal["-", "--", ":"] = "-"
 
 
+Panels = tuple[str, str, Sequence[Line], Arm | None]
+"""A row: its name, what is drawn, of whom, and what of whom is taken off."""
+
+
 def curves(reader: Reader) -> Figure:
     """Draw held-out loss over steps: as it is, less dense, and what exactness gains."""
-    rows: list[tuple[str, Sequence[Line], Callable[[Line], str | None]]] = [
-        ("held-out loss", [Line(DENSE, INK, "dense"), *_by_pattern()], lambda line: None),
-        ("less dense", _by_pattern(), lambda line: DENSE.label),
-        (
-            "4:8, every step,\nless exact",
-            _by_method("4:8", OFTEN)[1:],
-            lambda line: Arm("4:8").label,
-        ),
-        (
-            "4:8, every 40,\nless exact",
-            _by_method("4:8", SELDOM)[1:],
-            lambda line: Arm("4:8", every=SELDOM).label,
-        ),
+    often, seldom = (_by_method("4:8", every)[1:] for every in EVERY)
+    rows: list[Panels] = [
+        ("held-out loss", "loss", [Line(DENSE, INK, "dense"), *_by_pattern()], None),
+        ("less dense", "loss", _by_pattern(), DENSE),
+        ("4:8, every step,\nless exact", "loss", often, Arm("4:8")),
+        ("4:8, every 40,\nless exact", "loss", seldom, Arm("4:8", every=SELDOM)),
     ]
-    with _sheet(
-        reader,
-        len(rows),
-        "Learning curves",
+    hint = (
         "masks by STE; rows 1 and 2: exact, renewed at every step; bands: 95 % intervals "
-        "over seeds, paired in rows 2 to 4",
-    ) as (figure, grid):
-        for (name, lines, base), panels in zip(rows, grid, strict=True):
-            for axes, task in zip(panels, reader.tasks, strict=True):
-                for line in lines:
-                    _curve(axes, reader, task, line, "loss", base(line))
-                if base(lines[0]) is None:
-                    _logarithmic(axes)
-                else:
-                    _zoom(axes)
-            panels[0].set_ylabel(name)
-            _legend(panels[-1], lines)
-    return figure
+        "over seeds, paired in rows 2 to 4"
+    )
+    return _over_steps(reader, rows, "Learning curves", hint)
 
 
 def flips(reader: Reader) -> Figure:
@@ -78,49 +61,29 @@ def flips(reader: Reader) -> Figure:
     at_every_step = _by_method("4:8", OFTEN)
     refined = Line(Arm("4:8", estimator="sr_ste"), METHOD_COLOURS["exact"], "exact, SR-STE", ":")
     seldom = Line(Arm("4:8", every=SELDOM), METHOD_COLOURS["exact"], "exact, every 40", "--")
-    rows = [
-        ("flips in a renewal,\nevery step", "flips", _by_pattern()),
-        ("4:8: flips in a\nrenewal, every step", "flips", [*at_every_step, refined]),
-        ("4:8: moved in\n40 steps", "moved", [*at_every_step, refined, seldom]),
+    rows: list[Panels] = [
+        ("flips in a renewal,\nevery step", "flips", _by_pattern(), None),
+        ("4:8: flips in a\nrenewal, every step", "flips", [*at_every_step, refined], None),
+        ("4:8: moved in\n40 steps", "moved", [*at_every_step, refined, seldom], None),
     ]
-    with _sheet(
-        reader,
-        len(rows),
-        "How the masks move",
+    hint = (
         "share of the masks' entries; STE, but where it says SR-STE; moved: entries that "
-        "differ from 40 steps before; bands: 95 % intervals over seeds",
-    ) as (figure, grid):
-        for (name, what, lines), panels in zip(rows, grid, strict=True):
-            for axes, task in zip(panels, reader.tasks, strict=True):
-                for line in lines:
-                    _curve(axes, reader, task, line, what, None)
-                axes.set_ylim(bottom=0)
-                axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: per_cent(y)))
-                axes.yaxis.set_major_locator(MaxNLocator(5))
-            panels[0].set_ylabel(name)
-            _legend(panels[-1], lines)
-    return figure
+        "differ from 40 steps before; bands: 95 % intervals over seeds"
+    )
+    return _over_steps(reader, rows, "How the masks move", hint)
 
 
 def differences(reader: Reader) -> Figure:
     """Draw the final loss of every arm less that of dense networks."""
     arms = list(_ladder())
-    with sheet(
-        1,
-        len(reader.tasks),
-        11,
-        8.6,
-        "Every arm: held-out loss less that of dense networks",
-        "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE",
-        left=0.01,
-        bottom=0.03,
-    ) as (figure, grid):
+    title = "Every arm: held-out loss less that of dense networks"
+    hint = "paired by seed, 95 % intervals; filled: STE, hollow: SR-STE"
+    size = (1, len(reader.tasks), 11, 8.6)
+    with sheet(*size, title, hint, left=0.01, bottom=0.03) as (figure, grid):
         for axes, task in zip(grid, reader.tasks, strict=True):
             bare(axes, task)
-            values = [
-                reader.difference(task, [(arm.label, DENSE.label)], "loss") for _, arm in arms
-            ]
-            for (y, arm), value in zip(arms, values, strict=True):
+            for y, arm in arms:
+                value = reader.difference(task, [(arm.label, DENSE.label)], "loss")
                 colour = METHOD_COLOURS[arm.method]
                 axes.errorbar(
                     value.mean,
@@ -137,15 +100,12 @@ def differences(reader: Reader) -> Figure:
             axes.set_ylim(len(RUNGS) - 0.5, -0.5)
             axes.set_yticks([])
         for y, (pattern, method) in enumerate(RUNGS):
-            grid[0].text(
-                -0.02,
-                y,
-                f"{written(pattern)}, {method}",
-                ha="right",
-                va="center",
-                color=INK,
-                transform=grid[0].get_yaxis_transform(),
-            )
+            where: dict[str, Any] = {
+                "ha": "right",
+                "va": "center",
+                "transform": grid[0].get_yaxis_transform(),
+            }
+            grid[0].text(-0.02, y, f"{written(pattern)}, {method}", color=INK, **where)
         marks = [Line2D([], [], color=METHOD_COLOURS[m], lw=3, label=m) for m in METHODS]
         marks += [_mark("o", INK, "every step"), _mark("s", INK, "every 40")]
         figure.legend(handles=marks, loc="lower center", ncols=len(marks), frameon=False)
@@ -174,28 +134,42 @@ def _by_method(pattern: str, every: int) -> list[Line]:
     return [Line(Arm(pattern, m, every=every), METHOD_COLOURS[m], m) for m in METHODS]
 
 
-@contextmanager
-def _sheet(
-    reader: Reader, rows: int, title: str, hint: str
-) -> Iterator[tuple[Figure, list[list[Axes]]]]:
-    """Give rows of panels, one for each task, over steps."""
+def _over_steps(reader: Reader, rows: Sequence[Panels], title: str, hint: str) -> Figure:
+    """Draw rows of panels, one for each task, over steps."""
     tasks = reader.tasks
-    height = 2.3 * rows + 0.8
-    with sheet(rows, len(tasks), 11, height, title, hint, w_pad=1.2) as (figure, grid):
-        panels = [grid[k : k + len(tasks)] for k in range(0, len(grid), len(tasks))]
-        for k, row in enumerate(panels):
-            for axes, task in zip(row, tasks, strict=True):
-                bare(axes, "" if k else task)
-        for axes in panels[-1]:
-            axes.set_xlabel("steps")
-        yield figure, panels
+    height = 2.3 * len(rows) + 0.8
+    with sheet(len(rows), len(tasks), 11, height, title, hint, w_pad=1.2) as (figure, grid):
+        for axes, (row, task) in zip(grid, product(rows, tasks), strict=True):
+            name, what, lines, base = row
+            bare(axes, task if row is rows[0] else "")
+            for line in lines:
+                _curve(axes, reader, task, line, what, base)
+            if what != "loss":
+                _shares(axes)
+            elif base is None:
+                _logarithmic(axes)
+            else:
+                _zoom(axes)
+            if row is rows[-1]:
+                axes.set_xlabel("steps")
+            if task == tasks[0]:
+                axes.set_ylabel(name)
+            if task == tasks[-1]:
+                _legend(axes, lines)
+    return figure
 
 
-def _curve(axes: Axes, reader: Reader, task: str, line: Line, what: str, base: str | None) -> None:
+def _shares(axes: Axes) -> None:
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: per_cent(y)))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+
+
+def _curve(axes: Axes, reader: Reader, task: str, line: Line, what: str, base: Arm | None) -> None:
     """Draw a mean over seeds with its band; less a base, if there is one."""
     values = reader.curve(task, line.arm.label, what)
     if base is not None and values.size:
-        values = values - reader.curve(task, base, what)
+        values = values - reader.curve(task, base.label, what)
     if not values.size:
         return
     steps = reader.settings(task)["check"] * np.arange(1, values.shape[1] + 1)
