@@ -67,7 +67,7 @@ def norms_over(text: list[str]) -> dict[str, NDArray[np.float32]]:
         watch(name)
 
     alike = defaultdict(list)  # by length, so that no batch needs padding
-    for encoding in encoder_tokenizer().encode_batch(text):
+    for encoding in tokenizer.encode_batch(text):
         alike[len(encoding.ids)].append(encoding.ids)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # in batches this small a second one mostly waits

@@ -33,17 +33,21 @@ from .pages.table import Table, show
 
 SIDE = 4096
 TARGETS = {"2:4": (6, 2), "4:8": (10, 5), "8:16": (20, 12), "16:32": (40, 25)}
-OTHERS = "1:4 2:4, 3:8 4:8, 2:16 8:16, 6:12 8:16, 5:7 4:8, 24:48 16:32"
-NEIGHBOURS: dict[str, str] = dict(pair.split() for pair in OTHERS.split(", "))
-NEIGHBOURS |= {f"{pattern},at-most": pattern for pattern in TARGETS}
+NEIGHBOURS = {
+    "1:4": "2:4",
+    "3:8": "4:8",
+    "2:16": "8:16",
+    "6:12": "8:16",
+    "5:7": "4:8",
+    "24:48": "16:32",
+    "2:4,at-most": "2:4",
+    "4:8,at-most": "4:8",
+    "8:16,at-most": "8:16",
+    "16:32,at-most": "16:32",
+}
 console = Console(width=110, highlight=False)
 
-P = ParamSpec("P")
 Matrix = NDArray[Any]
-Row = dict[str, Any]
-"""Figures, for the file."""
-Line = tuple[Row, str]
-"""Figures, and how they are printed: cells that are parted by bars."""
 
 
 @numba.njit(parallel=True, cache=True)
@@ -89,7 +93,7 @@ def grids(w: Matrix) -> dict[str, Matrix]:
     }
 
 
-def measure(w: Matrix, pattern: str, **options: Any) -> Row:
+def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
     """Solve in turn with the pass."""
     solved, passed = seconds(lambda: ms.solve(w, pattern, **options), passer(w))
     result = ms.solve(w, pattern, **options)
@@ -105,44 +109,7 @@ def measure(w: Matrix, pattern: str, **options: Any) -> Row:
     }
 
 
-def tabled(
-    title: str, head: str
-) -> Callable[[Callable[P, Iterator[Line]]], Callable[P, list[Row]]]:
-    """Have a function's lines printed as a table, and its figures returned."""
-
-    def wrap(lines: Callable[P, Iterator[Line]]) -> Callable[P, list[Row]]:
-        @wraps(lines)
-        def run(*args: P.args, **options: P.kwargs) -> list[Row]:
-            table = Table(title=title, title_justify="left")
-            for k, column in enumerate(head.split(" | ")):
-                table.add_column(column, justify="right" if k else "left")
-            found = []
-            for row, line in lines(*args, **options):
-                table.add_row(*line.split(" | "))
-                found.append(row)
-            console.print(table)
-            return found
-
-        return run
-
-    return wrap
-
-
-def timed(row: Row) -> str:
-    """Write a row's time, and how many passes it is."""
-    return f"{row['ms']:.1f} | {row['passes']:.1f}"
-
-
-def proven(row: Row) -> str:
-    """Write whether all tiles were proven."""
-    return "all" if row["proven"] else "NO"
-
-
-@tabled(
-    "4096 x 4096, as multiples of one pass",
-    "pattern | scores | ms | passes | must | hope | ns/tile | proven | left after stage 1, 2, 3",
-)
-def speed() -> Iterator[Line]:
+def speed() -> list[dict[str, Any]]:
     """Each pattern on float32 and on grids with ties."""
     head = (
         "pattern | scores | ms | passes | must | hope | ns/tile | proven | left after stage 1, 2, 3"
@@ -150,9 +117,9 @@ def speed() -> Iterator[Line]:
     table = Table("4096 x 4096, as multiples of one pass", head, words=2)
     found = []
     for name, w in grids(normal(SIDE)).items():
-        ties = 1 if name == "float32" else 3
         for pattern, (must, hope) in TARGETS.items():
             row = measure(w, pattern) | {"scores": name}
+            ties = 1 if name == "float32" else 3
             tiles = sum(row["stages"].values())
             left = tiles - np.cumsum(list(row["stages"].values()))[:3]
             table.add(
@@ -171,15 +138,12 @@ def speed() -> Iterator[Line]:
     return found
 
 
-@tabled(
-    "other patterns, 4096 x 4096 float32",
-    "pattern | ms | passes | neighbour | times as long | proven",
-)
-def neighbours(base: list[Row]) -> Iterator[Line]:
+def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Other patterns and at-most-n, against the pattern next to them."""
     head = "pattern | ms | passes | neighbour | times as long | proven"
     table = Table("other patterns, 4096 x 4096 float32", head)
     ms_of = {row["pattern"]: row["ms"] for row in base if row["scores"] == "float32"}
+    found = []
     for pattern, neighbour in NEIGHBOURS.items():
         side = SIDE // ms.Pattern.parse(pattern).m * ms.Pattern.parse(pattern).m
         row = measure(normal(side), pattern)
@@ -197,8 +161,7 @@ def neighbours(base: list[Row]) -> Iterator[Line]:
     return found
 
 
-@tabled("warm start, 4096 x 4096 float32", "pattern | change | ms | passes | proven at once")
-def warm() -> Iterator[Line]:
+def warm() -> list[dict[str, Any]]:
     """Solve again after a small relative change, from the earlier potentials."""
     head = "pattern | change | ms | passes | proven at once"
     table = Table("warm start, 4096 x 4096 float32", head)
@@ -222,11 +185,7 @@ def warm() -> Iterator[Line]:
     return found
 
 
-@tabled(
-    "certify greedy's mask, 4096 x 4096 float32, ms",
-    "pattern | solve | certify | from a warm start | plain=True",
-)
-def verdicts() -> Iterator[Line]:
+def verdicts() -> list[dict[str, Any]]:
     """Judging a foreign mask (greedy's), cold, warm and in plain NumPy, against solving."""
     title = "certify greedy's mask, 4096 x 4096 float32, ms"
     table = Table(title, "pattern | solve | certify | from a warm start | plain=True")
@@ -250,8 +209,7 @@ def verdicts() -> Iterator[Line]:
     return found
 
 
-@tabled("growth, 8:16", "side | ms | ns/tile | one thread / all")
-def growth(largest: int) -> Iterator[Line]:
+def growth(largest: int) -> list[dict[str, Any]]:
     """Time per tile against size, and the speed-up of two threads."""
     table = Table("growth, 8:16", "side | ms | ns/tile | one thread / all")
     found = []
@@ -279,12 +237,10 @@ def growth(largest: int) -> Iterator[Line]:
 def encoder() -> dict[str, float]:
     """All linear layers of the demo's encoder."""
     layers = encoder_layers()
-
-    def every(pattern: str) -> None:
-        for w in layers.values():
-            ms.solve(w, pattern)
-
-    found = {pattern: seconds(partial(every, pattern))[0] for pattern in TARGETS}
+    found = {}
+    for pattern in TARGETS:
+        (total,) = seconds(lambda p=pattern: [ms.solve(w, p) for w in layers.values()])  # type: ignore[misc]
+        found[pattern] = total
     console.print("encoder, 36 layers: " + ", ".join(f"{p} {s:.3f} s" for p, s in found.items()))
     return found
 
@@ -294,7 +250,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--largest", type=int, default=16384, help="largest side for growth")
     options = parser.parse_args()
-    found: Row = {"machine": machine(), "versions": versions(["masksolve", "numpy", "numba"])}
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "versions": versions(["masksolve", "numpy", "numba"]),
+    }
     console.print(", ".join(f"{k} {v}" for k, v in found["machine"].items()))
     found["speed"] = speed()
     found["neighbours"] = neighbours(found["speed"])

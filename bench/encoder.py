@@ -56,25 +56,3 @@ def encoder_layers() -> dict[str, NDArray[Any]]:
         for name, spec in file.tensors.items()
         if name.startswith("encoder.layer.") and len(spec.shape) == 2
     }
-
-
-def encoder_model() -> Any:
-    """Build the encoder in torch, with its weights but without its pooler."""
-    from safetensors.torch import load_file
-    from transformers import BertConfig, BertModel
-
-    config = BertConfig.from_json_file(encoder_file().parent / "config.json")
-    model = BertModel(config, add_pooling_layer=False)
-    weights = load_file(encoder_file())
-    del weights["embeddings.position_ids"]  # a constant that the model makes itself
-    model.load_state_dict({k: w for k, w in weights.items() if not k.startswith("pooler.")})
-    return model.eval()
-
-
-def encoder_tokenizer() -> Any:
-    """Read its tokenizer, which pads nothing."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(encoder_file().parent / "tokenizer.json"))
-    tokenizer.no_padding()
-    return tokenizer

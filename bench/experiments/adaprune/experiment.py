@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, astuple
-from operator import itemgetter
 
 from ..shared.experiment import Experiment, common
 from ..shared.session import Session
@@ -25,10 +23,8 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
     seeds = seeds or size.seeds
     texts = hashlib.sha256(json.dumps(library()).encode()).hexdigest()[:16]
     settings = common(size) | {"texts": texts}
-    # A run names its arm by the arm's own fields.
-    key = itemgetter(*asdict(size.arms[0]), "seed")
-    jobs = {(*astuple(arm), seed): (size, arm, seed) for arm in size.arms for seed in range(seeds)}
-    runs = session.finish(prune, jobs, settings, key, "pruning")
+    jobs = {(arm, seed): (size, arm, seed) for arm in size.arms for seed in range(seeds)}
+    runs = session.finish(prune, jobs, settings, _key, "pruning")
     found: Findings = session.found(
         PACKAGES,
         settings=settings,
@@ -40,6 +36,10 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
         runs=runs,
     )
     return found
+
+
+def _key(run: Run) -> tuple[Arm, int]:
+    return Arm(run["recovery"], run["pattern"], run["method"]), run["seed"]
 
 
 EXPERIMENT = Experiment(

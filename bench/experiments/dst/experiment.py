@@ -23,11 +23,15 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
         for task in reversed(size.tasks)  # the longest first: less waiting at the end
         for arm in task.arms
     }
-    runs = session.finish(train, jobs, settings, itemgetter("task", "arm", "seed"))
+    runs = session.finish(train, jobs, settings, _key)
     found: Findings = session.found(
         PACKAGES, size=size.name, seeds=seeds, tasks=settings, runs=runs
     )
     return found
+
+
+def _key(run: Run) -> tuple[str, str, int]:
+    return run["task"], run["arm"], run["seed"]
 
 
 EXPERIMENT = Experiment(

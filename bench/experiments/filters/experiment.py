@@ -13,8 +13,6 @@ from .sizes import SAMPLERS, SIZES, Size
 __all__ = ["EXPERIMENT", "main"]
 
 PACKAGES = ("masksolve", "numpy", "sklearn", "torch")
-KEY = itemgetter("seed", "sampler")
-"""Whose run it is."""
 
 
 def measure(size: Size, seeds: int | None, session: Session) -> Findings:
@@ -26,7 +24,7 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
         for seed in range(seeds)
         for sampler in SAMPLERS
     }
-    there = {KEY(run) for run in session.open(settings).runs}
+    there = {_key(run) for run in session.open(settings).runs}
     missing = sorted({seed for seed, _ in set(jobs) - there})
     for _ in session.each(trained, [(folder, size, seed) for seed in missing], "training"):
         pass  # it lies in the folder
@@ -36,6 +34,10 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
         PACKAGES, settings=settings, seeds=seeds, parameters=parameters, runs=runs
     )
     return found
+
+
+def _key(run: Run) -> tuple[int, str]:
+    return run["seed"], run["sampler"]
 
 
 EXPERIMENT = Experiment(

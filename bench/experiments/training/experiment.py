@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 from ...step_cost import tables as step_cost
 from ..shared.experiment import Experiment
 from ..shared.session import Session
@@ -28,10 +26,14 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
         for arm in size.arms
         if seed < task.seeds
     }
-    runs = session.finish(train, jobs, size.settings(), itemgetter("task", "arm", "seed"))
+    runs = session.finish(train, jobs, size.settings(), _key)
     tasks = [task.to_dict() for task in size.tasks]
     found: Findings = session.found(PACKAGES, size=size.name, tasks=tasks, runs=runs)
     return found
+
+
+def _key(run: Run) -> tuple[str, str, int]:
+    return run["task"], run["arm"], run["seed"]
 
 
 EXPERIMENT = Experiment(
