@@ -3,10 +3,11 @@
 import importlib.util
 import os
 
+import pytest
+
 # Inductor compiles where it is called: a crew of its own costs more than it compiles here.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
-import pytest
 
 if importlib.util.find_spec("torch") is None:
     collect_ignore_glob = ["*"]
@@ -22,3 +23,10 @@ else:
         torch.set_default_dtype(torch.float64)
         yield
         torch.set_default_dtype(torch.float32)
+
+    @pytest.fixture
+    def emulated(monkeypatch):
+        """Sparse layers run on the CPU; what they compress and multiply by."""
+        from tests.torch.emulation import emulate
+
+        return emulate(monkeypatch)

@@ -25,6 +25,11 @@ def twins(dtype=torch.bfloat16, device="cpu", **options):
     return [linear(dtype, device, products=way, **options)[0] for way in ("sparse", "dense")]
 
 
+def stack():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64))
+
+
 def data(*shape, dtype=torch.bfloat16, device="cpu", grad=True):
     made = torch.randn(*shape, generator=torch.Generator().manual_seed(1))
     return made.to(device, dtype).requires_grad_(grad)
@@ -49,3 +54,8 @@ def assert_like(found, expected, tolerance):
 
 def used(layer):
     return layer.weight.detach()
+
+
+def assert_uses(layer, x):
+    """The output is by the weight as it is, and the bias."""
+    torch.testing.assert_close(layer(x), nn.functional.linear(x, used(layer), layer.bias))

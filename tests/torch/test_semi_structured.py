@@ -1,6 +1,5 @@
 """Semi-structured tensors: the words where there are none, and both conversions where."""
 
-from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
@@ -8,10 +7,9 @@ import torch
 
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput
+from masksolve.torch.semi_structured import keeps_half
+from tests.torch.emulation import CUTLASS, convert_on_cpu, module
 
-# By its full name: the package has the function under this.
-module = import_module("masksolve.torch.semi_structured")
-CUTLASS = torch.sparse.SparseSemiStructuredTensorCUTLASS
 CUSPARSELT = torch.sparse.SparseSemiStructuredTensorCUSPARSELT
 
 
@@ -22,16 +20,13 @@ def weight_2_4(*shape, dtype=torch.bfloat16, pattern="2:4"):
 
 
 @pytest.fixture
-def cutlass(monkeypatch):
-    """Torch's own conversion, which its device check alone keeps from the CPU."""
-    monkeypatch.setattr(module, "_back_end", lambda device: CUTLASS)
-    monkeypatch.setattr(CUTLASS, "_validate_device_dim_dtype_shape", lambda tensor: None)
-    monkeypatch.setattr(torch.sparse.SparseSemiStructuredTensor, "_PROTOTYPE_WARNING_SHOWN", True)
-    CUTLASS._load_dispatch_table()
+def _cutlass(monkeypatch):
+    convert_on_cpu(monkeypatch)
 
 
+@pytest.mark.usefixtures("_cutlass")
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.int8])
-def test_the_weight_and_its_transpose_are_converted(cutlass, dtype):
+def test_the_weight_and_its_transpose_are_converted(dtype):
     weight = weight_2_4(128, 256, dtype=torch.float32)
     weight = (weight * 20).to(dtype)
     sparse, sparse_t = mst.semi_structured(weight)
@@ -40,7 +35,8 @@ def test_the_weight_and_its_transpose_are_converted(cutlass, dtype):
     assert torch.equal(sparse_t.to_dense(), weight.t())
 
 
-def test_a_mask_may_come_besides(cutlass):
+@pytest.mark.usefixtures("_cutlass")
+def test_a_mask_may_come_besides():
     weight = torch.randn(64, 64).bfloat16()
     mask = mst.solve_mask(weight, "2:4")
     sparse, sparse_t = mst.semi_structured(torch.nn.Parameter(weight), mask)
@@ -48,14 +44,16 @@ def test_a_mask_may_come_besides(cutlass):
     assert torch.equal(sparse_t.to_dense(), (weight * mask).t())
 
 
-def test_a_finalized_layer_is_what_it_is_for(cutlass):
+@pytest.mark.usefixtures("_cutlass")
+def test_a_finalized_layer_is_what_it_is_for():
     layer = torch.nn.Linear(128, 64, dtype=torch.bfloat16)
     mst.sparsify(layer, "2:4").finalize()
     sparse, _ = mst.semi_structured(layer.weight)
     assert torch.equal(sparse.to_dense(), layer.weight)
 
 
-def test_what_the_library_says_is_passed_on(cutlass, monkeypatch):
+@pytest.mark.usefixtures("_cutlass")
+def test_what_the_library_says_is_passed_on(monkeypatch):
     def refuse(dense):
         raise RuntimeError("no such kernel")
 
@@ -147,3 +145,29 @@ def test_back_ends(monkeypatch, capability, cusparselt, hip, system, found):
 
 def test_another_accelerator_is_named():
     assert module._back_end(torch.device("mps")).startswith("it is on a device of type mps")
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "1:4", "1:2", "2:4,at-most"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_torchs_metadata_holds_our_masks(pattern, dtype):
+    from torch.sparse import _semi_structured_conversions as conversions
+
+    weight = torch.randn(128, 64)
+    mask = mst.solve_mask(weight, pattern)
+    for kept in (weight * mask, (weight * mask).t()):
+        held = kept.to(dtype).contiguous()
+        packed, meta = conversions.sparse_semi_structured_from_dense_cutlass(held)
+        assert packed.shape == (held.shape[0], held.shape[1] // 2)
+        found = conversions.sparse_semi_structured_to_dense_cutlass(packed, meta)
+        assert torch.equal(found, held)
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (8, 4), (4, 12), (8, 12)])
+def test_keeps_half_counts_four_by_four(sizes):
+    mask = torch.zeros(sizes, dtype=torch.bool)
+    mask[:2, :2] = True
+    assert keeps_half(mask)
+    mask[2, 0] = True
+    assert not keeps_half(mask)
+    assert not keeps_half(mask.t())
+    assert not keeps_half(torch.zeros(6, 4, dtype=torch.bool))

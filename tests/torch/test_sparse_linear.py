@@ -1,13 +1,8 @@
-"""Linear layers with sparse products: both products' operands, gradients, staleness, fallbacks.
-
-Torch's own compressed tensors are multiplied by what `emulated` puts in the place of their
-kernel; tests/torch/device has the same layers on a GPU.
-"""
+"""Linear layers with sparse products: among the rest of PyTorch, and where they fall back."""
 
 import copy
 import io
 import warnings
-from importlib import import_module
 
 import pytest
 import torch
@@ -18,290 +13,25 @@ from torch.utils.checkpoint import checkpoint
 
 import masksolve.torch as mst
 from masksolve.errors import InvalidInput, InvalidPattern
-from masksolve.torch.masked import ESTIMATORS
-from masksolve.torch.semi_structured import keeps_half
 from tests.torch.sparse_layers import (
     CLOSE,
     COMPILING,
     INPUTS,
-    OUTPUTS,
     assert_like,
+    assert_uses,
     data,
     linear,
     run,
+    stack,
     twins,
-    used,
 )
 
-module = import_module("masksolve.torch.semi_structured")
-CUTLASS = torch.sparse.SparseSemiStructuredTensorCUTLASS
 WARNS = pytest.mark.filterwarnings("ignore:the products of a SparseLinear run dense")
 
 
-class Emulation:
-    """Torch's CUTLASS tensors on the CPU: its conversions, and a product that decompresses."""
-
-    def __init__(self):
-        self.compressed = []
-        self.operands = []
-
-    def from_dense(self, dense):
-        assert dense.is_contiguous()
-        assert not dense.requires_grad
-        assert (dense.unflatten(1, (-1, 4)).count_nonzero(2) <= 2).all()
-        self.compressed.append(dense.clone())
-        return CUTLASS.from_dense(dense)
-
-    def multiply(self, sparse, dense, *, bias=None, should_transpose_dense=False):
-        assert dense.is_contiguous()
-        assert should_transpose_dense
-        operand = sparse.to_dense()
-        self.operands.append(operand)
-        return nn.functional.linear(dense, operand, bias)
-
-    def __getattr__(self, name):  # BACKEND, limits
-        return getattr(CUTLASS, name)
-
-    def forget(self):
-        self.compressed.clear()
-        self.operands.clear()
-
-
 @pytest.fixture
-def emulated(monkeypatch):
-    emulation = Emulation()
-    monkeypatch.setattr(module, "_back_end", lambda device: emulation)
-    monkeypatch.setattr(CUTLASS, "_validate_device_dim_dtype_shape", lambda tensor: None)
-    monkeypatch.setattr(
-        CUTLASS, "_mm", lambda self, dense, **options: emulation.multiply(self, dense, **options)
-    )
-    monkeypatch.setattr(torch.sparse.SparseSemiStructuredTensor, "_PROTOTYPE_WARNING_SHOWN", True)
-    CUTLASS._load_dispatch_table()
-    return emulation
-
-
-# Both products
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("absorb_mean", [False, True])
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_products_and_gradients_are_those_of_the_masked_dense_layer(
-    emulated, estimator, absorb_mean, dtype
-):
-    options = {"estimator": estimator, "absorb_mean": absorb_mean, "decay": 0.1}
-    sparse, dense = twins(dtype, **options)
-    x = data(24, INPUTS, dtype=dtype)
-    assert sparse.why_not() is None
-    assert_like(run(sparse, x), run(dense, x), CLOSE[dtype])
-    assert len(emulated.operands) == 2
-
-
-def test_either_product_gets_its_compressed_operand(emulated):
-    layer, handle = linear(products="sparse")
-    run(layer, data(8, INPUTS))
-    forward, backward = emulated.operands
-    kept = layer.parametrizations.weight.original.detach() * handle.masks["weight"]
-    assert torch.equal(forward, kept)
-    assert torch.equal(backward, kept.t())
-    assert keeps_half(handle.masks["weight"])
-
-
-def test_the_inputs_of_a_first_layer_need_no_second_operand(emulated):
-    layer, _ = linear(products="sparse")
-    layer(data(8, INPUTS, grad=False)).sum().backward()
-    assert len(emulated.compressed) == len(emulated.operands) == 1
-    assert layer.parametrizations.weight.original.grad is not None
-
-
-@pytest.mark.parametrize("pattern", ["2:4", "1:4", "1:2", "2:4,at-most"])
-def test_what_lies_within_2_4_runs_sparse(emulated, pattern):
-    torch.manual_seed(0)
-    layer = mst.SparseLinear(INPUTS, OUTPUTS, dtype=torch.bfloat16, pattern=pattern)
-    assert layer.why_not() is None
-    y = layer(data(8, INPUTS))
-    torch.testing.assert_close(y, nn.functional.linear(data(8, INPUTS), used(layer), layer.bias))
-    assert len(emulated.operands) == 1
-
-
-@pytest.mark.parametrize("shape", [(INPUTS,), (1, INPUTS), (2, 3, 5, INPUTS), (0, INPUTS)])
-@pytest.mark.parametrize("bias", [False, True])
-def test_inputs_of_any_shape(emulated, shape, bias):
-    torch.manual_seed(0)
-    layer = mst.SparseLinear(INPUTS, OUTPUTS, bias=bias, dtype=torch.bfloat16)
-    x = data(*shape)
-    expected = nn.functional.linear(x, used(layer), layer.bias)
-    torch.testing.assert_close(layer(x), expected)
-    layer(x).sum().backward()  # whose gradient is one number, expanded
-    assert x.grad.shape == x.shape
-
-
-def test_strides_of_inputs_do_not_matter(emulated):
-    layer, _ = linear(products="sparse")
-    x = data(INPUTS, 6).t()
-    torch.testing.assert_close(layer(x), layer(x.contiguous()))
-
-
-def test_outputs_may_be_changed_in_place(emulated):
-    layer, _ = linear(products="sparse")
-    y = layer(data(8, INPUTS))
-    assert not y._is_view()
-    y.mul_(2).sum().backward()
-
-
-def test_a_wrong_width_is_what_torch_says_it_is(emulated):
-    layer, _ = linear(products="sparse")
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        layer(data(8, INPUTS + 1))
-
-
-def test_a_weight_that_is_zero_where_it_is_kept(emulated):
-    layer, _ = linear(products="sparse")
-    with torch.no_grad():
-        layer.parametrizations.weight.original[:64] = 0
-    x = data(8, INPUTS)
-    torch.testing.assert_close(layer(x), nn.functional.linear(x, used(layer), layer.bias))
-
-
-def test_gradients_of_gradients_are_refused(emulated):
-    layer, _ = linear(products="sparse")
-    x = data(8, INPUTS)
-    (by_x,) = torch.autograd.grad(layer(x).square().sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        by_x.sum().backward()
-
-
-# Masks of ours through torch's conversions
-
-
-@pytest.mark.parametrize("pattern", ["2:4", "1:4", "1:2", "2:4,at-most"])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_torchs_metadata_holds_our_masks(pattern, dtype):
-    from torch.sparse import _semi_structured_conversions as conversions
-
-    weight = data(128, 64, dtype=torch.float32, grad=False)
-    mask = mst.solve_mask(weight, pattern)
-    for kept in (weight * mask, (weight * mask).t()):
-        held = kept.to(dtype).contiguous()
-        packed, meta = conversions.sparse_semi_structured_from_dense_cutlass(held)
-        assert packed.shape == (held.shape[0], held.shape[1] // 2)
-        found = conversions.sparse_semi_structured_to_dense_cutlass(packed, meta)
-        assert torch.equal(found, held)
-
-
-# What was compressed, and when it is stale
-
-
-def count(emulated, layer, x=None):
-    """How many weights a forward pass compresses; check that it uses the weight as it is."""
-    emulated.forget()
-    x = data(8, INPUTS, grad=False) if x is None else x
-    torch.testing.assert_close(layer(x), nn.functional.linear(x, used(layer), layer.bias))
-    return len(emulated.compressed)
-
-
-def test_a_weight_that_stays_is_compressed_once(emulated):
-    layer, _ = linear(products="sparse")
-    with torch.no_grad():
-        assert count(emulated, layer) == 1
-        assert count(emulated, layer) == 0
-    assert count(emulated, layer, data(8, INPUTS)) == 1  # the transpose
-    assert count(emulated, layer, data(8, INPUTS)) == 0
-
-
-def test_two_uses_in_one_step_share_it(emulated):
-    layer, _ = linear(products="sparse")
-    x = data(8, INPUTS)
-    loss = layer(x).sum() + layer(2 * x).sum()
-    assert len(emulated.compressed) == 2
-    loss.backward()
-    assert len(emulated.compressed) == 2
-    assert len(emulated.operands) == 4
-
-
-def changes(layer, handle):
-    """What makes a compressed weight stale, by name."""
-    original, mask = (layer.parametrizations.weight.original, layer.parametrizations.weight[0].mask)
-    state = {k: v.flip(0) if v.ndim == 2 else v for k, v in layer.state_dict().items()}
-    return {
-        "in place": lambda: original.mul_(2),
-        "set": lambda: setattr(layer, "weight", torch.full_like(original, 3)),
-        "data": lambda: setattr(original, "data", original.detach().flip(1)),
-        "mask": lambda: mask.copy_(mask.flip(0)),
-        "loaded": lambda: layer.load_state_dict(state),
-        "assigned": lambda: layer.load_state_dict(state, assign=True),
-        "refreshed": lambda: (original.copy_(original.flip(0)), handle.refresh()),
-        "moved": lambda: layer.to("cpu", torch.bfloat16),
-        "evaluated": lambda: (original.data.mul_(2), layer.eval()),
-        "renewed": lambda: (original.data.mul_(2), layer.renew()),
-    }
-
-
-@pytest.mark.parametrize("how", changes(*linear()))
-def test_a_stale_one_is_noticed(emulated, how):
-    layer, handle = linear(products="sparse")
-    with torch.no_grad():
-        assert count(emulated, layer) == 1
-        changes(layer, handle)[how]()
-        assert count(emulated, layer) == 1
-
-
-def test_a_gradient_announces_a_change_that_torch_does_not_count(emulated):
-    layer, _ = linear(products="sparse")
-    x = data(8, INPUTS)
-    layer(x).sum().backward()
-    original = layer.parametrizations.weight.original
-    original.data.sub_(original.grad)  # as many optimizers outside torch do
-    assert count(emulated, layer) == 1
-
-
-def test_a_frozen_weight_stays_compressed(emulated):
-    layer, _ = linear(products="sparse")
-    layer.parametrizations.weight.original.requires_grad_(False)
-    x = data(8, INPUTS)
-    for expected in (2, 0, 0):
-        emulated.forget()
-        layer(x).sum().backward()
-        assert len(emulated.compressed) == expected
-
-
-def test_backward_uses_the_weight_of_its_own_forward_pass(emulated):
-    layer, _ = linear(products="sparse")
-    x = data(8, INPUTS)
-    before = used(layer)
-    y = layer(x)
-    with torch.no_grad():
-        layer.parametrizations.weight.original.mul_(2)
-        layer(x)
-    (by_x,) = torch.autograd.grad(y.sum(), x)
-    torch.testing.assert_close(by_x, torch.ones_like(y) @ before)
-
-
-def test_weights_whose_changes_torch_does_not_count(emulated):
-    layer, _ = linear(torch.float32, products="sparse")
-    with torch.inference_mode():
-        layer.to(torch.bfloat16)
-        assert count(emulated, layer) == 1
-        assert count(emulated, layer) == 1
-
-
-def test_training_is_that_of_the_dense_twin(emulated):
-    losses = []
-    for way in ("sparse", "dense"):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64)).bfloat16()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
-        mst.sparsify(model, "2:4", products=way, optimizer=optimizer, refresh_every=2)
-        found = []
-        for _ in range(8):
-            optimizer.zero_grad()
-            loss = (model(data(32, 64, grad=False)) - 1).square().mean()
-            loss.backward()
-            optimizer.step()
-            found.append(loss.item())
-        losses.append(found)
-    assert losses[0] == pytest.approx(losses[1], rel=2e-2)
-    assert losses[0][-1] < 0.9 * losses[0][0]
+def layer(emulated):
+    return linear(products="sparse")[0]
 
 
 # With the rest of PyTorch
@@ -353,28 +83,19 @@ def test_one_compiled_graph_serves_all_weights_and_masks(emulated, backend):
 
 
 @WARNS
-def test_an_exported_program_needs_no_kernels_of_ours(emulated):
-    layer, _ = linear(products="sparse")
+def test_an_exported_program_needs_no_kernels_of_ours(layer):
     x = data(8, INPUTS, grad=False)
     program = torch.export.export(layer.eval(), (x,))
     assert "masksolve" not in str(program.graph)
     torch.testing.assert_close(program.module()(x), layer(x))
 
 
-def test_transforms_of_functions_multiply_densely(emulated):
-    layer, _ = linear(products="sparse")
+def test_transforms_of_functions_multiply_densely(layer):
     x = data(4, 8, INPUTS, grad=False)
     parameters = dict(layer.named_parameters())
     buffers = dict(layer.named_buffers())
     found = vmap(lambda one: functional_call(layer, (parameters, buffers), (one,)))(x)
     torch.testing.assert_close(found, layer(x), rtol=0, atol=1e-2)
-
-
-def test_what_was_compressed_for_inference_alone_is_not_trained_with(emulated):
-    layer, _ = linear(products="sparse")
-    with torch.inference_mode():
-        assert count(emulated, layer) == 1
-    assert count(emulated, layer) == 1
 
 
 def test_weights_that_fsdp_gathers(emulated, tmp_path):
@@ -391,8 +112,7 @@ def test_weights_that_fsdp_gathers(emulated, tmp_path):
     try:
         losses = []
         for way in ("sparse", "dense"):
-            torch.manual_seed(0)
-            model = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64)).bfloat16()
+            model = stack().bfloat16()
             handle = mst.sparsify(model, "2:4", products=way)
             for part in (model[0], model[2], model):
                 fully_shard(part, mesh=init_device_mesh("cpu", (1,)))
@@ -421,8 +141,7 @@ def test_the_state_is_that_of_a_masked_layer(emulated):
 
 
 @pytest.mark.parametrize("how", ["copy", "deepcopy", "pickle"])
-def test_copies_compress_for_themselves(emulated, how):
-    layer, _ = linear(products="sparse")
+def test_copies_compress_for_themselves(layer, how):
     x = data(8, INPUTS, grad=False)
     y = layer(x)
     if how == "pickle":
@@ -532,17 +251,14 @@ def test_patterns_that_are_not_2_4_both_ways(emulated, pattern):
     assert not emulated.operands
 
 
-def test_a_mask_that_was_changed_by_hand_is_looked_at(emulated):
-    layer, _ = linear(products="sparse")
+def test_a_mask_that_was_changed_by_hand_is_looked_at(emulated, layer):
     layer.parametrizations.weight[0].mask.fill_(True)
     assert layer.why_not() == "its mask keeps more than two of four as yet"
-    x = data(8, INPUTS)
-    torch.testing.assert_close(layer(x), nn.functional.linear(x, used(layer), layer.bias))
+    assert_uses(layer, data(8, INPUTS))
     assert not emulated.operands
 
 
-def test_other_parametrizations_besides(emulated):
-    layer, _ = linear(products="sparse")
+def test_other_parametrizations_besides(layer):
     nn.utils.parametrize.register_parametrization(layer, "weight", nn.Identity())
     x = data(8, INPUTS)
     with pytest.warns(UserWarning, match="other parametrizations besides"):
@@ -582,14 +298,3 @@ def test_bad_input():
         mst.SparseLinear(64, 64, device="meta")
     with pytest.raises(InvalidPattern):
         mst.SparseLinear(64, 64, pattern="5:4")
-
-
-@pytest.mark.parametrize("sizes", [(4, 4), (8, 4), (4, 12), (8, 12)])
-def test_keeps_half_counts_four_by_four(sizes):
-    mask = torch.zeros(sizes, dtype=torch.bool)
-    mask[:2, :2] = True
-    assert keeps_half(mask)
-    mask[2, 0] = True
-    assert not keeps_half(mask)
-    assert not keeps_half(mask.t())
-    assert not keeps_half(torch.zeros(6, 4, dtype=torch.bool))

@@ -15,6 +15,7 @@ from tests.torch.sparse_layers import (
     data,
     linear,
     run,
+    stack,
     twins,
     used,
 )
@@ -76,8 +77,7 @@ def test_weights_that_are_negative_zeros_or_not_kept():
 def test_training_autocast_and_refresh():
     found = []
     for way in ("sparse", "dense"):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Linear(64, 128), nn.GELU(), nn.Linear(128, 64)).cuda()
+        model = stack().cuda()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
         handle = mst.sparsify(model, "2:4", products=way, optimizer=optimizer)
         losses = []
