@@ -3,6 +3,9 @@
 import torch
 from torch import nn
 
+import masksolve as ms
+import masksolve.torch as mst
+
 
 class Net(nn.Module):
     """Two linear layers and a convolution, in a few hundred weights."""
@@ -47,3 +50,25 @@ def train(handle, optimizer, steps, each=None):
         handle.step()
         if each is not None:
             each(handle)
+
+
+def snapshot(handle):
+    return {name: mask.clone() for name, mask in handle.masks.items()}
+
+
+def solved(handle, text="4:8"):
+    """The best masks of the weights as they are."""
+    return {
+        layer.name: mst.solve_mask(layer.weight, text, layout=layer.layout)
+        for layer in handle.layers
+    }
+
+
+def equal(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one | other)
+
+
+def keeps(handle, n, m=8):
+    """Every mask keeps n of m, both ways."""
+    for layer in handle.layers:
+        ms.check_mask(layer.mask.numpy(), ms.Pattern(n, m), axes=layer.layout.matrix_axes)
