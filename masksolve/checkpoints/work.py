@@ -181,12 +181,11 @@ def solve_weights(piece: Slice, weights: Weights) -> Solved:
     """Solve a slice whose weights are at hand."""
     mask = _room(weights.array.size).reshape(piece.shape)
     try:
-        array = weights.array
-        where: dict[str, Any] = {"axes": piece.axes, "threads": piece.threads}
-        problem = Problem(array, piece.pattern, np.abs, mask=mask, **where)
+        array, axes, threads = weights.array, piece.axes, piece.threads
+        problem = Problem(array, piece.pattern, np.abs, axes, threads, mask=mask)
         result = solve_problem(problem, method=piece.method, options=piece.options)
         if piece.repair and result.status is Status.UNDERFILLED:
-            result = repair(array, result.mask, piece.pattern, **where)
+            result = repair(array, result.mask, piece.pattern, axes=axes, threads=threads)
     except InvalidInput as error:
         if isinstance(error, InvalidScore):
             error = error.within("weights", piece.start)
