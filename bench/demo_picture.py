@@ -78,27 +78,15 @@ def _losses(ax: Axes, patterns: list[str], runs: Mapping[Any, Any]) -> None:
                 100 * (1 - other.results[name].objective / found.objective)
                 for name, found in best.results.items()
             ]
-            ax.scatter(
-                x + rng.uniform(-0.12, 0.12, len(layers)), layers, s=9, color=colour, zorder=3
-            )
+            beside = x + rng.uniform(-0.12, 0.12, len(layers))
+            ax.scatter(beside, layers, s=9, color=colour, zorder=3)
             repaired = 100 * (1 - other.repaired / best.kept)
-            ax.hlines(
-                repaired,
-                x - 0.18,
-                x + 0.18,
-                color="black",
-                linewidth=1.6,
-                zorder=4,
-                label=_once("after filling short lines", k + (offset > 0)),
-            )
-            ax.annotate(
-                f"{loss:.2f} %\n{100 * other.short:.0f} % of tiles short",
-                (x, max(layers)),
-                (0, 4),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-            )
+            label = _once("after filling short lines", k + (offset > 0))
+            line: dict[str, Any] = {"color": "black", "linewidth": 1.6, "zorder": 4}
+            ax.hlines(repaired, x - 0.18, x + 0.18, label=label, **line)
+            text = f"{loss:.2f} %\n{100 * other.short:.0f} % of tiles short"
+            place: dict[str, Any] = {"textcoords": "offset points", "ha": "center"}
+            ax.annotate(text, (x, max(layers)), (0, 4), fontsize=8, **place)
     ax.set_xticks(range(len(patterns)), [f"transposable {p}" for p in patterns])
     ax.set_ylabel("kept score lost\nagainst the proven optimum, %")
     ax.set_ylim(0, ax.get_ylim()[1] * 1.18)

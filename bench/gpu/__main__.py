@@ -53,11 +53,6 @@ def measure(
         "machine": machine(),
         "versions": versions(("masksolve", "numba", "numpy", "torch", "triton")),
         "sizes": asdict(sizes),
-        "exact": [],
-        "rivals": [],
-        "warm": [],
-        "graphs": [],
-        "failures": {},
     }
     parts: dict[str, Callable[..., Iterator[dict[str, Any]]]] = {
         "exact": exact.cold,
@@ -65,6 +60,7 @@ def measure(
         "warm": exact.warm,
         "graphs": exact.graphs,
     }
+    found |= {name: [] for name in parts} | {"failures": {}}
     for name in (name for name in parts if name in wanted):
         with console.status(name) as status:
             for row in parts[name](sizes, device):

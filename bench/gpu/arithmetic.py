@@ -72,16 +72,8 @@ def compile_rounds(n: int, m: int) -> tuple[bytes, Any]:
         "w_column": 1,
         "mask_column": 1,
     }
-    pointers = {
-        "W": "*fp32",
-        "mask": "*i1",
-        "U": "*fp64",
-        "V": "*fp64",
-        "start": "*fp64",
-        "queue": "*i32",
-        "queue_length": "*i32",
-        "flags": "*i32",
-    }
+    pointers = {"W": "*fp32", "mask": "*i1"} | dict.fromkeys(("U", "V", "start"), "*fp64")
+    pointers |= dict.fromkeys(("queue", "queue_length", "flags"), "*i32")
     kernel = rounds.kernel
     signature = {
         name: "constexpr" if name in constants else pointers.get(name, "i32")

@@ -197,12 +197,8 @@ def _parts(loop: Loop, data: Characters) -> dict[str, float]:
             last = layer.result
             assert isinstance(last, ms.MaskResult)
             warm = last.tiles.column_potentials is not None
-            ms.solve(
-                layer.weight.numpy(),
-                layer.masked.pattern,
-                warm_start=last if warm else None,
-                potentials=warm,
-            )
+            begin: dict[str, Any] = {"warm_start": last if warm else None, "potentials": warm}
+            ms.solve(layer.weight.numpy(), layer.masked.pattern, **begin)
         solved = time.perf_counter()
         handle.step()
         solving.append(solved - start)

@@ -79,15 +79,8 @@ def _at_once(size: Size, arm: Arm) -> _Pruned:
 def _calibrated(size: Size, arm: Arm, seed: int) -> _Pruned:
     model, calibration = copy.deepcopy(_dense(size)), _calibration(size, seed)
     start = time.process_time()
-    found = mst.adaprune(
-        model,
-        calibration,
-        arm.pattern,
-        select=nn.Linear,
-        method=arm.method,
-        threads=1,
-        **arm.options,
-    )
+    options = {"select": nn.Linear, "method": arm.method, "threads": 1} | arm.options
+    found = mst.adaprune(model, calibration, arm.pattern, **options)
     seconds = time.process_time() - start
     layers = {
         row.name: [_short(error) for error in (row.one_shot, row.absorbed, row.error)]

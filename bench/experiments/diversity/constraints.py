@@ -48,23 +48,19 @@ class Constraint:
 
     def bits(self, shapes: Sequence[tuple[int, int]]) -> float:
         """Return log2 of the number of masks that matrices allow together, per weight."""
-        return self._per_weight(
-            shapes,
-            [
-                diversity.log10_unstructured(prod(shape), round(self.density * prod(shape)))
-                if self.pattern is None
-                else diversity.log10(self.pattern, shape)
-                for shape in shapes
-            ],
-        )
+        if self.pattern is None:
+            sizes = [prod(shape) for shape in shapes]
+            logs = [diversity.log10_unstructured(k, round(self.density * k)) for k in sizes]
+        else:
+            logs = [diversity.log10(self.pattern, shape) for shape in shapes]
+        return self._per_weight(shapes, logs)
 
     def paper_bits(self, shapes: Sequence[tuple[int, int]]) -> float:
         """Return the same by the paper's formula, which over-counts transposable masks."""
         if self.pattern is None:
             return self.bits(shapes)
-        return self._per_weight(
-            shapes, [diversity.log10_hubara(self.pattern, shape) for shape in shapes]
-        )
+        logs = [diversity.log10_hubara(self.pattern, shape) for shape in shapes]
+        return self._per_weight(shapes, logs)
 
     def _per_weight(self, shapes: Sequence[tuple[int, int]], logs: Sequence[float]) -> float:
         return sum(logs) * log2(10) / sum(prod(shape) for shape in shapes)

@@ -113,10 +113,8 @@ def kept(reader: Reader) -> Figure:
     hint = "share of a group's filters that stay, by one error for all; mean over networks"
     with sheet(1, 1, 8, 4.4, "Which filters go first", hint) as (figure, panels):
         axes, runs = panels[0], reader.runs("deterministic")
-        shares = np.mean(
-            [[np.divide(point["kept"], run["filters"]) for point in run["points"]] for run in runs],
-            axis=0,
-        )
+        kept = [[np.divide(p["kept"], run["filters"]) for p in run["points"]] for run in runs]
+        shares = np.mean(kept, axis=0)
         image = heat(axes, shares.T, lambda share: f"{100 * share:.0f}")
         axes.set_xticks(range(len(shares)), [f"{100 * b:g} %" for b in reader.budgets])
         names = [", ".join(m) for m in runs[0]["makers"]]
