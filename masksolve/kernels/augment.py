@@ -25,7 +25,7 @@ distance v_j) or at rows with room (at distance 0).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,24 +40,17 @@ EXTRA_ROW = -2
 
 
 class Search(NamedTuple):
-    """Scratch for a tile of side m: what lines hold, how far they are, and whence."""
+    """Scratch for a tile of side m."""
 
-    row_count: NDArray[np.int64]
-    col_count: NDArray[np.int64]
-    row_dist: NDArray[np.float64]
-    col_dist: NDArray[np.float64]
-    row_from: NDArray[np.int64]
-    col_from: NDArray[np.int64]
+    integers: NDArray[np.int64]  # (5, m): what lines hold, whence they are reached; for rows
+    floats: NDArray[np.float64]  # (3, m): how far lines are; for `select_rows`
     done: NDArray[np.bool_]  # (2 m,): rows, then columns
-    top: NDArray[np.float64]  # for `select_rows`
-    where: NDArray[np.int64]
 
 
 def search_space(m: int) -> Search:
     """Allocate it."""
-    dtypes = (np.int64, np.int64, np.float64, np.float64, np.int64, np.int64)
-    lines: Any = [np.empty(m, dtype) for dtype in dtypes]
-    return Search(*lines, np.empty(2 * m, np.bool_), np.empty(m), np.empty(m, np.int64))
+    integers, floats = np.empty((5, m), dtype=np.int64), np.empty((3, m))
+    return Search(integers, floats, np.empty(2 * m, dtype=np.bool_))
 
 
 @kernel
@@ -68,7 +61,9 @@ def augment_tile(s, n, at_most, x, u, v, search):
     which fit it, are updated.
     """
     m = s.shape[0]
-    row_count, col_count, row_dist, col_dist, row_from, col_from, done, _, _ = search
+    lines, dist, done = search.integers, search.floats, search.done
+    row_count, col_count, row_from, col_from = lines[0], lines[1], lines[2], lines[3]
+    row_dist, col_dist = dist[0], dist[1]
     for i in range(m):
         row_count[i] = 0
         col_count[i] = 0
@@ -91,7 +86,7 @@ def augment_tile(s, n, at_most, x, u, v, search):
                 col_dist[j] = 0.0
                 col_from[j] = SOURCE
         if not excess:
-            # Only "at most n" can be left with anything to do: short columns at a price.
+            # Only "at most n" can be left with anything to do: short columns with v > 0.
             short = False
             if at_most:
                 for j in range(m):
@@ -189,6 +184,6 @@ def augment_tiles(scores, n, at_most, mask, u, v, search):
     paths = 0
     for t in range(scores.shape[0]):
         s, x = scores[t], mask[t]
-        select_rows(s, n, at_most, v[t], u[t], x, search.top, search.where)
+        select_rows(s, n, at_most, v[t], u[t], x, search.floats[2], search.integers[4])
         paths += augment_tile(s, n, at_most, x, u[t], v[t], search)
     return paths

@@ -46,19 +46,9 @@ from masksolve.kernels.lanes import (
     settle_shift,
 )
 from masksolve.kernels.simd import call, call_int, load, pointer, set_, store
-from masksolve.kernels.single import finish_tile, put_potentials, put_settled, put_tile, take_lane
+from masksolve.kernels.single import finish_lane, put_lane, put_settled
 from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
-from masksolve.kernels.workspace import (
-    AUGMENTATIONS,
-    MORE_ROUNDS,
-    PATHS,
-    ROUNDS,
-    TIES,
-    UNPROVEN,
-    Output,
-    lanes_of,
-    workspace,
-)
+from masksolve.kernels.workspace import MORE_ROUNDS, ROUNDS, TIES, Output, lanes_of, workspace
 
 __all__ = ["box_solver", "schedule"]
 
@@ -139,7 +129,7 @@ def prove(p, g, wanted, margin, at_most):
 
 
 @kernel
-def recall_tiles(p, g, tile, wanted, across, old, at_most, out):
+def recall_tiles(p, g, wanted, across, old, at_most, out):
     """Stage 2, first: settle the tiles whose earlier mask is optimal; return those left.
 
     Where scores are equal it may still be proven.
@@ -150,14 +140,13 @@ def recall_tiles(p, g, tile, wanted, across, old, at_most, out):
     out.counts[ROUNDS] += count_bits(proven)
     for t in range(LANES):
         if proven >> t & 1:
-            take_lane(tile, t, g.X, g.U64, g.V64)
-            put_settled(tile, g, t, g.kept[t], g.gaps[t], across, out)
+            put_settled(g, t, across, p.m, out)
             g.inverse[t] = 0.0
     return wanted & ~proven
 
 
 @kernel
-def settle_ties(p, g, tile, wanted, across, noise, at_most, out):
+def settle_ties(p, g, wanted, across, noise, at_most, tile, out):
     """Stages 3 and 4: settle tiles that mostly have ties, whatever that takes."""
     perturb(g.S, noise, g.P, p.m)
     call(p.relax, (g.P, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
@@ -165,17 +154,10 @@ def settle_ties(p, g, tile, wanted, across, noise, at_most, out):
     proven = prove(p, g, wanted, MARGIN, at_most)
     out.counts[TIES] += count_bits(proven)
     for t in range(LANES):
-        if not wanted >> t & 1:
-            continue
-        if proven >> t & 1:
-            take_lane(tile, t, g.X, g.U64, g.V64)
-            kept, gap = g.kept[t], g.gaps[t]
-        else:
-            paths, kept, gap, fine = finish_tile(tile, g.E, g.V, t, p.n, at_most)
-            out.counts[PATHS] += 1
-            out.counts[AUGMENTATIONS] += paths
-            out.counts[UNPROVEN] += not fine
-        put_settled(tile, g, t, kept, gap, across, out)
+        if wanted >> t & 1:
+            if not proven >> t & 1:
+                finish_lane(g, t, tile, p.n, at_most, out.counts)
+            put_settled(g, t, across, p.m, out)
 
 
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
@@ -189,14 +171,26 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     m = p.m
     across = W.shape[1] // m
     tiles = (W.shape[0] // m) * across
-    stride, mask_stride = W.strides[0] // W.itemsize, mask.strides[0]
+    stride = W.strides[0] // W.itemsize
     warm = start.shape[0] > 0
-    g = lanes_of(w)
-    out = Output(mask, u_out, v_out, w.open_tiles, w.open_gaps, w.rest, w.counts)
-    entries, mask_out, v_start = pointer(W), pointer(mask), pointer(start)
+    g = lanes_of(w, m)
+    out = Output(
+        pointer(mask, 0),
+        mask.strides[0],
+        u_out.shape[0] > 0,
+        pointer(u_out, 0),
+        pointer(v_out, 0),
+        pointer(w.open_tiles, 0),
+        pointer(w.open_gaps, 0),
+        pointer(w.counts, 0),
+    )
+    entries, v_start = pointer(W, 0), pointer(start, 0)
     magnitude = 1 if take_magnitude else 0
     slack = 1 if at_most else 0
     verdict = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total, slack)
+    store(g.total, 0, set_(0.0))
+    store(g.floor, 0, set_(np.float32(-np.inf)))
+    g.rest[0] = 0.0
     lefts = 0
     for stage in range(2):
         number = tiles if stage == 0 else lefts
@@ -225,7 +219,7 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
                     for j in range(m):
                         g.V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
                 if old.shape[0] > 0:
-                    wanted = recall_tiles(p, g, w.tile, wanted, across, old, at_most, out)
+                    wanted = recall_tiles(p, g, wanted, across, old, at_most, out)
                     if wanted == 0:
                         continue
                 call(p.relax, (g.S, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
@@ -251,23 +245,21 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
                 call(p.relax, (g.S, g.U, g.V, 3 * p.times // 4, 0, p.omega, g.floor))
                 store(g.total, 0, before)
                 proven = wanted & call_int(p.certify, verdict)
-            w.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += count_bits(proven)
+            out.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += count_bits(proven)
             unproven = wanted & ~proven
             if whole:
-                call(p.store_rows, (g.X, mask_out, mask_stride, row * mask_stride + column))
-                if u_out.shape[0] > 0:
+                call(p.store_rows, (g.X, out.mask, out.stride, row * out.stride + column))
+                if out.potentials:
                     for t in range(LANES):
                         for i in range(m):  # of tiles left over too: they are written again
-                            u_out[g.tiles[t], i] = g.U[i * LANES + t] * g.inverse[t]
-                            v_out[g.tiles[t], i] = g.V[i * LANES + t] * g.inverse[t]
+                            out.u[g.tiles[t] * m + i] = g.U[i * LANES + t] * g.inverse[t]
+                            out.v[g.tiles[t] * m + i] = g.V[i * LANES + t] * g.inverse[t]
             else:
                 for t in range(size):
                     if proven >> t & 1:
-                        take_lane(w.tile, t, g.X, g.U, g.V)
-                        put_tile(w.tile, g.tiles[t], across, mask)
-                        put_potentials(w.tile, g.tiles[t], g.scale[t], u_out, v_out)
+                        put_lane(g, t, g.U, g.V, across, m, out)
             if stage == 1 and unproven:
-                settle_ties(p, g, w.tile, unproven, across, noise, at_most, out)
+                settle_ties(p, g, unproven, across, noise, at_most, w.tile, out)
             elif unproven:
                 if warm:  # stage 2 goes on from the start, whatever the neighbours needed
                     begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
@@ -278,8 +270,8 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
                             w.left_V[lefts, j] = g.V[j * LANES + t]
                         lefts += 1
     for t in range(LANES):
-        w.rest[0] += g.total[t]
-    return w.rest[0]
+        g.rest[0] += g.total[t]
+    return g.rest[0]
 
 
 def box_solver(n: int, m: int, double: bool) -> Any:
@@ -329,8 +321,8 @@ def signature(double: bool) -> tuple[Any, ...]:
     program = Program(1, 2, 1, np.float32(1), True, 0, 0, 0, 0, 0, 0)
     entry = types.float64 if double else types.float32
 
-    def matrix(dtype: Any, readonly: bool = False) -> Any:
-        return types.Array(dtype, 2, "A", readonly)
+    def matrix(dtype: Any, readonly: bool = False, layout: str = "A") -> Any:
+        return types.Array(dtype, 2, layout, readonly)
 
     return (
         typeof(program),
@@ -341,7 +333,7 @@ def signature(double: bool) -> tuple[Any, ...]:
         matrix(types.int8, readonly=True),
         types.Array(types.float32, 1, "C", readonly=True),
         matrix(types.int8),
-        matrix(types.float64),
-        matrix(types.float64),
+        matrix(types.float64, layout="C"),
+        matrix(types.float64, layout="C"),
         typeof(workspace(4, 1, double)),
     )

@@ -128,17 +128,18 @@ def offset(builder, position, entries):
 
 
 @intrinsic
-def pointer(typing, array):
-    """Return a bare pointer to an array's first entry.
+def pointer(typing, array, position):
+    """Return a bare pointer to an array's entry.
 
     It costs no reference counting, which takes longer than a vector's arithmetic. The
     array must be kept alive elsewhere.
     """
 
     def code(context, builder, signature, args):
-        return arrayobj.make_array(array)(context, builder, args[0]).data
+        base = arrayobj.make_array(array)(context, builder, args[0]).data
+        return builder.gep(base, [args[1]])
 
-    return types.CPointer(array.dtype)(array), code
+    return types.CPointer(array.dtype)(array, types.intp), code
 
 
 @intrinsic

@@ -1,4 +1,4 @@
-"""One tile out of sixteen: the last stage of the engine, and writing a tile to its place."""
+"""One lane out of sixteen: the last stage of the engine, and writing a tile to its place."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from masksolve.kernels.augment import augment_tile
 from masksolve.kernels.jit import kernel
 from masksolve.kernels.lanes import GUARD, LANES, TOLERANCE
 from masksolve.kernels.select import select_rows
-from masksolve.kernels.workspace import OPEN
+from masksolve.kernels.workspace import AUGMENTATIONS, OPEN, PATHS, UNPROVEN
 
-__all__ = ["finish_tile", "put_potentials", "put_settled", "put_tile", "take_lane"]
+__all__ = ["finish_lane", "put_lane", "put_settled"]
 
 
 @kernel
-def finish_tile(tile, E, V, t, n, at_most):
-    """Stage 4 for lane t: solve it by augmenting paths, and judge the outcome.
+def finish_lane(g, t, tile, n, at_most, counts):
+    """Stage 4: solve lane t by augmenting paths from its V, and judge the outcome.
 
     From potentials that came from afar roundings may add up to more than a proof allows;
-    then once more from zero. Returns the number of paths, kept score, gap, and whether
-    that is a proof.
+    then once more from zero. Writes the lane's X, U64, V64, kept and gaps.
     """
-    s, x, u, v, search = tile
+    s, x, u, v, search = tile.s, tile.x, tile.uv[0], tile.uv[1], tile.search
+    row_count, col_count = search.integers[0], search.integers[1]
     m = s.shape[0]
     for i in range(m):
-        v[i] = V[i * LANES + t]
+        v[i] = g.V[i * LANES + t]
         for j in range(m):
-            s[i, j] = E[(i * m + j) * LANES + t]
-    paths = 0
+            s[i, j] = g.E[(i * m + j) * LANES + t]
     kept, gap, fine = 0.0, 0.0, False
     for start in range(2):
         if start > 0:
@@ -33,8 +32,8 @@ def finish_tile(tile, E, V, t, n, at_most):
         elif at_most:
             for j in range(m):
                 v[j] = max(v[j], 0.0)
-        select_rows(s, n, at_most, v, u, x, search.top, search.where)
-        paths += augment_tile(s, n, at_most, x, u, v, search)
+        select_rows(s, n, at_most, v, u, x, search.floats[2], search.integers[4])
+        counts[AUGMENTATIONS] += augment_tile(s, n, at_most, x, u, v, search)
         kept, gap, size, most, high, side = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(m):
             for j in range(m):
@@ -49,52 +48,41 @@ def finish_tile(tile, E, V, t, n, at_most):
             high = max(high, abs(u[i]))
             side = max(side, abs(v[i]))
             if at_most:
-                gap += u[i] * (n - search.row_count[i]) + v[i] * (n - search.col_count[i])
+                gap += u[i] * (n - row_count[i]) + v[i] * (n - col_count[i])
         fine = gap <= TOLERANCE * max(size, most) and not high + side > GUARD * most
         if fine:
             break
-    return paths, kept, gap, fine
-
-
-@kernel
-def take_lane(tile, t, X, U, V):
-    """Copy lane t's mask and potentials to the single tile."""
-    m = tile.s.shape[0]
+    counts[PATHS] += 1
+    counts[UNPROVEN] += not fine
+    g.kept[t], g.gaps[t] = kept, gap
     for i in range(m):
-        tile.u[i] = U[i * LANES + t]
-        tile.v[i] = V[i * LANES + t]
+        g.U64[i * LANES + t], g.V64[i * LANES + t] = u[i], v[i]
         for j in range(m):
-            tile.x[i, j] = X[(i * m + j) * LANES + t] != 0
+            g.X[(i * m + j) * LANES + t] = x[i, j]
 
 
 @kernel
-def put_tile(tile, number, across, mask):
-    """Write the single tile's mask to its place."""
-    m = tile.s.shape[0]
-    top, left = (number // across) * m, (number % across) * m
+def put_lane(g, t, U, V, across, m, out):
+    """Write the mask of lane t, and its potentials if they are asked for."""
+    tile = g.tiles[t]
+    corner = (tile // across) * m * out.stride + (tile % across) * m
     for i in range(m):
         for j in range(m):
-            mask[top + i, left + j] = tile.x[i, j]
+            out.mask[corner + i * out.stride + j] = g.X[(i * m + j) * LANES + t]
+    if out.potentials:
+        for i in range(m):
+            out.u[tile * m + i] = U[i * LANES + t] / g.scale[t]
+            out.v[tile * m + i] = V[i * LANES + t] / g.scale[t]
 
 
 @kernel
-def put_potentials(tile, number, scale, u_out, v_out):
-    """Write the single tile's potentials, if they are asked for."""
-    if u_out.shape[0] > 0:
-        for i in range(tile.s.shape[0]):
-            u_out[number, i] = tile.u[i] / scale
-            v_out[number, i] = tile.v[i] / scale
-
-
-@kernel
-def put_settled(tile, g, t, kept, gap, across, out):
-    """Write the single tile, lane t of g, with its kept score and gap."""
-    number = g.tiles[t]
-    out.rest[0] += kept * g.inverse[t]
+def put_settled(g, t, across, m, out):
+    """Write lane t by its U64 and V64, its kept score, and its gap if there is one."""
+    g.rest[0] += g.kept[t] * g.inverse[t]
+    gap = g.gaps[t]
     if gap != 0.0:
         k = out.counts[OPEN]
-        out.open_tiles[k] = number
+        out.open_tiles[k] = g.tiles[t]
         out.open_gaps[k] = gap * g.inverse[t]
         out.counts[OPEN] = k + 1
-    put_tile(tile, number, across, out.mask)
-    put_potentials(tile, number, g.scale[t], out.u, out.v)
+    put_lane(g, t, g.U64, g.V64, across, m, out)

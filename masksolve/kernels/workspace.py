@@ -20,126 +20,111 @@ ROUNDS, MORE_ROUNDS, TIES, PATHS, AUGMENTATIONS, UNPROVEN, OPEN = range(len(COUN
 
 
 class Tile(NamedTuple):
-    """A single tile, for the last stage and for writing."""
+    """A single tile of side m, for the last stage."""
 
-    s: NDArray[np.float64]
-    x: NDArray[np.bool_]
-    u: NDArray[np.float64]
-    v: NDArray[np.float64]
+    s: NDArray[np.float64]  # (m, m)
+    x: NDArray[np.bool_]  # (m, m)
+    uv: NDArray[np.float64]  # (2, m)
     search: Search
 
 
+class Workspace(NamedTuple):
+    """Scratch of one thread for a box of some tiles."""
+
+    entries: NDArray[Any]  # of sixteen tiles, in the precision in which they are exact
+    singles: NDArray[np.float32]  # the other lanes, see `lanes_of`
+    doubles: NDArray[np.float64]
+    bytes: NDArray[np.int8]
+    tiles: NDArray[np.int64]
+    left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
+    left_V: NDArray[np.float32]
+    open_tiles: NDArray[np.int64]  # tiles whose gap is not zero
+    open_gaps: NDArray[np.float64]
+    counts: NDArray[np.int64]  # see `COUNTS`
+    tile: Tile
+
+
+class Output(NamedTuple):
+    """Where answers go, by bare pointers."""
+
+    mask: Any
+    stride: int  # bytes from row to row of the mask
+    potentials: bool  # whether they are asked for
+    u: Any
+    v: Any
+    open_tiles: Any
+    open_gaps: Any
+    counts: Any
+
+
 class Lanes(NamedTuple):
-    """Sixteen tiles, flat; in kernels by bare pointers, which cost no counting of references."""
+    """Sixteen tiles, flat, by bare pointers: they cost no counting of references."""
 
     E: Any  # entries, in the precision in which they are exact
     S: Any  # the same in single precision; E itself if that is exact
     P: Any  # the same with noise
-    U: Any
+    U: Any  # row and column potentials
     V: Any
-    U64: Any
-    V64: Any
     floor: Any
+    U64: Any  # the same in double precision
+    V64: Any
     scale: Any
     inverse: Any
     sizes: Any
     kept: Any
     gaps: Any
     total: Any
-    X: Any
+    rest: Any  # one number: kept scores that are not in total
+    X: Any  # masks, and what their lines hold
     rows: Any
     columns: Any
     tiles: Any
 
 
-class Workspace(NamedTuple):
-    """Scratch of one thread for boxes of some tiles."""
-
-    lanes: Lanes
-    left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
-    left_V: NDArray[np.float32]
-    open_tiles: NDArray[np.int64]  # of tiles whose gap is not zero
-    open_gaps: NDArray[np.float64]
-    rest: NDArray[np.float64]  # kept scores that are not in total
-    counts: NDArray[np.int64]  # see `COUNTS`
-    tile: Tile
-
-
-class Output(NamedTuple):
-    """Where answers go."""
-
-    mask: NDArray[np.int8]
-    u: NDArray[np.float64]
-    v: NDArray[np.float64]
-    open_tiles: NDArray[np.int64]
-    open_gaps: NDArray[np.float64]
-    rest: NDArray[np.float64]
-    counts: NDArray[np.int64]
-
-
 def workspace(m: int, tiles: int, double: bool) -> Workspace:
     """Allocate scratch for boxes of up to `tiles` tiles; `double`: of float64 entries."""
     entries, lines = m * m * LANES, m * LANES
-    single = np.empty(entries, dtype=np.float32)
-    lanes = Lanes(
-        E=np.empty(entries) if double else single,
-        S=single,
-        P=np.empty(entries, dtype=np.float32),
-        U=np.empty(lines, dtype=np.float32),
-        V=np.empty(lines, dtype=np.float32),
-        U64=np.empty(lines),
-        V64=np.empty(lines),
-        floor=np.full(LANES, -np.inf, dtype=np.float32),
-        scale=np.empty(LANES),
-        inverse=np.empty(LANES),
-        sizes=np.empty(LANES),
-        kept=np.empty(LANES),
-        gaps=np.empty(LANES),
-        total=np.zeros(LANES),
-        X=np.empty(entries, dtype=np.int8),
-        rows=np.empty(lines, dtype=np.int8),
-        columns=np.empty(lines, dtype=np.int8),
-        tiles=np.empty(LANES, dtype=np.int64),
-    )
+    singles = np.empty(2 * entries + 2 * lines + LANES, dtype=np.float32)
     return Workspace(
-        lanes,
+        np.empty(entries) if double else singles,
+        singles,
+        doubles=np.empty(2 * lines + 7 * LANES),
+        bytes=np.empty(entries + 2 * lines, dtype=np.int8),
+        tiles=np.empty(LANES, dtype=np.int64),
         left=np.empty(tiles, dtype=np.int64),
         left_V=np.empty((tiles, m), dtype=np.float32),
         open_tiles=np.empty(tiles, dtype=np.int64),
         open_gaps=np.empty(tiles),
-        rest=np.zeros(1),
         counts=np.zeros(len(COUNTS), dtype=np.int64),
         tile=Tile(
-            np.empty((m, m)),
-            np.empty((m, m), dtype=np.bool_),
-            np.empty(m),
-            np.empty(m),
-            search_space(m),
+            np.empty((m, m)), np.empty((m, m), dtype=np.bool_), np.empty((2, m)), search_space(m)
         ),
     )
 
 
 @kernel
-def lanes_of(w):
-    """Return pointers to the arrays of a workspace, which must be kept alive."""
-    a = w.lanes
+def lanes_of(w, m):
+    """Return pointers into a workspace, which must be kept alive."""
+    entries, lines = m * m * LANES, m * LANES
+    singles, doubles, after = w.singles, w.doubles, 2 * m * LANES
     return Lanes(
-        pointer(a.E),
-        pointer(a.S),
-        pointer(a.P),
-        pointer(a.U),
-        pointer(a.V),
-        pointer(a.U64),
-        pointer(a.V64),
-        pointer(a.floor),
-        pointer(a.scale),
-        pointer(a.inverse),
-        pointer(a.sizes),
-        pointer(a.kept),
-        pointer(a.gaps),
-        pointer(a.total),
-        pointer(a.X),
-        pointer(a.rows),
-        pointer(a.columns),
-        pointer(a.tiles),
+        pointer(w.entries, 0),
+        pointer(singles, 0),
+        pointer(singles, entries),
+        pointer(singles, 2 * entries),
+        pointer(singles, 2 * entries + lines),
+        pointer(singles, 2 * entries + 2 * lines),
+        pointer(doubles, 0),
+        pointer(doubles, lines),
+        pointer(doubles, after),
+        pointer(doubles, after + LANES),
+        pointer(doubles, after + 2 * LANES),
+        pointer(doubles, after + 3 * LANES),
+        pointer(doubles, after + 4 * LANES),
+        pointer(doubles, after + 5 * LANES),
+        pointer(doubles, after + 6 * LANES),
+        pointer(w.bytes, 0),
+        pointer(w.bytes, entries),
+        pointer(w.bytes, entries + lines),
+        pointer(w.tiles, 0),
     )
