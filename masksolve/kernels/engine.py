@@ -321,7 +321,7 @@ def signature(double: bool) -> tuple[Any, ...]:
     program = Program(1, 2, 1, np.float32(1), True, 0, 0, 0, 0, 0, 0)
     entry = types.float64 if double else types.float32
 
-    def matrix(dtype: Any, readonly: bool = False, layout: str = "A") -> Any:
+    def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:
         return types.Array(dtype, 2, layout, readonly)
 
     return (
