@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from masksolve import moved as _moved
 from masksolve.checkpoints.load import load_masks
 from masksolve.checks import check_mask, is_valid
 from masksolve.errors import (
@@ -25,7 +26,6 @@ from masksolve.errors import (
     UnknownMethod,
 )
 from masksolve.layout import Layout
-from masksolve.moved import install as _install
 from masksolve.pattern import Pattern
 from masksolve.result import Certificate, MaskResult, Status, TileResults
 from masksolve.solvers import METHODS, Method, Option
@@ -107,4 +107,5 @@ def __dir__() -> list[str]:
     return [*__all__, *(name for name in globals() if name.startswith("__"))]
 
 
-_install(torch=False)
+_moved.install()
+_moved.alias("masksolve.solve")

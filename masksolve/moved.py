@@ -1,18 +1,19 @@
 """Modules that have moved: what was pickled before still loads, and scripts go on.
 
-Each old name stands in ``sys.modules`` for a module that takes what is asked of it from the new
-one, imported only then. Commands that have moved say in one sentence where they went.
+An old name is found by the import system, which gives it the module of the new one. Commands that
+have moved say in one sentence where they went.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
 
-__all__ = ["COMMANDS", "MOVED", "install"]
+__all__ = ["COMMANDS", "MOVED", "alias", "install"]
 
 MOVED = {
     "masksolve.solve": "masksolve.solving",
@@ -71,29 +72,51 @@ COMMANDS = {
 """What was ``python -m`` such a name, and what is its command now, in a checkout."""
 
 
-class _Moved(ModuleType):
-    """Stands where a module was."""
+class _Loader(Loader):
+    """Gives the module of the new name under the old one, too."""
 
-    __path__ = ()  # type: ignore[assignment]  # so that what lies below is asked for, too
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(MOVED[spec.name])
+        spec.loader_state = module.__spec__
+        return module
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # who goes through sys.modules asks for these
-            raise AttributeError(name)
-        return getattr(importlib.import_module(MOVED[self.__name__]), name)
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system has made the old name its specification.
+        assert module.__spec__ is not None
+        module.__spec__ = module.__spec__.loader_state
 
 
-class _Says:
+class _Says(Loader):
     """Stands for the code of a command that has moved."""
 
     def get_code(self, name: str) -> CodeType:
-        said = f"{name} is no longer installed: in a checkout, {COMMANDS[name]}"
-        return compile(f"raise SystemExit({said!r})", name, "exec")
+        return compile(f"raise SystemExit({_sentence(name)!r})", name, "exec")
+
+    def exec_module(self, module: ModuleType) -> None:
+        raise ImportError(_sentence(module.__name__))
 
 
-def install(*, torch: bool) -> None:
-    """Let old names be imported: those of `masksolve.torch`, or all others."""
-    for name in (*MOVED, *COMMANDS):
-        if name.startswith("masksolve.torch.") == torch and name not in sys.modules:
-            sys.modules[name] = _Moved(name)
-            if name in COMMANDS:
-                sys.modules[name].__spec__ = ModuleSpec(name, _Says())  # type: ignore[arg-type]
+def _sentence(name: str) -> str:
+    return f"{name} is no longer installed: in a checkout, {COMMANDS[name]}"
+
+
+class _Finder(MetaPathFinder):
+    """Finds old names: first, or others would load the file again that a new name has."""
+
+    def find_spec(self, name: str, *others: Any) -> ModuleSpec | None:
+        loader = _Loader() if name in MOVED else _Says() if name in COMMANDS else None
+        return None if loader is None else ModuleSpec(name, loader)
+
+
+def install() -> None:
+    """Let old names be imported."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+def alias(name: str) -> None:
+    """Have an old name there at once, where a function has the same.
+
+    Whatever is imported later becomes an attribute of its package, in the function's place.
+    """
+    sys.modules.setdefault(name, importlib.import_module(MOVED[name]))

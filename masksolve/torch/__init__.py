@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if importlib.util.find_spec("torch") is None:
     raise ImportError("masksolve.torch needs PyTorch: pip install torch")
 
-from masksolve.moved import install as _install
+from masksolve import moved as _moved
 from masksolve.torch._adaprune import (
     AdaPruned,
     ByDensity,
@@ -106,4 +106,5 @@ def __dir__() -> list[str]:
     return [*__all__, *_LATER, *(name for name in globals() if name.startswith("__"))]
 
 
-_install(torch=True)
+_moved.alias("masksolve.torch.adaprune")
+_moved.alias("masksolve.torch.sparsify")

@@ -25,7 +25,6 @@ from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.solving import solve
 from masksolve.torch.arrays import as_array, refuse_unfit
 from masksolve.torch.batched import IN_TORCH, BatchedMethods
-from masksolve.torch.gpu.support import is_able, why_not
 from masksolve.torch.layouts import Layout
 from masksolve.torch.results import DeviceResult
 
@@ -39,7 +38,11 @@ Solver: TypeAlias = Literal["kernels", "batched", "engine"]
 
 def serves(tensor: Tensor) -> bool:
     """Tell whether a tensor's own device can solve it; warn once if a GPU cannot."""
-    return tensor.device.type == "cuda" and bool(is_able(tensor.device))
+    if tensor.device.type != "cuda":
+        return False
+    from masksolve.torch.gpu.support import is_able
+
+    return bool(is_able(tensor.device))
 
 
 def solver_of(scores: Tensor, pattern: Pattern, method: str) -> Solver:
@@ -53,7 +56,11 @@ def solver_of(scores: Tensor, pattern: Pattern, method: str) -> Solver:
 
 def batched_methods(device: torch.device) -> BatchedMethods:
     """Choose how batched methods run on a device: one kernel each, or step by step in torch."""
-    if device.type != "cuda" or why_not(device) is not None:
+    if device.type != "cuda":
+        return IN_TORCH
+    from masksolve.torch.gpu.support import why_not
+
+    if why_not(device) is not None:
         return IN_TORCH
     from masksolve.torch.gpu.fused import FUSED  # which brings Triton
 

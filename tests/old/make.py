@@ -16,7 +16,7 @@ from torch import nn
 import masksolve as ms
 import masksolve.torch as mst
 
-OUT = Path(sys.argv[1])
+OUT = Path(*sys.argv[1:2])
 
 
 def keep(name, value):

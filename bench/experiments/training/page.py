@@ -144,7 +144,7 @@ def _task(reader: Reader, task: str) -> str:
 
 def _limits(reader: Reader) -> Iterator[str]:
     tasks = reader.found["tasks"]
-    few, *_, many = sorted(task["steps"] for task in tasks)
+    few, many = (of(task["steps"] for task in tasks) for of in (min, max))
     fewest, *_, most = sorted(task["seeds"] for task in tasks)
     yield "Networks of some ten thousand weights, small data, one schedule: others may differ."
     yield (

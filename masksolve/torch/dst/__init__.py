@@ -14,6 +14,7 @@ masked, and comes back when it grows or the threshold falls.
 
 from __future__ import annotations
 
+from masksolve import moved as _moved
 from masksolve.torch.dst.convert import convert, finalize
 from masksolve.torch.dst.heaviside import step, surrogate
 from masksolve.torch.dst.layers import Conv1d, Conv2d, Linear
@@ -48,3 +49,5 @@ __all__ = [
     "surrogate",
     "thresholds",
 ]
+
+_moved.alias("masksolve.torch.dst.step")
