@@ -145,7 +145,7 @@ def _task(reader: Reader, task: str) -> str:
 def _limits(reader: Reader) -> Iterator[str]:
     tasks = reader.found["tasks"]
     few, many = (of(task["steps"] for task in tasks) for of in (min, max))
-    fewest, *_, most = sorted(task["seeds"] for task in tasks)
+    fewest, most = (of(task["seeds"] for task in tasks) for of in (min, max))
     yield "Networks of some ten thousand weights, small data, one schedule: others may differ."
     yield (
         f"{few} to {many} steps. Every {WINDOW} steps is {few // WINDOW} to {many // WINDOW} "
