@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from masksolve.checkpoints.apply import apply_masks
     from masksolve.checkpoints.manifest import verify_checkpoint
     from masksolve.checkpoints.result import CheckpointResult
-    from masksolve.checkpoints.run import solve_checkpoint
+    from masksolve.checkpoints.solve import solve_checkpoint
     from masksolve.planning.forecast import plan
     from masksolve.planning.result import Plan
     from masksolve.planning.rows import PlanRow
@@ -88,7 +88,7 @@ _LATER = {
     "Plan": ("masksolve.planning.result", "Plan"),
     "PlanRow": ("masksolve.planning.rows", "PlanRow"),
     "CheckpointResult": ("masksolve.checkpoints.result", "CheckpointResult"),
-    "solve_checkpoint": ("masksolve.checkpoints.run", "solve_checkpoint"),
+    "solve_checkpoint": ("masksolve.checkpoints.solve", "solve_checkpoint"),
     "verify_checkpoint": ("masksolve.checkpoints.manifest", "verify_checkpoint"),
 }
 """What is imported when first asked for: solving does without it."""

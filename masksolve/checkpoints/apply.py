@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from math import prod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from masksolve.checkpoints.folder import Target, refuse_target, write_whole
 from masksolve.checkpoints.load import MaskFiles
-from masksolve.checkpoints.manifest import file_hash, identity, make_manifest
-from masksolve.checkpoints.progress import reporting_bytes
-from masksolve.checkpoints.source import MANIFEST, Checkpoint
-from masksolve.errors import InvalidInput, naming
+from masksolve.checkpoints.others import Others
+from masksolve.checkpoints.plan import plan_applied
+from masksolve.checkpoints.rooms import Rooms
+from masksolve.checkpoints.run import AHEAD, Job, carry_out
+from masksolve.checkpoints.runners import Running
+from masksolve.checkpoints.selection import check_names, matches_any
+from masksolve.checkpoints.solve import choose_target
+from masksolve.checkpoints.source import Checkpoint
+from masksolve.checkpoints.work import Slice, Solved, fetch
+from masksolve.errors import InvalidInput
 from masksolve.storage.hashing import WeightsHash
-from masksolve.storage.packing import unpack_run
-from masksolve.storage.records import KEY, MaskRecord, describe, read_records
-from masksolve.storage.tensors import TensorFile, refuse_dtype, write_tensors
+from masksolve.storage.masks import read_packed
+from masksolve.storage.records import KEY, MaskRecord, describe
+from masksolve.storage.tensors import refuse_dtype
 from masksolve.threads import Progress
 
 __all__ = ["apply_masks"]
+
+MOST = 1 << 24
+"""Bytes of weights that are masked at once."""
 
 
 def apply_masks(
@@ -32,12 +38,14 @@ def apply_masks(
     target: str | Path,
     *,
     force: bool = False,
+    tensors: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
     progress: Progress = False,
 ) -> dict[str, MaskRecord]:
     """Write weights with zeros where stored masks have them.
 
     Tensors without a mask are copied. Memory holds the bits of one mask, and pieces of its
-    weights.
+    weights. When a run is interrupted, the same call goes on where it stopped.
 
     Parameters
     ----------
@@ -47,9 +55,13 @@ def apply_masks(
         The masks of these weights: a file, or a folder of shards.
     target : str or Path
         A file for a file, which appears whole or not at all; for a folder a new or an
-        empty one, which gets a manifest with checksums as well.
+        empty one, or one with the work of such a run, which gets all else that is in the
+        folder and a manifest with checksums.
     force : bool
         Whether any weights of the masks' shapes will do.
+    tensors, exclude : sequence of str
+        Names, or patterns like ``"model.layers.*.weight"``, of the masks to apply. Default:
+        all of them.
     progress : bool or callable
         True draws a bar on a terminal; a function gets (bytes done, bytes in all).
 
@@ -61,10 +73,12 @@ def apply_masks(
     Raises
     ------
     FileFormatError
-        If a file is missing or damaged, or cannot be written.
+        If a file is missing or damaged, or cannot be written: what was done stays, to be
+        gone on with.
     InvalidInput
         If a mask belongs to other weights, or there are none of its name, naming both
-        files and the tensor. Nothing is written then.
+        files and the tensor; if there is no mask of a name that was asked for; if something
+        else is in `target`, or another run at work. Nothing is written then.
 
     Examples
     --------
@@ -81,32 +95,37 @@ def apply_masks(
     32
     """
     checkpoint, stored = Checkpoint.open(weights), MaskFiles.open(masks)
-    _compare(checkpoint, stored, force)
-    path = Path(target)
-    total = sum(spec.nbytes for spec in checkpoint.tensors.values())
-    done = 0
-    with reporting_bytes(progress, total, 0) as report:
+    check_names(stored.path, stored.records, tensors)
+    records = {
+        name: record
+        for name, record in stored.records.items()
+        if matches_any(name, tensors or ["*"]) and not matches_any(name, exclude)
+    }
+    _compare(checkpoint, stored, records, force)
+    place = choose_target(checkpoint, Path(target), not checkpoint.path.is_dir())
+    place.refuse_inputs([stored.path, *(file.path for file in stored.files.values())])
+    others = checkpoint.others(leave=place.path) if place.manifested else Others([], [], [])
+    files = {} if force else {name: stored.files[name].path for name in records}
+    shards = plan_applied(checkpoint, records, files, alone=not place.manifested, most=MOST)
+    claims = WeightsHash()
+    claims.update(describe("masks", records)[KEY].encode())
+    asked = {"kind": "applied", "force": force, "masks": claims.text}
+    runner = partial(_Masks, stored)
+    carry_out(
+        Job(checkpoint, shards, others, place, asked, lambda watch: runner(), (), AHEAD * MOST),
+        progress,
+    )
+    return records
 
-        def advance(count: int, name: str) -> None:
-            nonlocal done
-            done += count
-            report(done, name)
 
-        shards = [_Masked(file.path, stored, force, advance) for file in checkpoint.shards.values()]
-        if checkpoint.path.is_dir():
-            _write_folder(path, checkpoint, stored, shards, force)
-        else:
-            refuse_target(path, [checkpoint.path, *(file.path for file in stored.files.values())])
-            shards[0].write(path)
-    return stored.records
-
-
-def _compare(checkpoint: Checkpoint, stored: MaskFiles, force: bool) -> None:
-    """Refuse what headers alone show to be wrong, before anything is written."""
-    if not stored.records:
-        raise InvalidInput(f"{stored.path} holds no masks")
+def _compare(
+    checkpoint: Checkpoint, stored: MaskFiles, records: Mapping[str, MaskRecord], force: bool
+) -> None:
+    """Refuse what headers and masks alone show to be wrong, before anything is written."""
+    if not records:
+        raise InvalidInput(f"{stored.path} holds no masks" + " to apply" * bool(stored.records))
     tensors = checkpoint.tensors
-    for name, record in stored.records.items():
+    for name, record in records.items():
         where = stored.files[name].path
         if name not in tensors:
             raise InvalidInput(
@@ -128,108 +147,34 @@ def _compare(checkpoint: Checkpoint, stored: MaskFiles, force: bool) -> None:
                 f"{path}: tensor {name!r} is {spec.dtype}: its mask in {where} belongs to "
                 f"{record.dtype} weights"
             )
+    for name in records:
+        stored.read_packed(name)
 
 
-class _Masked(TensorFile):
-    """A file of weights whose tensors come out masked.
+class _Masks:
+    """Hands out stored masks, with the weights of their slices, as if they were solved."""
 
-    Attributes
-    ----------
-    hashes : dict of str to str
-        Of what came out.
-    """
+    def __init__(self, stored: MaskFiles) -> None:
+        self._stored = stored
 
-    def __init__(
-        self, path: Path, masks: MaskFiles, force: bool, report: Callable[[int, str], None]
-    ) -> None:
-        super().__init__(path)
-        self.hashes: dict[str, str] = {}
-        self._masks, self._force, self._report = masks, force, report
+    def run(self, slices: Iterable[Slice], ahead: int) -> Iterator[Solved]:
+        """Read slices and the bits of their masks; see `Runner`."""
+        rooms, running = Rooms(ahead), Running()
+        name, packed = "", np.empty(0, dtype=np.uint8)
+        try:
+            for piece in slices:
+                if piece.tensor != name:
+                    name, packed = piece.tensor, self._read(piece.tensor)
+                room = rooms.take(piece.nbytes)
+                weights = fetch(piece, room, running.before(piece))
+                first = piece.start[0] // 8
+                bits = packed[first : first - (-piece.shape[0] // 8)]
+                record = self._stored.records[name]
+                figures = record.method, record.objective, record.upper_bound, record.status
+                known = weights.hash, weights.upto, None, 0, 0, 0.0, ()
+                yield Solved(bits, *figures, *known, weights, partial(rooms.give, room))
+        finally:
+            rooms.close()
 
-    def parts(self, name: str) -> Iterator[bytes]:
-        """Yield a tensor's bytes, zeros in place of what its mask prunes."""
-        record = self._masks.records.get(name)
-        parts = super().parts(name) if record is None else self._masked(name, record)
-        written = WeightsHash()
-        for part in parts:
-            written.update(part)
-            yield part
-            self._report(len(part), name)
-        self.hashes[name] = written.text
-
-    def _masked(self, name: str, record: MaskRecord) -> Iterator[bytes]:
-        packed = self._masks.read_packed(name)
-        size = self.tensors[name].nbytes // max(1, prod(record.shape))
-        read, done = WeightsHash(), 0
-        for part in super().parts(name):
-            read.update(part)
-            words = np.frombuffer(part, dtype=f"u{size}")  # zero bits are +0.0
-            yield (words * unpack_run(packed, done, words.size)).tobytes()
-            done += words.size
-        if not self._force and read.text != record.weights:
-            raise InvalidInput(
-                f"{self.path}: tensor {name!r} is not what its mask in "
-                f"{self._masks.files[name].path} belongs to: its hash is {read.text}, that "
-                f"of the mask's weights {record.weights}"
-            )
-
-    def write(self, path: Path) -> None:
-        """Write the whole file, masked."""
-        kind, before = read_records(self)
-        records = {name: r for name, r in before.items() if kind == "weights"}
-        for name, record in self._masks.records.items():
-            if name in self.tensors:
-                records[name] = replace(record, bits=None)
-        longest = {
-            name: MaskRecord.longest(r.shape, r.pattern, r.layout, r.method)
-            for name, r in records.items()
-        }
-        with write_tensors(path, list(self.tensors.values()), self._metadata(longest)) as writer:
-            for name in self.tensors:
-                writer.copy(self, name)
-            writer.finish(self._metadata(records))
-
-    def _metadata(self, records: Mapping[str, MaskRecord]) -> dict[str, str]:
-        others = {key: text for key, text in self.metadata.items() if key != KEY}
-        return others | (describe("weights", records) if records else {})
-
-
-def _write_folder(
-    path: Path, checkpoint: Checkpoint, stored: MaskFiles, shards: Sequence[_Masked], force: bool
-) -> None:
-    place = Target(path, checkpoint.path)
-    if place.finished:  # by these weights, or others that look the same: who knows
-        raise InvalidInput(f"output {path} is finished: expected a new or an empty folder")
-    claims = WeightsHash()
-    claims.update(describe("masks", stored.records)[KEY].encode())
-    settings = {
-        "kind": "applied",
-        "force": force,
-        "source": {shard.path.name: identity(shard) for shard in shards},
-        "masks": claims.text,
-    }
-    copied = checkpoint.others()
-    if checkpoint.index is not None:
-        copied.append(checkpoint.path / checkpoint.index)
-    place.check_space(sum(p.stat().st_size for p in [*copied, *(s.path for s in shards)]))
-    place.open(settings)
-    files: dict[str, Any] = {}
-    try:
-        with naming(path, "write"):
-            for shard in shards:
-                output = place.files / shard.path.name
-                shard.write(output)
-                files[output.name] = {
-                    "bytes": output.stat().st_size,
-                    "header": file_hash(output, 0, TensorFile(output).start),
-                    "tensors": shard.hashes,
-                }
-            for source in copied:
-                output = place.files / source.name
-                shutil.copyfile(source, output)
-                files[output.name] = {"bytes": output.stat().st_size, "hash": file_hash(output)}
-            write_whole(place.files / MANIFEST, make_manifest(settings, files))
-            place.publish(list(files))
-    except BaseException:
-        place.discard()
-        raise
+    def _read(self, name: str) -> NDArray[np.uint8]:
+        return read_packed(self._stored.files[name], name, self._stored.records[name])

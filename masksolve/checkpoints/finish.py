@@ -1,4 +1,4 @@
-"""What a run is known by, and the files beside the shards: index, manifest, others."""
+"""The files beside the shards: index, manifest, whatever else belongs to the model."""
 
 from __future__ import annotations
 
@@ -8,113 +8,81 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from masksolve.checkpoints.folder import Target, write_whole
-from masksolve.checkpoints.manifest import file_hash, identity, make_manifest, read_manifest
-from masksolve.checkpoints.plan import Method, Shard, Tensor, fingerprint
+from masksolve.checkpoints.figures import Figures
+from masksolve.checkpoints.manifest import file_hash, make_manifest, read_manifest
+from masksolve.checkpoints.others import Others
+from masksolve.checkpoints.plan import Shard
 from masksolve.checkpoints.source import MANIFEST, Checkpoint
-from masksolve.checkpoints.work import read_slice
-from masksolve.errors import InvalidInput, naming
-from masksolve.storage.hashing import WeightsHash
+from masksolve.checkpoints.target import Target
+from masksolve.errors import naming
 from masksolve.storage.records import MaskRecord, read_records
 from masksolve.storage.tensors import TensorFile
 
-__all__ = ["make_settings", "read_all_records", "refuse_changed", "times_modified", "write_rest"]
-
-
-def make_settings(checkpoint: Checkpoint, shards: Sequence[Shard], how: Method) -> dict[str, Any]:
-    """Say what the output depends on."""
-    return {
-        "kind": shards[0].kind,
-        "pattern": str(how.pattern),
-        "method": how.name,
-        "options": dict(how.options),
-        "repair": how.repair,
-        "source": {name: identity(file) for name, file in checkpoint.shards.items()},
-        "slices": fingerprint(list(shards)),
-    }
-
-
-def times_modified(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Say when the files were changed: no manifest should depend on that."""
-    return {
-        "modified": {name: file.path.stat().st_mtime_ns for name, file in checkpoint.shards.items()}
-    }
-
-
-def refuse_changed(folder: Path, shards: Sequence[Shard]) -> None:
-    """Raise if a finished folder was made from other weights than there are now.
-
-    Files that are older than the manifest are taken to be those; of others every tensor is
-    read and its hash compared.
-    """
-    manifest = folder / MANIFEST
-    made = manifest.stat().st_mtime_ns
-    known, records = read_manifest(folder)["files"], read_all_records(folder, shards)
-    for shard in shards:
-        if shard.file.path.stat().st_mtime_ns <= made:
-            continue
-        for tensor in shard.tensors:
-            name = tensor.source.name
-            expected = (
-                records[name].weights if tensor.slices else known[shard.name]["tensors"][name]
-            )
-            if _hash(shard, tensor) != expected:
-                raise InvalidInput(
-                    f"{shard.file.path}: tensor {name!r} has changed since {folder} was made: "
-                    "expected a new or an empty folder as output"
-                )
-
-
-def _hash(shard: Shard, tensor: Tensor) -> str:
-    state = WeightsHash()
-    for piece in tensor.slices:
-        state.update(read_slice(piece))
-    if not tensor.slices:
-        for part in shard.file.parts(tensor.source.name):
-            state.update(part)
-    return state.text
+__all__ = ["read_all_records", "write_rest"]
 
 
 def write_rest(
     place: Target,
     checkpoint: Checkpoint,
     shards: Sequence[Shard],
-    others: Sequence[Path],
-    files: dict[str, Any],
+    others: Others,
+    files: Mapping[str, Any],
     settings: Mapping[str, Any],
-) -> list[str]:
-    """Put what is not tensors beside the shards; return the names of all files in order."""
+    figures: Mapping[str, Figures],
+) -> dict[str, Any]:
+    """Put what is not tensors beside the shards; return all files in the order to move them.
+
+    Returns
+    -------
+    dict
+        Size and checksums of each, by its name.
+    """
     if (place.files / MANIFEST).exists():  # all was there, and being moved
-        return list(read_manifest(place.files)["files"])
-    files = {shard.name: files[shard.name] for shard in shards}
-    names = [path.name for path in others]
+        return dict(read_manifest(place.files)["files"])
+    files = dict(files)
+    names = [path.as_posix() for path in others.files]
     with naming(place.path, "write"):
-        for path in others:
-            shutil.copyfile(path, place.files / path.name)
+        for folder in others.folders:
+            (place.files / folder).mkdir(parents=True, exist_ok=True)
+        for path in others.files:
+            (place.files / path).parent.mkdir(parents=True, exist_ok=True)
+            _copy(checkpoint.path / path, place.files / path)
         if checkpoint.index is not None:
-            write_whole(place.files / checkpoint.index, _index(checkpoint, shards))
+            if shards[0].kind == "masks":
+                place.write(place.files / checkpoint.index, _index(shards))
+            else:
+                _copy(checkpoint.path / checkpoint.index, place.files / checkpoint.index)
             names.append(checkpoint.index)
         for name in names:
             path = place.files / name
             files[name] = {"bytes": path.stat().st_size, "hash": file_hash(path)}
-        write_whole(place.files / MANIFEST, make_manifest(settings, files))
-    return list(files)
+        inputs = {name: stamp.to_json() for name, stamp in checkpoint.stamps.items()}
+        known = {name: found.to_json() for name, found in figures.items()}
+        content = make_manifest(settings, inputs, files, known)
+        place.write(place.files / MANIFEST, content)
+    return files
 
 
-def _index(checkpoint: Checkpoint, shards: Sequence[Shard]) -> str:
-    """Write the index of the output, in the form of the checkpoint's own."""
+def _copy(source: Path, target: Path) -> None:
+    with naming(source, "read"), source.open("rb"):
+        pass  # which of the two is at fault if it cannot be copied
+    shutil.copyfile(source, target)
+
+
+def _index(shards: Sequence[Shard]) -> str:
+    """Write the index of masks, in the form of a checkpoint's."""
     total = sum(tensor.output.nbytes for shard in shards for tensor in shard.tensors)
-    masks = shards[0].kind == "masks"
-    metadata = {"total_size": total} if masks else checkpoint.metadata
     names = {tensor.output.name: shard.name for shard in shards for tensor in shard.tensors}
-    content = {"metadata": metadata, "weight_map": names}
+    content = {"metadata": {"total_size": total}, "weight_map": names}
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
-def read_all_records(folder: Path, shards: Sequence[Shard]) -> dict[str, MaskRecord]:
-    """Read what the files of a folder say of their masks."""
+def read_all_records(place: Target, shards: Sequence[Shard]) -> dict[str, MaskRecord]:
+    """Read what the files of an output say of the masks that were to be found."""
+    wanted = {tensor.source.name for shard in shards for tensor in shard.tensors if tensor.slices}
     return {
         name: record
         for shard in shards
-        for name, record in read_records(TensorFile(folder / shard.name))[1].items()
+        for name, record in read_records(TensorFile(place.place(shard.name)))[1].items()
+        if name in wanted
     }

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from masksolve.errors import InvalidInput, naming
+from masksolve.errors import FileFormatError, naming
+from masksolve.result import Status
 
 __all__ = ["Journal"]
 
@@ -15,12 +16,15 @@ __all__ = ["Journal"]
 class Journal:
     """A file of lines that only grows; a line that was cut short does not count.
 
-    While it is open no other process can open it.
-
     Attributes
     ----------
     lines : list of dict
         Those that were there when it was opened.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be opened, or a line is whole and makes no sense.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,26 +32,11 @@ class Journal:
         with naming(path, "write"):
             self._file = open(path, "a+b", buffering=0)  # noqa: SIM115
         try:
-            self._lock()
             self.lines, length = self._read()
             self._file.truncate(length)
         except BaseException:
             self._file.close()
             raise
-
-    def _lock(self) -> None:
-        try:
-            import fcntl
-        except ImportError:  # Windows: trust that nobody starts two runs at once
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InvalidInput(
-                f"another run is at work in {self.path.parent.parent}: wait for it to end"
-            ) from None
-        except OSError:
-            return  # a file system without locks
 
     def _read(self) -> tuple[list[dict[str, Any]], int]:
         self._file.seek(0)
@@ -55,10 +44,12 @@ class Journal:
         for line in self._file.readall().splitlines(keepends=True):
             try:
                 found = json.loads(line) if line.endswith(b"\n") else None
-            except ValueError:
+            except (ValueError, RecursionError):
                 found = None
-            if not isinstance(found, dict):
+            if found is None:
                 break
+            if not _makes_sense(found):
+                raise FileFormatError(f"{self.path} is damaged: remove {self.path.parent}")
             lines.append(found)
             length += len(line)
         return lines, length
@@ -82,9 +73,46 @@ class Journal:
                 os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Let others open it."""
+        """Write no more."""
         self._file.close()
 
 
 def _encode(line: dict[str, Any]) -> bytes:
     return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+
+
+def _makes_sense(line: Any) -> bool:
+    """Tell whether a line is one that we may have written: of a step, or of a whole file."""
+    if not isinstance(line, dict):
+        return False
+    if "shard" in line:
+        entry = line.get("entry")
+        return (
+            isinstance(line["shard"], str)
+            and isinstance(entry, dict)
+            and type(entry.get("bytes")) is int
+            and isinstance(entry.get("header"), str)
+            and isinstance(entry.get("tensors"), dict)
+        )
+    at, end = line.get("at"), line.get("end")
+    fine = isinstance(at, list) and [type(value) for value in at] == [str, int]
+    fine = fine and type(end) is int and end >= 0
+    fine = fine and isinstance(line.get("written"), str) and isinstance(line.get("open"), bool)
+    return fine and ("status" not in line or _tells_a_verdict(line))
+
+
+def _tells_a_verdict(line: dict[str, Any]) -> bool:
+    numbers = [line.get("objective"), line.get("upper_bound"), line.get("total")]
+    numbers += [line.get(key, 0) for key in ("seconds", "tiles", "short_tiles")]
+    rivals = line.get("rivals", [])
+    return (
+        isinstance(line["status"], str)
+        and line["status"] in {status.value for status in Status}
+        and isinstance(line.get("method"), str)
+        and isinstance(line.get("weights"), str)
+        and numbers[0] is not None
+        and all(value is None or type(value) in (int, float) for value in numbers)
+        and isinstance(rivals, list)
+        and all(isinstance(one, list) and len(one) == 3 for one in rivals)
+        and all(type(value) in (int, float) for one in rivals for value in one)
+    )

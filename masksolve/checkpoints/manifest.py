@@ -3,24 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from masksolve.checkpoints.source import MANIFEST
 from masksolve.errors import FileFormatError, naming
+from masksolve.storage.checksums import own_hash, read_checksums
 from masksolve.storage.hashing import WeightsHash
+from masksolve.storage.records import read_records
 from masksolve.storage.tensors import TensorFile
 
-__all__ = ["file_hash", "identity", "make_manifest", "read_manifest", "verify_checkpoint"]
+__all__ = [
+    "file_hash",
+    "identity",
+    "is_as_written",
+    "make_manifest",
+    "read_manifest",
+    "verify_checkpoint",
+]
 
 VERSION = 1
 PIECE = 1 << 22
 
 
-def make_manifest(settings: Mapping[str, Any], files: Mapping[str, Any]) -> str:
-    """Return the manifest's text; it says nothing that differs between two equal runs."""
-    content = {"version": VERSION, "settings": dict(settings), "files": dict(files)}
+def make_manifest(
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    files: Mapping[str, Any],
+    figures: Mapping[str, Any],
+) -> str:
+    """Return the manifest's text; two equal runs on the same files write the same.
+
+    Parameters
+    ----------
+    settings : mapping
+        What was asked for.
+    inputs : mapping
+        What each file of weights was known by: see `Stamp`.
+    files : mapping
+        Size and checksums of every file, by its name.
+    figures : mapping
+        By the names of tensors: what records do not hold.
+    """
+    content = {
+        "version": VERSION,
+        "settings": dict(settings),
+        "inputs": dict(inputs),
+        "files": dict(files),
+        "figures": dict(figures),
+    }
     return json.dumps(content, indent=2) + "\n"
 
 
@@ -38,10 +71,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             content = json.loads(path.read_bytes())
         fine = content["version"] == VERSION
         fine = fine and isinstance(content["settings"], dict)
-        fine = fine and all(isinstance(entry, dict) for entry in content["files"].values())
+        for part in (content["files"], content.get("inputs", {}), content.get("figures", {})):
+            fine = fine and all(isinstance(entry, dict) for entry in part.values())
     except FileFormatError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         fine = False
     if not fine:
         raise FileFormatError(f"{path} is not a manifest of masksolve, version {VERSION}")
@@ -66,12 +100,13 @@ def identity(file: TensorFile) -> list[Any]:
     return [file.path.stat().st_size, file_hash(file.path, 0, file.start)]
 
 
-def verify_checkpoint(folder: str | Path) -> int:
-    """Compare every file that `solve_checkpoint` wrote with its checksum.
+def verify_checkpoint(path: str | Path) -> int:
+    """Compare all that `solve_checkpoint` or `apply_masks` wrote with its checksums.
 
     Parameters
     ----------
-    folder : str or Path
+    path : str or Path
+        A folder, by its manifest, or a file, by the checksums in its metadata.
 
     Returns
     -------
@@ -81,36 +116,51 @@ def verify_checkpoint(folder: str | Path) -> int:
     Raises
     ------
     FileFormatError
-        Naming the first file, and the tensor, that is not as it was written.
+        Naming the first file, and the tensor, that is not as it was written; if there are
+        no checksums.
     """
-    folder = Path(folder)
+    path = Path(path)
+    if not os.path.isdir(path):  # a name too long is none
+        file = TensorFile(path)
+        _compare(path, _own_parts(file), "its metadata says")
+        return path.stat().st_size
     total = 0
-    for name, entry in read_manifest(folder)["files"].items():
-        path = folder / name
+    for name, entry in read_manifest(path)["files"].items():
         try:
-            with naming(path, "read"):
-                _verify(path, entry)
+            with naming(path / name, "read"):
+                _verify(path / name, entry)
         except (KeyError, TypeError, AttributeError):
-            path = folder / MANIFEST
-            raise FileFormatError(f"{path}: the entry of {name} is damaged") from None
+            raise FileFormatError(f"{path / MANIFEST}: the entry of {name} is damaged") from None
         total += entry["bytes"]
     return total
+
+
+def is_as_written(path: Path, entry: Mapping[str, Any]) -> bool:
+    """Tell whether a file has the size and the checksums on record."""
+    try:
+        _verify(path, entry)
+    except FileFormatError:
+        return False
+    return True
 
 
 def _verify(path: Path, entry: Mapping[str, Any]) -> None:
     size = path.stat().st_size
     if size != entry["bytes"]:
         raise FileFormatError(f"{path} has {size} bytes: its manifest says {entry['bytes']}")
-    for part, found, expected in _parts(path, entry):
+    _compare(path, _parts(path, entry), "the manifest says")
+
+
+def _compare(path: Path, parts: Iterable[tuple[str, str, str]], whose: str) -> None:
+    """Compare hashes: of each part its name, the one found and the one on record."""
+    for part, found, expected in parts:
         if found != expected:
             raise FileFormatError(
-                f"{path}{part} is not as it was written: its hash is {found}, "
-                f"the manifest says {expected}"
+                f"{path}{part} is not as it was written: its hash is {found}, {whose} {expected}"
             )
 
 
 def _parts(path: Path, entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield a part's name, its hash and the hash on record."""
     if "hash" in entry:
         yield "", file_hash(path), entry["hash"]
         return
@@ -119,3 +169,14 @@ def _parts(path: Path, entry: Mapping[str, Any]) -> Iterator[tuple[str, str, str
     for name, spec in file.tensors.items():
         found = file_hash(path, file.offset(name), spec.nbytes)
         yield f": tensor {name!r}", found, entry["tensors"][name]
+
+
+def _own_parts(file: TensorFile) -> Iterator[tuple[str, str, str]]:
+    records, claims = read_records(file)[1], read_checksums(file)
+    with naming(file.path, "read"), file.path.open("rb") as content:
+        header = content.read(file.start)
+    yield ": its header", own_hash(header, claims["header"]), claims["header"]
+    for name, spec in file.tensors.items():
+        on_record = records[name].bits if name in records else None
+        expected = on_record or claims["tensors"].get(name, "missing")
+        yield f": tensor {name!r}", file_hash(file.path, file.offset(name), spec.nbytes), expected

@@ -12,13 +12,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.checkpoints.pagecache import drop
+from masksolve.checkpoints.changes import changed, changed_since
 from masksolve.checkpoints.plan import Shard, Tensor
 from masksolve.checkpoints.work import Slice, Solved, read_slice
-from masksolve.errors import FileFormatError, naming
+from masksolve.errors import InvalidInput, naming
 from masksolve.layout import Layout
 from masksolve.result import Status
-from masksolve.storage.hashing import WeightsHash
+from masksolve.storage.hashing import WeightsHash, hash_weights
 from masksolve.storage.packing import pack, unpack
 from masksolve.storage.records import MaskRecord
 
@@ -52,6 +52,8 @@ class ShardOutput:
     path : Path
         Created if it is not there.
     shard : Shard
+    name : Path
+        What to call it: where it goes in the end.
 
     Attributes
     ----------
@@ -59,20 +61,21 @@ class ShardOutput:
         Of the bytes of every tensor that is whole.
     """
 
-    def __init__(self, path: Path, shard: Shard) -> None:
+    def __init__(self, path: Path, shard: Shard, name: Path) -> None:
         self.path = path
+        self.name = name
         self.shard = shard
         self.hashes: dict[str, str] = {}
         self._records: dict[str, MaskRecord] = {}
         self._state = _State()
         self._end = 8 + shard.room
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        with naming(path, "write"):
+        with naming(name, "write"):
             self._file = open(os.open(path, flags, 0o666), "r+b", buffering=0)  # noqa: SIM115
 
     @classmethod
     def resume(
-        cls, path: Path, shard: Shard, steps: Sequence[Step], lines: Sequence[Line]
+        cls, path: Path, shard: Shard, name: Path, steps: Sequence[Step], lines: Sequence[Line]
     ) -> tuple[ShardOutput, int]:
         """Take up a file where it ends; return it and how many of the lines are true of it.
 
@@ -80,7 +83,7 @@ class ShardOutput:
         end within a byte, the slice is done again.
         """
         while True:
-            output = cls(path, shard)
+            output = cls(path, shard, name)
             try:
                 good = output._replay(steps, lines)
             except BaseException:
@@ -113,7 +116,7 @@ class ShardOutput:
 
     def _reread(self, end: int) -> Iterator[bytes]:
         self._file.seek(self._end)
-        for start in range(self._end, end, PIECE):
+        for start in range(self._end, min(end, self.shard.nbytes), PIECE):
             yield self._file.read(min(PIECE, end - start))
 
     def _reread_weights(self, tensor: Tensor, number: int) -> None:
@@ -121,10 +124,7 @@ class ShardOutput:
         for piece in tensor.slices[: number + 1]:
             self._state.read.update(read_slice(piece))
         if self._state.read.text != self._state.verdicts[-1]["weights"]:
-            raise FileFormatError(
-                f"{self.shard.file.path}: tensor {tensor.source.name!r} has changed since the "
-                f"work in {self.path.parent} began"
-            )
+            raise changed_since(self.shard.file.path, tensor.source.name, self.path.parents[1])
 
     def put(self, tensor: Tensor, number: int, solved: Solved | None) -> Line:
         """Write one more slice, or a tensor that is copied; return what to remember."""
@@ -136,11 +136,8 @@ class ShardOutput:
         if solved is None:
             self._copy(tensor)
         else:
-            piece = tensor.slices[number]
-            line = self._solved(tensor, piece, solved)
+            line = self._solved(tensor, tensor.slices[number], solved)
             state.verdicts.append(line)
-            if not solved.cached:
-                drop(piece.path, piece.offset, piece.nbytes)
         line |= {"at": [tensor.source.name, number]}
         line |= {"end": self._end, "written": state.written.text, "open": bool(state.rest.size)}
         if _is_last(tensor, number):
@@ -148,23 +145,40 @@ class ShardOutput:
         return line
 
     def _solved(self, tensor: Tensor, piece: Slice, solved: Solved) -> Line:
-        state = self._state
-        applied = self.shard.kind == "weights"
-        if applied or solved.weights is None:
-            weights = read_slice(piece)
-            if solved.weights is None:
-                state.read.update(weights)
-            if applied:
+        masks = self.shard.kind == "masks"
+        if masks and solved.upto:
+            text = solved.hash
+        else:
+            weights = self._weights(piece, solved)
+            text = solved.hash if solved.upto else self._state.read.text
+            if not masks:
                 self._write_masked(weights, solved.packed)
-        if not applied:
+        if masks:
             self._write_bits(solved.packed, prod(piece.shape), piece is tensor.slices[-1])
         return {
             "method": solved.method,
             "objective": solved.objective,
             "upper_bound": solved.upper_bound,
             "status": solved.status.value,
-            "weights": solved.weights or state.read.text,
+            "weights": text,
+            "total": solved.total,
+            "tiles": solved.tiles,
+            "short_tiles": solved.short_tiles,
+            "seconds": solved.seconds,
+            "rivals": [list(rival) for rival in solved.rivals],
         }
+
+    def _weights(self, piece: Slice, solved: Solved) -> NDArray[Any]:
+        """Return the weights of a slice; read again, and compared, if it was solved elsewhere."""
+        if solved.weights is not None:
+            array = solved.weights.array
+        else:
+            array = read_slice(piece)
+            if hash_weights(array) != solved.hash:
+                raise changed(piece.path)
+        if not solved.upto:
+            self._state.read.update(array)
+        return array
 
     def _write_masked(self, weights: NDArray[Any], packed: NDArray[np.uint8]) -> None:
         from masksolve.kernels.zeros import keep_bits
@@ -194,7 +208,7 @@ class ShardOutput:
     def _write(self, content: NDArray[np.uint8]) -> None:
         self._state.written.update(content)
         left = content.data
-        with naming(self.path, "write"):
+        with naming(self.name, "write"):
             while left:
                 left = left[self._file.write(left) :]
         self._end += content.size
@@ -205,22 +219,32 @@ class ShardOutput:
         self.hashes[source.name] = state.written.text
         if not tensor.slices:
             return
-        lines, first = state.verdicts, tensor.slices[0]
+        self._records[source.name] = self._record(tensor, state)
+
+    def _record(self, tensor: Tensor, state: _State) -> MaskRecord:
+        lines, first, source = state.verdicts, tensor.slices[0], tensor.source
+        found = lines[-1]["weights"]
+        if tensor.record is not None:
+            if tensor.mask_file is not None and tensor.record.weights != found:
+                raise InvalidInput(
+                    f"{self.shard.file.path}: tensor {source.name!r} is not what its mask in "
+                    f"{tensor.mask_file} belongs to: its hash is {found}, that of the mask's "
+                    f"weights {tensor.record.weights}"
+                )
+            return tensor.record
         methods, bounds = ([line[key] for line in lines] for key in ("method", "upper_bound"))
         method = "repair" if "repair" in methods else methods[0]
         score = fsum(line["objective"] for line in lines)
         bound = None if None in bounds else fsum(bounds)
         status = Status.worst(Status(line["status"]) for line in lines)
         bits = state.written.text if self.shard.kind == "masks" else None
-        known = (score, bound, status, source.dtype, lines[-1]["weights"], bits)
-        layout = Layout(first.axes)
-        record = MaskRecord(source.shape, first.pattern, layout, method, *known)
-        self._records[source.name] = record
+        known = (score, bound, status, source.dtype, found, bits)
+        return MaskRecord(source.shape, first.pattern, Layout(first.axes), method, *known)
 
     def finish(self) -> str:
         """Write the header, make the file last, and return the header's hash."""
-        header = np.frombuffer(self.shard.header(self._records), dtype=np.uint8)
-        with naming(self.path, "write"):
+        header = np.frombuffer(self.shard.header(self._records, self.hashes), dtype=np.uint8)
+        with naming(self.name, "write"):
             self._file.truncate(self._end)
             self._file.seek(0)
             self._state, end = _State(), self._end

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,13 @@ from masksolve.inputs import as_axes
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.problem import warn_of_kernels
+from masksolve.storage.checksums import checksums, sign
 from masksolve.storage.hashing import WeightsHash
-from masksolve.storage.records import KEY, MaskRecord, describe
+from masksolve.storage.records import KEY, NO_HASH, MaskRecord, describe, read_records
 from masksolve.storage.tensors import DTYPES, TensorFile, TensorSpec, make_header, refuse_dtype
 from masksolve.tiles import TileLayout
 
-__all__ = ["Method", "Shard", "Tensor", "plan_shards"]
+__all__ = ["Method", "Shard", "Tensor", "fingerprint", "plan_applied", "plan_solved"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Method:
     name: str
     options: Mapping[str, float]
     repair: bool
+    compare: tuple[str, ...]
     threads: int | None
 
 
@@ -49,13 +53,19 @@ class Tensor:
     offset : int
         Of its first byte in the checkpoint's file.
     slices : tuple of Slice
-        To be solved; none: it is copied as it is.
+        To be solved or masked; none: it is copied as it is.
+    record : MaskRecord or None
+        What is known of its mask without solving anything.
+    mask_file : Path or None
+        Where a mask comes from that must belong to these very weights; None: any will do.
     """
 
     source: TensorSpec
     output: TensorSpec
     offset: int
-    slices: tuple[Slice, ...]
+    slices: tuple[Slice, ...] = ()
+    record: MaskRecord | None = None
+    mask_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,36 +80,64 @@ class Shard:
     tensors : tuple of Tensor
     kind : str
         ``"masks"`` or ``"weights"``.
-    room : int
-        Bytes of its header.
+    alone : bool
+        Whether the file is all there is, and carries its checksums itself.
     """
 
     name: str
     file: TensorFile
     tensors: tuple[Tensor, ...]
     kind: str
-    room: int
+    alone: bool
+
+    @cached_property
+    def room(self) -> int:
+        """Bytes of its header: it is written last, with what only then is known."""
+        longest = {}
+        for tensor in self.tensors:
+            if tensor.slices:
+                record, first = tensor.record, tensor.slices[0]
+                layout = Layout(first.axes) if record is None else record.layout
+                shape = tensor.source.shape
+                known = shape, first.pattern, layout, first.method
+                longest[tensor.source.name] = MaskRecord.longest(*known)
+        hashes = {tensor.source.name: NO_HASH for tensor in self.tensors}
+        return -(-len(self._content(longest, hashes)) // 8) * 8
 
     @property
     def nbytes(self) -> int:
         """Length of the file."""
         return 8 + self.room + sum(tensor.output.nbytes for tensor in self.tensors)
 
-    def header(self, records: Mapping[str, MaskRecord]) -> bytes:
-        """Make the file's first bytes."""
-        content = _header(self.file, self.tensors, self.kind, records)
-        return self.room.to_bytes(8, "little") + content.ljust(self.room)
+    def header(self, records: Mapping[str, MaskRecord], hashes: Mapping[str, str]) -> bytes:
+        """Make the file's first bytes, from records of masks and hashes of all tensors."""
+        content = self._content(records, hashes).ljust(self.room)
+        header = self.room.to_bytes(8, "little") + content
+        return sign(header) if self.alone else header
+
+    def _content(self, records: Mapping[str, MaskRecord], hashes: Mapping[str, str]) -> bytes:
+        others: dict[str, str] = {}
+        if self.kind == "weights":
+            others = {key: text for key, text in self.file.metadata.items() if key != KEY}
+            copied = {t.source.name: t.record for t in self.tensors if not t.slices and t.record}
+            names = [tensor.source.name for tensor in self.tensors]
+            both = copied | dict(records)
+            records = {name: both[name] for name in names if name in both}
+        own = checksums(records, hashes) if self.alone else None
+        ours = describe(self.kind, records, own) if records or self.alone else {}
+        return make_header([tensor.output for tensor in self.tensors], others | ours)
 
 
-def plan_shards(
+def plan_solved(
     checkpoint: Checkpoint,
     chosen: Mapping[str, tuple[int, int]],
     method: Method,
     *,
     apply: bool,
+    alone: bool,
     most: int,
 ) -> list[Shard]:
-    """Plan the output files.
+    """Plan the output files of a run that finds masks.
 
     Parameters
     ----------
@@ -109,6 +147,8 @@ def plan_shards(
     method : Method
     apply : bool
         Whether to write the whole checkpoint with masked weights, rather than masks.
+    alone : bool
+        Whether the output is a file.
     most : int
         Bytes of the largest slice.
 
@@ -119,34 +159,55 @@ def plan_shards(
     """
     shards = []
     for name, file in checkpoint.shards.items():
-        tensors, longest = [], {}
+        tensors, before = [], _records_before(file) if apply else {}
         for spec in file.tensors.values():
-            slices: tuple[Slice, ...] = ()
-            output = spec
             if spec.name in chosen:
                 layout = _layout(file, spec, chosen[spec.name], method.pattern)
-                record = MaskRecord.longest(spec.shape, method.pattern, layout, method.name)
-                longest[spec.name] = record
-                slices = tuple(_slices(file, spec, layout.axes, method, most))
+                slices = tuple(_slices(file, spec, layout.axes, method, most, apply))
                 output = spec if apply else TensorSpec.packed(spec.name, spec.shape)
-            if slices or apply:
                 tensors.append(Tensor(spec, output, file.offset(spec.name), slices))
+            elif apply:
+                tensors.append(_copied(file, spec, before))
         if tensors:
-            kind = "weights" if apply else "masks"
-            room = -(-len(_header(file, tensors, kind, longest)) // 8) * 8
-            shards.append(Shard(name, file, tuple(tensors), kind, room))
+            shards.append(Shard(name, file, tuple(tensors), "weights" if apply else "masks", alone))
     return shards
 
 
-def _header(
-    file: TensorFile,
-    tensors: tuple[Tensor, ...] | list[Tensor],
-    kind: str,
+def plan_applied(
+    checkpoint: Checkpoint,
     records: Mapping[str, MaskRecord],
-) -> bytes:
-    others = {} if kind == "masks" else {k: v for k, v in file.metadata.items() if k != KEY}
-    ours = describe(kind, records) if records else {}
-    return make_header([tensor.output for tensor in tensors], others | ours)
+    files: Mapping[str, Path],
+    *,
+    alone: bool,
+    most: int,
+) -> list[Shard]:
+    """Plan the output files of a run that applies masks which are there already.
+
+    Their slices are flat runs of entries: nobody looks at tiles. `files` has the masks that
+    must belong to these very weights, and where they lie.
+    """
+    shards = []
+    for name, file in checkpoint.shards.items():
+        tensors, before = [], _records_before(file)
+        for spec in file.tensors.values():
+            record = records.get(spec.name)
+            if record is None:
+                tensors.append(_copied(file, spec, before))
+            else:
+                slices = tuple(_runs(file, spec, record, most))
+                known = replace(record, bits=None), files.get(spec.name)
+                tensors.append(Tensor(spec, spec, file.offset(spec.name), slices, *known))
+        shards.append(Shard(name, file, tuple(tensors), "weights", alone))
+    return shards
+
+
+def _records_before(file: TensorFile) -> dict[str, MaskRecord]:
+    kind, records = read_records(file)
+    return records if kind == "weights" else {}
+
+
+def _copied(file: TensorFile, spec: TensorSpec, before: Mapping[str, MaskRecord]) -> Tensor:
+    return Tensor(spec, spec, file.offset(spec.name), record=before.get(spec.name))
 
 
 def _layout(file: TensorFile, spec: TensorSpec, axes: tuple[int, int], pattern: Pattern) -> Layout:
@@ -158,15 +219,13 @@ def _layout(file: TensorFile, spec: TensorSpec, axes: tuple[int, int], pattern: 
 
 
 def _slices(
-    file: TensorFile, spec: TensorSpec, axes: tuple[int, int], method: Method, most: int
+    file: TensorFile, spec: TensorSpec, axes: tuple[int, int], method: Method, most: int, keep: bool
 ) -> Iterator[Slice]:
-    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8
-
-    size = np.dtype(DTYPES[spec.dtype]).itemsize
-    path, offset = str(file.path.absolute()), file.offset(spec.name)
-    start, options = (0,) * len(spec.shape), dict(method.options)
-    how = (method.pattern, axes, method.name, options, method.repair, method.threads)
-    whole = Slice(path, offset, spec.name, spec.dtype, start, spec.shape, True, spec.nbytes, *how)
+    size, start = _itemsize(spec), (0,) * len(spec.shape)
+    path, offset, options = str(file.path.absolute()), file.offset(spec.name), dict(method.options)
+    how = (method.pattern, axes, method.name, options, method.repair, method.compare)
+    where = (path, offset, spec.name, spec.dtype)
+    whole = Slice(*where, start, spec.shape, True, spec.nbytes, *how, keep, method.threads)
     if spec.nbytes <= most:
         yield whole
         return
@@ -184,7 +243,24 @@ def _slices(
         )
 
 
-def fingerprint(shards: list[Shard]) -> str:
+def _runs(file: TensorFile, spec: TensorSpec, record: MaskRecord, most: int) -> Iterator[Slice]:
+    size, count = _itemsize(spec), prod(spec.shape)
+    path, offset = str(file.path.absolute()), file.offset(spec.name)
+    how = (record.pattern, record.layout.axes, record.method)
+    step = max(8, most // size // 8 * 8)  # masks are cut between bytes
+    for start in range(0, max(count, 1), step):
+        shape = (min(step, count - start),)
+        where = (path, offset + start * size, spec.name, spec.dtype, (start,), shape)
+        yield Slice(*where, shape[0] == count, shape[0] * size, *how, keep=True)
+
+
+def _itemsize(spec: TensorSpec) -> int:
+    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8
+
+    return np.dtype(DTYPES[spec.dtype]).itemsize
+
+
+def fingerprint(shards: Sequence[Shard]) -> str:
     """Return a hash of all that the slices are: where they begin and end."""
     state = WeightsHash()
     for shard in shards:

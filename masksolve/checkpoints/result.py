@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 
+from masksolve.checkpoints.figures import Figures
+from masksolve.checkpoints.others import Others
 from masksolve.result import Status
 from masksolve.storage.records import MaskRecord
 
@@ -27,12 +30,19 @@ class CheckpointResult:
         earlier one that was interrupted.
     seconds : float
         That it took.
+    figures : mapping of str to Figures
+        What else is known of each tensor, by name; nothing of a folder that a build before
+        finished.
+    others : Others
+        What else of the folder was copied.
     """
 
     path: Path
     records: dict[str, MaskRecord]
     nbytes: int
     seconds: float
+    figures: Mapping[str, Figures]
+    others: Others
 
     @property
     def objective(self) -> float:

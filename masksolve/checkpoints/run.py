@@ -1,35 +1,31 @@
-"""Solve a checkpoint of any size, in little memory, safely interrupted at any moment."""
+"""The way of a file or a folder through a run, safely interrupted at any moment."""
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from masksolve.checkpoints import finish
-from masksolve.checkpoints.folder import Target, compare_settings
+from masksolve.checkpoints import changes
+from masksolve.checkpoints.figures import Figures, figures_of, read_figures
+from masksolve.checkpoints.finish import read_all_records, write_rest
 from masksolve.checkpoints.journal import Journal
-from masksolve.checkpoints.manifest import read_manifest
-from masksolve.checkpoints.memory import slice_bytes
-from masksolve.checkpoints.plan import Method, Shard, plan_shards
-from masksolve.checkpoints.progress import reporting_bytes
-from masksolve.checkpoints.result import CheckpointResult
-from masksolve.checkpoints.runners import LocalRunner, Runner
-from masksolve.checkpoints.selection import choose_tensors
-from masksolve.checkpoints.source import Checkpoint
+from masksolve.checkpoints.manifest import identity, read_manifest
+from masksolve.checkpoints.others import Others
+from masksolve.checkpoints.plan import Shard, fingerprint
+from masksolve.checkpoints.progress import metering
+from masksolve.checkpoints.runners import Runner, Watch
+from masksolve.checkpoints.source import MANIFEST, Checkpoint
+from masksolve.checkpoints.target import Target, compare_settings
 from masksolve.checkpoints.work import Slice, Solved
 from masksolve.checkpoints.writer import Step, Writer, all_steps
-from masksolve.errors import InvalidInput, MasksolveError
-from masksolve.inputs import as_threads
-from masksolve.pattern import Pattern
-from masksolve.solvers import as_options, find_method
+from masksolve.errors import FileFormatError, InvalidInput
 from masksolve.threads import Progress
 
-__all__ = ["solve_checkpoint"]
+__all__ = ["AHEAD", "Done", "Job", "carry_out"]
 
 AHEAD = 2
 """Slices that a process may hold besides the one that it is at."""
@@ -37,162 +33,154 @@ BEHIND = 2
 """Solved slices that may wait to be written."""
 
 
-def solve_checkpoint(
-    source: str | Path,
-    target: str | Path,
-    pattern: Pattern | str,
-    *,
-    method: str = "exact",
-    options: Mapping[str, float] | None = None,
-    tensors: Sequence[str] | None = None,
-    exclude: Sequence[str] = (),
-    axes: tuple[int, int] | None = None,
-    apply: bool = False,
-    repair: bool = False,
-    memory: str | int = "1GB",
-    largest: int | None = None,
-    threads: int | None = None,
-    runner: Runner | None = None,
-    progress: Progress = False,
-) -> CheckpointResult:
-    """Find masks for the tensors of a checkpoint and write them to a folder of its shape.
+@dataclass(frozen=True)
+class Job:
+    """What a run is to do.
 
-    Tensors are read by memory map, in slices, and files are written in order, so memory
-    stays small however large the checkpoint. All files appear in `target` at the end, with
-    a manifest, ``masksolve.json``, that holds a checksum of every byte; until then the
-    work hides in ``.masksolve-work`` inside it. When a run is interrupted, by whatever
-    means, the same call goes on where it stopped and leaves the same bytes.
-
-    Parameters
+    Attributes
     ----------
-    source : str or Path
-        A folder with ``model.safetensors.index.json`` and its shards, a folder with one
-        file of tensors, or that file.
-    target : str or Path
-        A folder: new, empty, or with the work of such a run.
-    pattern : Pattern or str
-    method, options : str, mapping
-        As for `solve`.
-    tensors, exclude : sequence of str
-        Names, or patterns like ``"model.layers.*.weight"``. Default: every two-dimensional
-        tensor of floats.
-    axes : tuple of int, optional
-        As for `solve`; tensors of more than two dimensions need it.
-    apply : bool
-        Write the whole checkpoint with the masked weights set to zero, and copy what else
-        is in the folder. Otherwise masks alone, one bit per weight.
-    repair : bool
-        Fill the lines that the method leaves short.
-    memory : str or int
-        What a process may take, such as ``"2GB"``.
-    largest : int, optional
-        Bytes of the largest slice. Default: what `memory` allows, at most 256 MiB.
-    threads : int, optional
-        Default: every core.
-    runner : Runner, optional
-        Who solves the slices. Default: this process.
-    progress : bool or callable
-        True draws a bar on a terminal; a function gets (bytes done, bytes in all).
+    checkpoint : Checkpoint
+        What is read.
+    shards : sequence of Shard
+        The files to write.
+    others : Others
+        What else of the folder to copy.
+    place : Target
+    asked : mapping
+        What the output depends on besides the input and how it is cut.
+    runner : callable
+        Makes who solves the slices; gets a function to call with what is under way.
+    compare : sequence of str
+        Other methods whose figures are wanted.
+    ahead : int
+        Bytes of weights that may be held besides those at work.
+    """
 
-    Returns
-    -------
-    CheckpointResult
+    checkpoint: Checkpoint
+    shards: Sequence[Shard]
+    others: Others
+    place: Target
+    asked: Mapping[str, Any]
+    runner: Callable[[Watch], Runner]
+    compare: Sequence[str]
+    ahead: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Say what the output depends on."""
+        files = self.checkpoint.shards.items()
+        found = {
+            **self.asked,
+            "source": {name: identity(file) for name, file in files},
+            "slices": fingerprint(self.shards),
+        }
+        return found | ({"compare": list(self.compare)} if self.compare else {})
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that will be written."""
+        others = sum((self.checkpoint.path / path).stat().st_size for path in self.others.files)
+        return sum(shard.nbytes for shard in self.shards) + others
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run has done: bytes of the checkpoint, and figures of each tensor."""
+
+    nbytes: int
+    figures: Mapping[str, Figures]
+
+
+def carry_out(job: Job, progress: Progress) -> Done:
+    """Do what is not done yet, and publish all when it is whole.
 
     Raises
     ------
     FileFormatError
-        If a file is missing or damaged, the index disagrees with the shards, or the disk
-        has no room. Work that was done stays and can be gone on with.
+        If something cannot be read or written: what was done stays, to be gone on with.
     InvalidInput
-        If something else is in `target`, or what was made of other weights; if weights are
-        not finite, naming file, tensor and entry: then nothing stays.
-    InvalidPattern, UnknownMethod
-        If there is no such pattern or method.
-
-    Examples
-    --------
-    >>> import masksolve as ms, numpy as np, pathlib, tempfile
-    >>> from safetensors.numpy import save_file
-    >>> weights = np.arange(64, dtype=np.float32).reshape(8, 8)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     source, target = pathlib.Path(folder, "model"), pathlib.Path(folder, "masks")
-    ...     source.mkdir()
-    ...     save_file({"layer.weight": weights}, source / "model.safetensors")
-    ...     found = ms.solve_checkpoint(source, target, "4:8")
-    ...     sorted(path.name for path in target.iterdir())
-    ['masksolve.json', 'model.safetensors']
-    >>> found.status.name, found.objective
-    ('OPTIMAL', 1008.0)
+        If something else lies where the output goes, or the input is not what it should be:
+        then nothing stays.
     """
-    started = time.perf_counter()
-    checkpoint = Checkpoint.open(source)
-    pattern = Pattern.parse(pattern)
-    given = as_options(method, find_method(method, pattern).options, options)
-    if threads is not None:
-        threads = as_threads(threads)
-    most = slice_bytes(memory) if largest is None else largest
-    how = Method(pattern, method, given, repair, threads)
-    chosen = choose_tensors(checkpoint, tensors, exclude, axes)
-    shards = plan_shards(checkpoint, chosen, how, apply=apply, most=most)
-    place = Target(Path(target), checkpoint.path)
-    settings = finish.make_settings(checkpoint, shards, how)
-    done = 0
-    if place.finished:
-        compare_settings(place.path, read_manifest(place.path)["settings"], settings)
-        finish.refuse_changed(place.path, shards)
-        place.clear()
-    else:
-        others = checkpoint.others() if apply else []
-        place.check_space(
-            sum(shard.nbytes for shard in shards) + sum(path.stat().st_size for path in others)
-        )
-        place.open(settings | finish.times_modified(checkpoint))
-        with closing(Journal(place.journal)) as journal:
-            try:
-                done, files = _work(
-                    place, journal, shards, runner or LocalRunner(), AHEAD * most, progress
+    settings = job.settings
+    if not job.place.finished:
+        job.place.check_space(job.nbytes)
+        with job.place.locked():
+            if not job.place.finished:  # by somebody else in the meantime
+                return _go_on(job, settings, progress)
+    figures = _refuse_others(job, settings)
+    if job.place.work.is_dir():
+        with job.place.locked():
+            job.place.clear()
+    return Done(0, figures)
+
+
+def _refuse_others(job: Job, settings: Mapping[str, Any]) -> dict[str, Figures]:
+    """Raise if a finished folder was made of something else; return its figures."""
+    place, manifest = job.place, read_manifest(job.place.path)
+    instead = "expected a new or an empty folder"
+    compare_settings(place.path, manifest["settings"], settings, instead)
+    try:
+        figures = read_figures(manifest.get("figures", {}))
+        copied = changes.hashes_of([], job.shards, manifest["files"])
+    except (KeyError, TypeError, AttributeError):
+        path = place.path / MANIFEST
+        raise FileFormatError(f"{path} is damaged: its figures make no sense") from None
+    records = read_all_records(place, job.shards).items()
+    hashes = copied | {name: r.weights for name, r in records if r.weights is not None}
+    hashes |= {name: found.weights for name, found in figures.items()}
+    inputs, stamps = manifest.get("inputs", {}), job.checkpoint.stamps
+    changes.refuse_changed_since_finished(job.shards, inputs, stamps, hashes, place.path)
+    return figures
+
+
+def _go_on(job: Job, settings: Mapping[str, Any], progress: Progress) -> Done:
+    place, stamps = job.place, job.checkpoint.stamps
+    inputs = place.open(settings, {name: stamp.to_json() for name, stamp in stamps.items()})
+    with closing(Journal(place.journal)) as journal:
+        try:
+            steps = all_steps(job.shards)
+            with closing(Writer(place, journal, steps)) as writer:
+                done = changes.hashes_of(writer.lines, job.shards, writer.files)
+                changes.refuse_changed_at_work(job.shards, inputs, stamps, done, place.work)
+                nbytes = _work(job, steps, writer, progress)
+            hashes = changes.hashes_of(writer.lines, job.shards, writer.files)
+            changes.refuse_changed_while_read(job.shards, stamps, hashes)
+            figures = figures_of(writer.lines, job.compare)
+            files = {shard.name: writer.files[shard.name] for shard in job.shards}
+            if place.manifested:
+                files = write_rest(
+                    place, job.checkpoint, job.shards, job.others, files, settings, figures
                 )
-            except MasksolveError as error:
-                if isinstance(error, InvalidInput) or journal.empty:
-                    place.discard()
-                raise
-            names = finish.write_rest(place, checkpoint, shards, others, files, settings)
-            place.publish(names)
-    return CheckpointResult(
-        place.path, finish.read_all_records(place.path, shards), done, time.perf_counter() - started
-    )
+            place.check_whole(files)
+        except BaseException as error:
+            if isinstance(error, InvalidInput) or journal.empty:
+                place.discard()
+            raise
+        place.publish([*files, MANIFEST] if place.manifested else files)
+    return Done(nbytes, figures)
 
 
-def _work(
-    place: Target,
-    journal: Journal,
-    shards: Sequence[Shard],
-    runner: Runner,
-    ahead: int,
-    progress: Progress,
-) -> tuple[int, dict[str, Any]]:
-    """Solve and write what is not done yet; return its bytes and the files' checksums."""
-    steps = all_steps(shards)
-    with closing(Writer(place, journal, steps)) as writer:
-        before = done = sum(step.nbytes for step in steps[: writer.done])
-        total = sum(step.nbytes for step in steps)
-        left = steps[writer.done :]
-        pieces = (piece for step in left if (piece := step.piece) is not None)
-        with (
-            reporting_bytes(progress, total, done) as report,
-            ThreadPoolExecutor(1, thread_name_prefix="masksolve-write") as pool,
-            closing(_generate(runner, pieces, ahead)) as solutions,
-        ):
-            writing: deque[tuple[Step, Future[None]]] = deque()
-            for step in left:
-                solved = None if step.piece is None else next(solutions)
-                writing.append((step, pool.submit(writer.write, step, solved)))
-                while len(writing) > (BEHIND if step is not left[-1] else 0):
-                    written, future = writing.popleft()
-                    future.result()
-                    done += written.nbytes
-                    report(done, written.tensor.source.name)
-        return done - before, writer.files
+def _work(job: Job, steps: Sequence[Step], writer: Writer, progress: Progress) -> int:
+    """Solve and write what is not done yet; return its bytes."""
+    left = steps[writer.done :]
+    before = sum(step.nbytes for step in steps[: writer.done])
+    total = sum(step.nbytes for step in steps)
+    pieces = (piece for step in left if (piece := step.piece) is not None)
+    with (
+        metering(progress, total, before) as meter,
+        ThreadPoolExecutor(1, thread_name_prefix="masksolve-write") as pool,
+        closing(_generate(job.runner(meter.watch), pieces, job.ahead)) as solutions,
+    ):
+        writing: deque[tuple[Step, Future[None]]] = deque()
+        for step in left:
+            solved = None if step.piece is None else next(solutions)
+            writing.append((step, pool.submit(writer.write, step, solved)))
+            while len(writing) > (BEHIND if step is not left[-1] else 0):
+                written, future = writing.popleft()
+                future.result()
+                meter.finish(written.tensor.source.name, written.piece, written.nbytes)
+    return total - before
 
 
 def _generate(runner: Runner, pieces: Iterable[Slice], ahead: int) -> Generator[Solved, None, None]:

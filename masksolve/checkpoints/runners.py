@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from threading import Event
+from typing import Protocol, TypeAlias
 
+from masksolve.checkpoints.rooms import Closed, Rooms
 from masksolve.checkpoints.work import Slice, Solved, Weights, fetch, solve_weights
 from masksolve.inputs import as_threads
+from masksolve.storage.hashing import WeightsHash
 
-__all__ = ["LocalRunner", "Runner"]
+__all__ = ["LocalRunner", "Runner", "Running", "Watch"]
 
 AT_ONCE = 2
 MOST_WAITING = 8
 """Slices on their way; those that are solved wait for their turn as bits."""
+
+
+Watch: TypeAlias = Callable[[Slice, int, int], None]
 
 
 class Runner(Protocol):
@@ -50,40 +57,73 @@ class LocalRunner:
     """One thread reads, two slices at a time are solved, each by half of the threads.
 
     Two of one thread each never wait for each other, as two threads at one slice do.
+
+    Parameters
+    ----------
+    watch : callable, optional
+        Called with a slice, how much of it is solved and how much that is in all, by
+        whichever thread solves it.
     """
+
+    def __init__(self, watch: Watch | None = None) -> None:
+        self._watch = watch
 
     def run(self, slices: Iterable[Slice], ahead: int) -> Iterator[Solved]:
         """Solve slices; see `Runner`."""
-        waiting: deque[tuple[Slice, Future[Solved]]] = deque()
+        waiting: deque[Future[Solved]] = deque()
+        rooms, running, stop = Rooms(ahead), Running(), Event()
+
+        def watch(piece: Slice, done: int, total: int) -> None:
+            if stop.is_set():
+                raise Closed
+            if self._watch is not None:
+                self._watch(piece, done, total)
+
         with (
             ThreadPoolExecutor(AT_ONCE, thread_name_prefix="masksolve-solve") as solvers,
             ThreadPoolExecutor(1, thread_name_prefix="masksolve-read") as reader,
         ):
             try:
                 for number, piece in enumerate(slices):
-                    while not _has_room(waiting, piece, ahead):
-                        if waiting[0][1].done() or len(waiting) == MOST_WAITING:
-                            yield waiting.popleft()[1].result()
-                        else:
-                            wait(
-                                [future for _, future in waiting if not future.done()],
-                                return_when=FIRST_COMPLETED,
-                            )
-                    read = reader.submit(fetch, piece)
-                    solved = solvers.submit(_solve, _shared(piece, number), [read])
-                    waiting.append((piece, solved))
+                    while len(waiting) == MOST_WAITING or (waiting and waiting[0].done()):
+                        yield waiting.popleft().result()
+                    read = reader.submit(_read, piece, rooms, running)
+                    shared = _shared(piece, number)
+                    waiting.append(solvers.submit(_solve, shared, [read], rooms, watch))
                     del read  # whoever holds it holds the weights
                 while waiting:
-                    yield waiting.popleft()[1].result()
+                    yield waiting.popleft().result()
             finally:
-                for _, future in waiting:
+                stop.set()  # what is at work ends with its box of tiles
+                rooms.close()
+                for future in waiting:
                     future.cancel()
 
 
-def _has_room(waiting: deque[tuple[Slice, Future[Solved]]], piece: Slice, ahead: int) -> bool:
-    """Tell whether a slice may be begun besides those that are not solved yet."""
-    held = [other.nbytes for other, future in waiting if not future.done()]
-    return len(waiting) < MOST_WAITING and (not held or sum(held[1:]) + piece.nbytes <= ahead)
+class Running:
+    """The hash of a tensor whose slices are read one after the other."""
+
+    def __init__(self) -> None:
+        self._state: WeightsHash | None = None
+        self._last: Slice | None = None
+
+    def before(self, piece: Slice) -> WeightsHash | None:
+        """Return the hash of all of its tensor before a slice; None if that is not known."""
+        if piece.first:
+            self._state = WeightsHash()
+        elif self._last is None or not piece.follows(self._last):
+            self._state = None
+        self._last = piece
+        return self._state
+
+
+def _read(piece: Slice, rooms: Rooms, running: Running) -> Weights:
+    room = rooms.take(piece.nbytes)
+    try:
+        return fetch(piece, room, running.before(piece))
+    except BaseException:
+        rooms.give(room)
+        raise
 
 
 def _shared(piece: Slice, number: int) -> Slice:
@@ -92,5 +132,15 @@ def _shared(piece: Slice, number: int) -> Slice:
     return replace(piece, threads=max(1, (threads + number % AT_ONCE) // AT_ONCE))
 
 
-def _solve(piece: Slice, read: list[Future[Weights]]) -> Solved:
-    return solve_weights(piece, read.pop().result())
+def _solve(piece: Slice, read: list[Future[Weights]], rooms: Rooms, watch: Watch) -> Solved:
+    weights = read.pop().result()
+    keep = False
+    try:
+        solved = solve_weights(piece, weights, partial(watch, piece))
+        keep = piece.keep
+    finally:
+        if not keep:
+            rooms.give(weights.room)
+    if not keep:
+        return solved
+    return replace(solved, weights=weights, release=partial(rooms.give, weights.room))

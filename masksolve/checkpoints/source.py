@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from masksolve.checkpoints.others import Others, find_others
+from masksolve.checkpoints.stamp import Stamp
 from masksolve.errors import FileFormatError, naming
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
 __all__ = ["Checkpoint"]
 
 MANIFEST = "masksolve.json"
+WORK = ".masksolve-work"
 INDEX = ".safetensors.index.json"
 SINGLE = "model.safetensors"
-OTHER_WEIGHTS = frozenset(
-    {".bin", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".pt", ".pth", ".safetensors"}
-)
-"""Weights in other forms, or of other models: not copied beside masked ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +36,15 @@ class Checkpoint:
         Name of the index in the folder.
     metadata : dict
         That of the index.
+    stamps : dict of str to Stamp
+        What each file was known by before any of it was read.
     """
 
     path: Path
     shards: dict[str, TensorFile]
     index: str | None
     metadata: dict[str, Any]
+    stamps: dict[str, Stamp]
 
     @classmethod
     def open(cls, path: str | Path) -> Checkpoint:
@@ -56,14 +58,27 @@ class Checkpoint:
         """
         path = Path(path)
         if not os.path.isdir(path):  # a name too long is none
-            return cls(path, {path.name: TensorFile(path)}, None, {})
+            return cls._of(path, {path.name: path}, None, {})
         name = _find(path)
         if not name.endswith(INDEX):
-            return cls(path, {name: TensorFile(path / name)}, None, {})
+            return cls._of(path, {name: path / name}, None, {})
         names, metadata = _read_index(path / name)
-        shards = {shard: _open(path, shard, name) for shard in sorted(set(names.values()))}
-        _compare(path, name, names, shards)
-        return cls(path, shards, name, metadata)
+        for shard in set(names.values()):
+            if shard in (name, MANIFEST, WORK):
+                raise FileFormatError(f"{path / name}: no shard can be named {shard}")
+            _refuse_missing(path / shard, name)
+        files = {shard: path / shard for shard in sorted(set(names.values()))}
+        found = cls._of(path, files, name, metadata)
+        _compare(path, name, names, found.shards)
+        return found
+
+    @classmethod
+    def _of(
+        cls, path: Path, files: Mapping[str, Path], index: str | None, metadata: dict[str, Any]
+    ) -> Checkpoint:
+        stamps = {name: Stamp.of(file) for name, file in files.items()}
+        shards = {name: TensorFile(file) for name, file in files.items()}
+        return cls(path, shards, index, metadata, stamps)
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
@@ -77,18 +92,23 @@ class Checkpoint:
                 return file
         raise FileFormatError(f"{self.path} holds no tensor {tensor!r}")
 
-    def others(self) -> list[Path]:
-        """Return what else belongs to a model's folder: configuration, tokenizer, texts."""
+    def others(self, leave: Path) -> Others:
+        """Return what else lies in the folder: configuration, tokenizer, parts of the model.
+
+        Parameters
+        ----------
+        leave : Path
+            A folder that may lie in it and does not belong to it.
+
+        Raises
+        ------
+        FileFormatError
+            If a folder cannot be read.
+        """
         if not self.path.is_dir():
-            return []
-        return sorted(
-            path
-            for path in self.path.iterdir()
-            if path.is_file()
-            and not path.name.startswith(".")
-            and not path.name.endswith((INDEX, MANIFEST))
-            and path.suffix.lower() not in OTHER_WEIGHTS
-        )
+            return Others([], [], [])
+        ours = {*self.shards, MANIFEST, WORK} | ({self.index} if self.index else set())
+        return find_others(self.path, ours, leave)
 
 
 def _find(folder: Path) -> str:
@@ -128,11 +148,10 @@ def _read_index(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     return names, metadata
 
 
-def _open(folder: Path, shard: str, index: str) -> TensorFile:
-    path = folder / shard
-    if not path.exists():
-        raise FileFormatError(f"{path} is missing: {index} names it")
-    return TensorFile(path)
+def _refuse_missing(path: Path, index: str) -> None:
+    with naming(path, "read"):
+        if not path.exists():
+            raise FileFormatError(f"{path} is missing: {index} names it")
 
 
 def _compare(

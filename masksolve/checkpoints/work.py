@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.checkpoints.pagecache import is_cached
+from masksolve.checkpoints.pagecache import drop, is_cached
+from masksolve.checkpoints.rooms import Room
+from masksolve.checkpoints.totals import Total
 from masksolve.errors import FileFormatError, InvalidInput, InvalidScore, naming
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem
-from masksolve.result import Status
+from masksolve.result import MaskResult, Status
 from masksolve.solving import repair, solve_problem
-from masksolve.storage.hashing import hash_weights
+from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.packing import pack
-from masksolve.storage.tensors import as_tensor
+from masksolve.storage.tensors import DTYPES, as_tensor
+from masksolve.threads import Progress
 
-__all__ = ["Slice", "Solved", "Weights", "fetch", "read_slice", "solve_slice", "solve_weights"]
+__all__ = [
+    "Rival",
+    "Slice",
+    "Solved",
+    "Weights",
+    "fetch",
+    "read_slice",
+    "solve_slice",
+    "solve_weights",
+]
+
+PIECE = 1 << 21
+"""Bytes that are read, hashed and summed at once: the caches hold them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +66,10 @@ class Slice:
         Of the method.
     repair : bool
         Whether to fill the lines that the method leaves short.
+    compare : tuple of str
+        Other methods to solve it by, for their figures alone.
+    keep : bool
+        Whether whoever writes wants the weights.
     threads : int or None
         To solve it with; None: every core of the machine.
     """
@@ -68,30 +87,56 @@ class Slice:
     method: str = "exact"
     options: dict[str, float] = field(default_factory=dict)
     repair: bool = False
+    compare: tuple[str, ...] = ()
+    keep: bool = False
     threads: int | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether its tensor begins with it."""
+        return not any(self.start)
+
+    def follows(self, other: Slice) -> bool:
+        """Tell whether it goes on where another of its tensor ends."""
+        mine, theirs = (self.path, self.tensor), (other.path, other.tensor)
+        return mine == theirs and self.offset == other.offset + other.nbytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """The weights of a slice, brought into memory.
+    """The weights of a slice, in memory of our own: nobody can change them.
 
     Attributes
     ----------
     array : ndarray
-    hash : str or None
-        If the slice is all of its tensor.
-    cached : bool
-        Whether they were in memory before.
+    hash : str
+    upto : bool
+        Whether that is the hash of its tensor up to the end of the slice, not of the slice
+        alone.
+    total : float
+        Sum of their magnitudes.
+    room : Room
+        Where they lie.
     """
 
     array: NDArray[Any]
-    hash: str | None
-    cached: bool
+    hash: str
+    upto: bool
+    total: float
+    room: Room
+
+
+class Rival(NamedTuple):
+    """What another method makes of a slice."""
+
+    objective: float
+    short_tiles: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """What is known of a slice when it is solved; it can be pickled.
+    """What is known of a slice when it is solved; without `weights` it can be pickled.
 
     Attributes
     ----------
@@ -102,10 +147,17 @@ class Solved:
     objective : float
     upper_bound : float or None
     status : Status
-    weights : str or None
-        Hash of the weights, if the slice is all of its tensor.
-    cached : bool
-        Whether they were in memory before, in the system's cache of files.
+    hash, upto, total : str, bool, float or None
+        Of the weights that were solved: see `Weights`.
+    tiles, short_tiles : int
+    seconds : float
+        That it took to solve.
+    rivals : tuple of Rival
+        In the order of ``Slice.compare``.
+    weights : Weights or None
+        Themselves, if they were asked for and were solved in this process.
+    release : callable
+        To be called when `weights` are not needed any more.
     """
 
     packed: NDArray[np.uint8]
@@ -113,59 +165,106 @@ class Solved:
     objective: float
     upper_bound: float | None
     status: Status
-    weights: str | None
-    cached: bool
+    hash: str
+    upto: bool
+    total: float | None
+    tiles: int
+    short_tiles: int
+    seconds: float
+    rivals: tuple[Rival, ...] = ()
+    weights: Weights | None = None
+    release: Callable[[], None] | None = None
 
 
-def read_slice(piece: Slice) -> NDArray[Any]:
-    """Map the bytes of a slice, no others, into memory.
+def read_slice(
+    piece: Slice, room: Room | None = None, see: Callable[[NDArray[np.uint8]], None] | None = None
+) -> NDArray[Any]:
+    """Read the bytes of a slice, no others.
+
+    Parameters
+    ----------
+    piece : Slice
+    room : Room, optional
+        Where to; default: one of its own.
+    see : callable, optional
+        Gets the bytes as they come, in pieces of a multiple of 16 entries but for the last.
 
     Returns
     -------
     ndarray
-        Read-only; the bytes are unmapped when the last reference to it goes.
+        Read-only.
 
     Raises
     ------
     FileFormatError
         If the file is missing, or shorter than it was.
     """
-    if not piece.nbytes:
-        return as_tensor(b"", piece.dtype, piece.shape, piece.path, piece.tensor)
-    skip = piece.offset % mmap.ALLOCATIONGRANULARITY
-    with naming(piece.path, "read"), open(piece.path, "rb") as file:
-        # Touching mapped bytes that are not there would end the process.
-        if file.seek(0, 2) < piece.offset + piece.nbytes:
-            raise FileFormatError(
-                f"{piece.path} was cut short while tensor {piece.tensor!r} was read"
-            )
+    content = (room or Room(piece.nbytes)).bytes[: piece.nbytes]
+    done = 0
+    with naming(piece.path, "read"), open(piece.path, "rb", buffering=0) as file:
         number = file.fileno()
-        if hasattr(os, "posix_fadvise"):  # all of it is wanted, and soon
+        if hasattr(os, "posix_fadvise") and piece.nbytes:  # all of it is wanted, and soon
             os.posix_fadvise(number, piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED)
-        start, length = piece.offset - skip, skip + piece.nbytes
-        mapped = mmap.mmap(number, length, access=mmap.ACCESS_READ, offset=start)
-    content = memoryview(mapped)[skip:]
-    return as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
+        file.seek(piece.offset)
+        while done < piece.nbytes:
+            part = content[done : done + PIECE]
+            if not _fill(file, part):
+                raise FileFormatError(
+                    f"{piece.path} was cut short while tensor {piece.tensor!r} was read"
+                )
+            if see is not None:
+                see(part)
+            done += part.size
+    array = as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
+    array.setflags(write=False)
+    return array
 
 
-def fetch(piece: Slice) -> Weights:
-    """Map a slice and bring its pages into memory.
+def _fill(file: Any, part: NDArray[np.uint8]) -> bool:
+    done = 0
+    while done < part.size:
+        count = file.readinto(part[done:])
+        if not count:
+            return False
+        done += count
+    return True
+
+
+def fetch(piece: Slice, room: Room | None = None, upto: WeightsHash | None = None) -> Weights:
+    """Read a slice, hash and sum it on the way.
+
+    Parameters
+    ----------
+    piece : Slice
+    room : Room, optional
+        Where to; default: one of its own.
+    upto : WeightsHash, optional
+        The hash of all of its tensor that comes before it; it goes on with the slice.
 
     Raises
     ------
     FileFormatError
         If it cannot be read.
     """
+    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8
+
+    dtype = np.dtype(DTYPES[piece.dtype])
+    state, total = upto or WeightsHash(), Total()
+    room = room or Room(piece.nbytes)
+
+    def see(part: NDArray[np.uint8]) -> None:
+        state.update(part)
+        total.add(part.view(dtype))
+
     cached = is_cached(piece.path, piece.offset, piece.nbytes)
-    array = read_slice(piece)
-    if piece.whole:
-        return Weights(array, hash_weights(array), cached)
-    array.reshape(-1).view(np.uint8)[:: mmap.PAGESIZE].max(initial=0)
-    return Weights(array, None, cached)
+    array = read_slice(piece, room, see)
+    if not cached:
+        drop(piece.path, piece.offset, piece.nbytes)
+    return Weights(array, state.text, piece.whole or upto is not None, total.value, room)
 
 
 def solve_slice(piece: Slice) -> Solved:
-    """Read a slice and solve it.
+    """Read a slice and solve it, wherever the file can be seen.
 
     Raises
     ------
@@ -177,31 +276,42 @@ def solve_slice(piece: Slice) -> Solved:
     return solve_weights(piece, fetch(piece))
 
 
-def solve_weights(piece: Slice, weights: Weights) -> Solved:
+def solve_weights(piece: Slice, weights: Weights, progress: Progress = False) -> Solved:
     """Solve a slice whose weights are at hand."""
     mask = _room(weights.array.size).reshape(piece.shape)
-    try:
-        array, axes, threads = weights.array, piece.axes, piece.threads
+    array, axes, threads = weights.array, piece.axes, piece.threads
+
+    def solve(method: str, options: dict[str, float], progress: Progress = False) -> MaskResult:
         problem = Problem(array, piece.pattern, np.abs, axes, threads, mask=mask)
-        result = solve_problem(problem, method=piece.method, options=piece.options)
+        return solve_problem(problem, method=method, options=options, progress=progress)
+
+    try:
+        result = solve(piece.method, piece.options, progress)
+        seconds = result.stats["seconds"]
         if piece.repair and result.status is Status.UNDERFILLED:
             result = repair(array, result.mask, piece.pattern, axes=axes, threads=threads)
+            seconds += result.stats["seconds"]
+        packed = pack(result.mask)
+        rivals = []
+        for method in piece.compare:
+            other = solve(method, {})
+            figures = other.objective, other.stats["short_tiles"], other.stats["seconds"]
+            rivals.append(Rival(*figures))
     except InvalidInput as error:
         if isinstance(error, InvalidScore):
             error = error.within("weights", piece.start)
         raise InvalidInput(f"{piece.path}: tensor {piece.tensor!r}: {error}") from None
-    figures = (result.method, result.objective, result.upper_bound, result.status)
-    return Solved(pack(result.mask), *figures, weights.hash, weights.cached)
+    figures = result.method, result.objective, result.upper_bound, result.status
+    known = weights.hash, weights.upto, weights.total
+    tiles = result.stats["tiles"], result.stats["short_tiles"]
+    return Solved(packed, *figures, *known, *tiles, seconds, tuple(rivals))
 
 
 _ROOM = threading.local()
 
 
 def _room(entries: int) -> NDArray[np.bool_]:
-    """Return room for a mask, the same one for every slice that a thread solves.
-
-    Memory that was just used is faster than any that the system would have to find.
-    """
+    """Return room for a mask, the same one for every slice that a thread solves."""
     room: NDArray[np.bool_] | None = getattr(_ROOM, "mask", None)
     if room is None or room.size < entries:
         room = _ROOM.mask = np.empty(entries, dtype=np.bool_)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from masksolve.checkpoints.folder import Target
 from masksolve.checkpoints.journal import Journal
-from masksolve.checkpoints.output import ShardOutput
+from masksolve.checkpoints.output import Line, ShardOutput
 from masksolve.checkpoints.plan import Shard, Tensor
+from masksolve.checkpoints.target import Target
 from masksolve.checkpoints.work import Slice, Solved
 from masksolve.errors import FileFormatError
 
@@ -55,11 +55,14 @@ class Writer:
         How many steps an earlier run has done.
     files : dict
         By the names of finished shards, what the manifest says of them.
+    lines : list of dict
+        What is known of every step that is done, in their order.
     """
 
     def __init__(self, target: Target, journal: Journal, steps: Sequence[Step]) -> None:
         self.files: dict[str, Any] = {}
         self.done = 0
+        self.lines: list[Line] = []
         self._target = target
         self._journal = journal
         self._output: ShardOutput | None = None
@@ -68,38 +71,35 @@ class Writer:
         if self.done < len(steps) and at_work:
             shard = steps[self.done].shard
             mine = [(s.tensor, s.number) for s in steps[self.done :] if s.shard is shard]
-            places = [[tensor.source.name, number] for tensor, number in mine]
-            if [line.get("at") for line in at_work] != places[: len(at_work)]:
+            places = [([t.source.name, number], bool(t.slices)) for t, number in mine]
+            if [(line["at"], "status" in line) for line in at_work] != places[: len(at_work)]:
                 raise self._damaged()
-            path = target.files / shard.name
-            self._output, good = ShardOutput.resume(path, shard, mine, at_work)
+            path, place = target.files / shard.name, target.place(shard.name)
+            self._output, good = ShardOutput.resume(path, shard, place, mine, at_work)
             journal.keep(len(journal.lines) - len(at_work) + good)
             self.done += good
+            self.lines += at_work[:good]
             if good == len(mine):
                 self._finish()
+        elif at_work:
+            raise self._damaged()
 
-    def _finished(
-        self, lines: Sequence[dict[str, Any]], steps: Sequence[Step]
-    ) -> list[dict[str, Any]]:
+    def _finished(self, lines: Sequence[Line], steps: Sequence[Step]) -> list[Line]:
         """Count the steps of finished shards; return the lines of the one at work."""
-        at_work: list[dict[str, Any]] = []
+        at_work: list[Line] = []
         for line in lines:
             if "shard" not in line:
                 at_work.append(line)
                 continue
             self.done += len(at_work)
+            self.lines += at_work
             last = steps[self.done - 1] if 0 < self.done <= len(steps) else None
             name = line["shard"]
-            if last is None or not last.last or last.shard.name != name:
+            if last is None or not last.last or last.shard.name != name or not at_work:
                 raise self._damaged()
-            places = (self._target.files / name, self._target.path / name)
-            sizes = [path.stat().st_size for path in places if path.is_file()]
-            if line["entry"]["bytes"] not in sizes:
-                raise FileFormatError(
-                    f"{places[0]} is not as it was written: remove {self._target.work}"
-                )
             self.files[name] = line["entry"]
             at_work = []
+        self._target.check_whole(self.files)
         return at_work
 
     def _damaged(self) -> FileFormatError:
@@ -110,15 +110,25 @@ class Writer:
 
         After a step that failed no other is written: the journal would have a gap.
         """
-        if self._failed:
-            return
-        self._failed = True
+        try:
+            if not self._failed:
+                self._failed = True
+                self._write(step, solved)
+                self._failed = False
+        finally:
+            if solved is not None and solved.release is not None:
+                solved.release()
+
+    def _write(self, step: Step, solved: Solved | None) -> None:
         if self._output is None:
-            self._output = ShardOutput(self._target.files / step.shard.name, step.shard)
-        self._journal.append(self._output.put(step.tensor, step.number, solved))
+            name = step.shard.name
+            path, place = self._target.files / name, self._target.place(name)
+            self._output = ShardOutput(path, step.shard, place)
+        line = self._output.put(step.tensor, step.number, solved)
+        self._journal.append(line)
+        self.lines.append(line)
         if step.last:
             self._finish()
-        self._failed = False
 
     def _finish(self) -> None:
         output = self._output

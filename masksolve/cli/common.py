@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from math import prod
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -26,6 +27,7 @@ __all__ = [
     "about_tensor",
     "check_names",
     "choose",
+    "going_on",
     "matches",
     "positive",
     "print_json",
@@ -93,6 +95,15 @@ def choose(
 def about_tensor(file: TensorFile, name: str) -> AbstractContextManager[None]:
     """Put the file's and the tensor's name before the message of an error."""
     return about(f"{file.path}: tensor {name!r}")
+
+
+@contextmanager
+def going_on(output: Path) -> Iterator[None]:
+    """Say, if the block is interrupted, that the command can be given again."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the same command goes on with {output}") from None
 
 
 class Bar:

@@ -65,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MasksolveError as error:
         print(f"masksolve: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("masksolve: interrupted, nothing written", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"masksolve: interrupted, {stop or 'nothing written'}", file=sys.stderr)
         return 130
     except OSError as error:  # of stdout: files report theirs as FileFormatError
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,11 +89,14 @@ def _polite_kills() -> Iterator[None]:
         return
     names = ("SIGTERM", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = [signal.signal(number, _stop) for number in numbers]
+    # What whoever started us had ignored, as nohup does, stays ignored.
+    before = {n: h for n in numbers if (h := signal.getsignal(n)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, _stop)
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in before.items():
             signal.signal(number, handler)
 
 

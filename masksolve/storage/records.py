@@ -148,10 +148,14 @@ def _layout(entry: Any, shape: tuple[int, ...], version: int) -> Layout:
     return layout
 
 
-def describe(kind: str, records: Mapping[str, MaskRecord]) -> dict[str, str]:
+def describe(
+    kind: str, records: Mapping[str, MaskRecord], checksums: Mapping[str, Any] | None = None
+) -> dict[str, str]:
     """Make the metadata entry of a file of kind ``"masks"`` or ``"weights"``."""
     entries = {name: record.to_json() for name, record in records.items()}
-    content = {"version": VERSION, "kind": kind, "tensors": entries}
+    content: dict[str, Any] = {"version": VERSION, "kind": kind, "tensors": entries}
+    if checksums is not None:
+        content["checksums"] = checksums
     return {KEY: json.dumps(content, separators=(",", ":"))}
 
 

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 
 import masksolve as ms
-from masksolve.checkpoints.plan import Method, plan_shards
+from masksolve.checkpoints.plan import Method, plan_solved
 from masksolve.checkpoints.selection import choose_tensors
 from masksolve.checkpoints.source import Checkpoint
 from tests.storage.files import read_file, same_bits, write_file
@@ -53,8 +53,9 @@ def write_checkpoint(folder, shards, metadata=None):
 def slices_of(source, pattern, most, threads):
     """All slices that the solver is given, of so many bytes at most."""
     checkpoint = Checkpoint.open(source)
-    method = Method(ms.Pattern.parse(pattern), "exact", {}, False, threads)
-    shards = plan_shards(checkpoint, choose_tensors(checkpoint), method, apply=False, most=most)
+    method = Method(ms.Pattern.parse(pattern), "exact", {}, False, (), threads)
+    chosen = choose_tensors(checkpoint)
+    shards = plan_solved(checkpoint, chosen, method, apply=False, alone=False, most=most)
     return [piece for shard in shards for tensor in shard.tensors for piece in tensor.slices]
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from masksolve.checkpoints import folder
+from masksolve.checkpoints import target as places
+from masksolve.checkpoints.source import WORK
 from tests.checkpoints.models import INDEX, assert_masks, files_of, write_checkpoint
 from tests.storage.files import unchanged, write_file
 
@@ -126,7 +127,7 @@ def test_an_empty_folder_will_do(source, target, shards):
 
 
 def test_a_disk_without_room(source, target, monkeypatch):
-    monkeypatch.setattr(folder.shutil, "disk_usage", lambda path: type("", (), {"free": 7e3}))
+    monkeypatch.setattr(places.shutil, "disk_usage", lambda path: type("", (), {"free": 7e3}))
     words = rf"{target} needs 0\.00 GB more: its disk has 0\.00 GB free"
     refused(ms.FileFormatError, words, source, target, apply=True)
     ms.solve_checkpoint(source, target, "2:4")  # masks take less
@@ -145,7 +146,7 @@ def test_a_disk_that_fills_up_in_the_middle(source, target, shards):
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited)
     assert done.returncode == 2
     assert re.fullmatch(r"masksolve: cannot write .*model-1\.safetensors: .*\n", done.stderr)
-    assert list(target.iterdir()) == [target / folder.WORK]
+    assert list(target.iterdir()) == [target / WORK]
     assert subprocess.run(command, capture_output=True).returncode == 0
     ms.solve_checkpoint(source, target.with_name("whole"), "2:4", apply=True, axes=(0, 1))
     assert files_of(target) == files_of(target.with_name("whole"))
@@ -163,4 +164,4 @@ def test_a_shard_that_is_cut_short_while_it_is_read(source, target, shards):
 
     with pytest.raises(ms.FileFormatError, match=r"model-3\.safetensors was cut short while"):
         ms.solve_checkpoint(source, target, "2:4", largest=300, progress=shorten)
-    assert list(target.iterdir()) == [target / folder.WORK]
+    assert list(target.iterdir()) == [target / WORK]

@@ -1,7 +1,9 @@
 """Interrupted anywhere, a run goes on and leaves the bytes of one that was not."""
 
+import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -13,13 +15,15 @@ import numpy as np
 import pytest
 
 import masksolve as ms
-from masksolve.checkpoints import folder
+from masksolve.checkpoints import target as places
 from masksolve.checkpoints.journal import Journal
+from masksolve.checkpoints.lock import lock
 from masksolve.checkpoints.output import ShardOutput
 from masksolve.checkpoints.runners import LocalRunner
-from tests.checkpoints.models import files_of, write_checkpoint
+from masksolve.checkpoints.source import WORK
+from tests.checkpoints.models import INDEX, files_of, write_checkpoint
 from tests.cli.commands import MODULE
-from tests.storage.files import unchanged
+from tests.storage.files import unchanged, write_file
 
 SMALL = 1000
 
@@ -34,9 +38,9 @@ class Fuse:
     def __init__(self, monkeypatch, at):
         self.left = at
         self._patch(monkeypatch, ShardOutput, "_write", lambda o, c: (o, c[: c.size // 2]))
-        self._patch(monkeypatch, folder.os, "replace", None)
-        self._patch(monkeypatch, folder.shutil, "rmtree", None)
-        self._patch(monkeypatch, folder, "write_whole", None)
+        self._patch(monkeypatch, places.os, "replace", None)
+        self._patch(monkeypatch, places.shutil, "rmtree", None)
+        self._patch(monkeypatch, places.Target, "write", None)
         append = Journal.append
 
         def torn(journal, line, **options):
@@ -120,7 +124,7 @@ def test_cut_off_where_the_bits_of_a_mask_end_within_a_byte(source, target, tmp_
 def test_cut_off_again_and_again(source, target, undisturbed, apply):
     for at in (9, 12, 5, 17, 3, 8):
         assert interrupt(source, target, at, apply=apply)
-        assert (target / folder.WORK).is_dir()
+        assert (target / WORK).is_dir()
         assert not (target / "masksolve.json").exists()
     ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
     assert files_of(target) == undisturbed
@@ -168,7 +172,7 @@ def test_progress_goes_on_where_it_was(source, target, apply):
 def test_bytes_that_a_power_cut_lost_are_written_again(source, target, undisturbed, apply):
     """What the journal says is believed only if the bytes are there."""
     cut_off(source, target, apply=apply)
-    path = next((target / folder.WORK / "files").iterdir())
+    path = next((target / WORK / "files").iterdir())
     content = bytearray(path.read_bytes())
     content[-100:] = bytes(100)
     path.write_bytes(content)
@@ -223,7 +227,7 @@ def test_a_tensor_that_has_changed_on_the_sly_is_found(source, target):
 @pytest.mark.parametrize("name", ["settings.json", "journal.jsonl"])
 def test_a_damaged_work_folder_is_refused(source, target, name):
     cut_off(source, target, 25)
-    path = target / folder.WORK / name
+    path = target / WORK / name
     content = path.read_bytes()
     half, but_three = content[len(content) // 2 :], content.split(b"\n", 3)[3]
     path.write_bytes(half if name == "settings.json" else but_three)
@@ -234,11 +238,92 @@ def test_a_damaged_work_folder_is_refused(source, target, name):
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks")
 def test_two_runs_at_once_are_refused(source, target):
     cut_off(source, target)
-    journal = Journal(target / folder.WORK / "journal.jsonl")
-    with pytest.raises(ms.InvalidInput, match=f"another run is at work in {target}"):
+    with (
+        lock(target / WORK / "lock", target),
+        unchanged(target, files_of),
+        pytest.raises(ms.InvalidInput, match=f"another run is at work in {target}"),
+    ):
         ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
-    journal.close()
     ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+
+
+NONSENSE = {
+    "settings.json": [b"", b"[]", b"3", b"{}", b'{"settings": 3, "inputs": []}', b"[" * 10**5],
+    "journal.jsonl": [
+        b"3\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"shard": 3, "entry": {}}\n',
+        b'{"shard": "model-1.safetensors", "entry": {"bytes": 1, "header": "", "tensors": {}}}\n',
+        b'{"at": ["a.weight", 0], "end": -1, "written": "", "open": false}\n',
+        b'{"at": ["a.weight", 0], "end": "x", "written": "", "open": false}\n',
+        b'{"at": ["norm", 0], "end": 100000, "written": "", "open": false, "status": "good"}\n',
+        b'{"at": ["zzz", 0], "end": 100000, "written": "", "open": false}\n',
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(name, content) for name in NONSENSE for content in NONSENSE[name]]
+)
+def test_nonsense_in_the_work_folder_is_a_sentence(source, target, name, content):
+    cut_off(source, target, 25)
+    (target / WORK / name).write_bytes(content)
+    with (
+        unchanged(target, files_of),
+        pytest.raises(ms.FileFormatError, match=r"damaged.*: remove .*work"),
+    ):
+        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+
+
+def test_an_end_beyond_all_bytes_is_soon_found_out(source, target, undisturbed, apply):
+    cut_off(source, target, 8, apply=apply)
+    path = target / WORK / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(
+        b"".join(lines[:-1]) + re.sub(rb'"end":[0-9]+', b'"end":%d' % 10**15, lines[-1])
+    )
+    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    assert files_of(target) == undisturbed
+
+
+def test_nothing_is_published_without_a_shard(source, target, apply):
+    """Lost between the last byte and the manifest."""
+
+    def lose(place, names):
+        raise PowerCut
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(places.Target, "publish", lose)
+        with pytest.raises(PowerCut):
+            ms.solve_checkpoint(source, target, "2:4", apply=apply)
+    (target / WORK / "files" / "model-2.safetensors").unlink()
+    with pytest.raises(ms.FileFormatError, match=r"model-2\.safetensors is not as it was written"):
+        ms.solve_checkpoint(source, target, "2:4", apply=apply)
+    assert not (target / "masksolve.json").exists()
+
+
+@pytest.mark.parametrize("name", ["masksolve.json.part", "settings.json", "part", "lock"])
+def test_shards_of_any_name(tmp_path, target, shards, name):
+    """Those that files of ours have, or had, while at work."""
+    renamed = {name if key == "model-2.safetensors" else key: t for key, t in shards.items()}
+    source = write_checkpoint(tmp_path / "renamed", renamed)
+    if name == "settings.json":  # else the helper writes over it
+        write_file(source / name, renamed[name])
+    for at in (5, 30):
+        interrupt(source, target, at)
+    ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+    ms.verify_checkpoint(target)
+    assert list(ms.load_masks(target / name)) == ["b.weight"]
+
+
+@pytest.mark.parametrize("name", ["masksolve.json", INDEX, ".masksolve-work"])
+def test_shards_that_cannot_be(source, target, name):
+    index = json.loads((source / INDEX).read_text())
+    index["weight_map"]["scale"] = name
+    (source / INDEX).write_text(json.dumps(index))
+    with pytest.raises(ms.FileFormatError, match=f"no shard can be named {name}"):
+        ms.solve_checkpoint(source, target, "2:4")
 
 
 @contextmanager
@@ -257,7 +342,7 @@ def started(source, target, *options):
 
 
 def journal_lines(target):
-    path = target / folder.WORK / "journal.jsonl"
+    path = target / WORK / "journal.jsonl"
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 

@@ -195,19 +195,22 @@ def test_folders(run, refused, sharded, sharded_masks, masks, out, tensors, sing
     kept = masks_in(given)
     assert len(kept) == 4
     ran = run("apply", sharded, given, out)
-    assert ran.out == f"{out}: 4 of 10 tensors masked\n"
+    assert ran.out == (
+        f"{out}: 4 of 10 tensors masked\n"
+        "copied with all their weights, masks are not for them: pytorch_model.bin\n"
+    )
     found = {}
     for path in out.glob("*.safetensors"):
         found |= read_file(path)
     assert_masked(found, tensors, kept)
     for name in ("config.json", "settings.json", INDEX):
         assert (out / name).read_bytes() == (sharded / name).read_bytes()
-    added = {path.name for path in out.iterdir()} - {path.name for path in sharded.iterdir()}
-    assert added == {"masksolve.json"}
+    names = {path.name for path in sharded.iterdir()}
+    assert {path.name for path in out.iterdir()} == names | {"masksolve.json"}
     verify_checkpoint(out)
     with unchanged(out):
-        err = refused("apply", sharded, given, out)
-    assert err == f"masksolve: output {out} is finished: expected a new or an empty folder\n"
+        assert run("apply", sharded, given, out).out.startswith(ran.out)
+        refused("apply", sharded, given, out, "--force", words="out holds a run force")
 
 
 def test_shards_are_those_of_solve_apply(run, sharded, sharded_masks, out, tmp_path):
@@ -244,7 +247,7 @@ def test_a_folder_with_other_things_stays_as_it_is(refused, sharded, sharded_mas
     for weights, given, target, words in (
         (sharded, sharded_masks, out, "holds other files"),
         (sharded, sharded_masks, sharded, "is the input"),
-        (sharded, masks, sharded_masks, "is finished"),
+        (sharded, masks, sharded_masks, 'holds a run with kind "masks", not "applied"'),
     ):
         with unchanged(target):
             assert words in refused("apply", weights, given, target)
@@ -294,8 +297,8 @@ def test_interrupted_work_is_done_again(run, sharded, sharded_masks, out, tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("masksolve.checkpoints.folder.Target.publish", stop)
-        patch.setattr("masksolve.checkpoints.folder.Target.discard", lambda self: None)
+        patch.setattr("masksolve.checkpoints.target.Target.publish", stop)
+        patch.setattr("masksolve.checkpoints.target.Target.discard", lambda self: None)
         with pytest.raises(KeyboardInterrupt):
             ms.apply_masks(sharded, sharded_masks, out)
     assert [path.name for path in out.iterdir()] == [".masksolve-work"]
