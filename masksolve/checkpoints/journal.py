@@ -54,11 +54,6 @@ class Journal:
             length += len(line)
         return lines, length
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is done yet."""
-        return os.fstat(self._file.fileno()).st_size == 0
-
     def keep(self, count: int) -> None:
         """Forget all lines but the first ones."""
         self.lines = self.lines[:count]

@@ -137,27 +137,27 @@ def _refuse_others(job: Job, settings: Mapping[str, Any]) -> dict[str, Figures]:
 def _go_on(job: Job, settings: Mapping[str, Any], progress: Progress) -> Done:
     place, stamps = job.place, job.checkpoint.stamps
     inputs = place.open(settings, {name: stamp.to_json() for name, stamp in stamps.items()})
-    with closing(Journal(place.journal)) as journal:
-        try:
+    try:
+        with closing(Journal(place.journal)) as journal:
             steps = all_steps(job.shards)
             with closing(Writer(place, journal, steps)) as writer:
                 done = changes.hashes_of(writer.lines, job.shards, writer.files)
                 changes.refuse_changed_at_work(job.shards, inputs, stamps, done, place.work)
                 nbytes = _work(job, steps, writer, progress)
-            hashes = changes.hashes_of(writer.lines, job.shards, writer.files)
-            changes.refuse_changed_while_read(job.shards, stamps, hashes)
-            figures = figures_of(writer.lines, job.compare)
-            files = {shard.name: writer.files[shard.name] for shard in job.shards}
-            if place.manifested:
-                files = write_rest(
-                    place, job.checkpoint, job.shards, job.others, files, settings, figures
-                )
-            place.check_whole(files)
-        except BaseException as error:
-            if isinstance(error, InvalidInput) or journal.empty:
-                place.discard()
-            raise
-        place.publish([*files, MANIFEST] if place.manifested else files)
+        hashes = changes.hashes_of(writer.lines, job.shards, writer.files)
+        changes.refuse_changed_while_read(job.shards, stamps, hashes)
+        figures = figures_of(writer.lines, job.compare)
+        files = {shard.name: writer.files[shard.name] for shard in job.shards}
+        if place.manifested:
+            files = write_rest(
+                place, job.checkpoint, job.shards, job.others, files, settings, figures
+            )
+        place.check_whole(files)
+    except BaseException as error:
+        if isinstance(error, InvalidInput) or place.untouched:
+            place.discard()
+        raise
+    place.publish([*files, MANIFEST] if place.manifested else files)
     return Done(nbytes, figures)
 
 

@@ -94,6 +94,11 @@ class Target(ABC):
         """Where the work's journal lies."""
         return self.work / JOURNAL
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing is done that could be gone on with."""
+        return not self.journal.is_file() or not self.journal.stat().st_size
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep all other runs out.

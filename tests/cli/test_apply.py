@@ -305,3 +305,48 @@ def test_interrupted_work_is_done_again(run, sharded, sharded_masks, out, tmp_pa
     run("apply", sharded, sharded_masks, out)
     assert contents(out) == whole
     assert not (out / ".masksolve-work").exists()
+
+
+def test_interrupted_work_is_gone_on_with(sharded, sharded_masks, out, tmp_path, monkeypatch):
+    """Nothing that is written is read again from the masks."""
+    ms.apply_masks(sharded, sharded_masks, tmp_path / "whole")
+    monkeypatch.setattr("masksolve.checkpoints.apply.MOST", 64)
+    for after in (3, 9):
+        seen = []
+
+        def stop(done, total, seen=seen, after=after):
+            seen.append(done)
+            if len(seen) == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            ms.apply_masks(sharded, sharded_masks, out, progress=stop)
+    seen = []
+    ms.apply_masks(sharded, sharded_masks, out, progress=lambda done, total: seen.append(done))
+    assert seen[0] > 300
+    for path in (tmp_path / "whole").glob("*.safetensors"):
+        assert (out / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ("--tensors head.weight encoder.*", "head.weight encoder.0.weight encoder.1.weight"),
+        ("--exclude *.1.*", "encoder.0.weight head.weight tiny.weight"),
+        ("--tensors tiny.weight", "tiny.weight"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_choice_of_masks(run, model, masks, sharded, out, tensors, options, names, kind):
+    ran = run("apply", model if kind == "file" else sharded, masks, out, *options.split())
+    chosen = names.split()
+    assert ran.out.startswith(f"{out}: {len(chosen)} of 10 tensors masked\n")
+    found = {}
+    for path in out.glob("*.safetensors") if kind == "folder" else [out]:
+        found |= read_file(path)
+    assert_masked(found, tensors, {n: m for n, m in masks_in(masks).items() if n in chosen})
+
+
+def test_masks_that_are_not_there(refused, model, masks, out):
+    refused("apply", model, masks, out, "--tensors", "zzz", words="masks holds no tensor 'zzz'")
+    refused("apply", model, masks, out, "--exclude", "*", words="masks holds no masks to apply")
