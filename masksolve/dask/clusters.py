@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,17 @@ from multiprocessing.process import BaseProcess
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.comm.addressing import parse_address, parse_host_port
+from distributed.comm.registry import get_backend
 
 from masksolve.dask.runner import DaskRunner
 from masksolve.errors import ClusterError
 from masksolve.inputs import as_threads
 
 __all__ = ["connect", "local_cluster"]
+
+KNOCK = 3.0
+"""Seconds that a machine may take to say that it listens."""
 
 
 @contextmanager
@@ -119,7 +125,7 @@ def connect(address: str, timeout: float = 10.0) -> Iterator[DaskRunner]:
     address : str
         Such as ``"tcp://10.0.0.1:8786"``.
     timeout : float
-        Seconds to wait for its answer.
+        Seconds to wait for its answer, once somebody listens at the address.
 
     Yields
     ------
@@ -132,9 +138,29 @@ def connect(address: str, timeout: float = 10.0) -> Iterator[DaskRunner]:
         If none answers.
     """
     try:
+        _knock(address)
         client = Client(address, timeout=timeout, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).split(". ")[0].split("\n")[0]
         raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
     with client:
         yield DaskRunner(client)
+
+
+def _knock(address: str) -> None:
+    """Raise at once if nobody listens there: Dask would go on trying until its time is up.
+
+    Raises
+    ------
+    OSError, ValueError
+        Saying why.
+    """
+    scheme, place = parse_address(address)
+    get_backend(scheme)
+    if scheme not in ("tcp", "tls"):
+        return
+    host, port = parse_host_port(place)
+    try:
+        socket.create_connection((host, port), KNOCK).close()
+    except (UnicodeError, OverflowError):  # what Python says of names and ports that are none
+        raise ValueError(f"{place!r} is no name and port of a machine") from None
