@@ -14,8 +14,12 @@ help: ## list the commands
 demo: $(VENV)/demo.done ## solve a real model's layers, print a table, draw a picture
 	$(BIN)/python -m masksolve.bench.demo
 
-test: $(VENV)/test.done check docs ## everything that must hold
+test: $(VENV)/test.done ## everything that must hold
+	$(MAKE) -j2 kernels-float32 kernels-float64 check docs
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+kernels-%: $(VENV)/test.done
+	$(BIN)/python -m tests.warm $*
 
 check: $(VENV)/test.done ## style, types and import layers
 	$(BIN)/ruff check .

@@ -2,9 +2,10 @@
 
 import os
 
-import numpy as np
 import pytest
 from hypothesis import settings
+
+from tests.warm import warm
 
 pytest.register_assert_rewrite("tests.properties")
 
@@ -16,10 +17,5 @@ settings.load_profile("masksolve")
 
 @pytest.fixture(scope="session", autouse=True)
 def _warm_kernels():
-    """Compile (or load) every kernel once, so that no single test pays for it."""
-    import masksolve as ms
-
-    for method in ms.METHODS:
-        ms.solve(np.ones((4, 4)), "2:4", method=method, threads=1)
-    ms.solve(np.ones((4, 4)), "2:4,plain", threads=1)
-    ms.repair(np.ones((4, 4)), np.zeros((4, 4)), "2:4", threads=1)
+    """Load every kernel once, or compile it: no single test should pay for that."""
+    warm("float32", "float64")
