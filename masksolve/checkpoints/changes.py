@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "changed",
     "changed_since",
     "hashes_of",
+    "noticing",
     "refuse_changed_at_work",
     "refuse_changed_since_finished",
     "refuse_changed_while_read",
@@ -50,13 +52,28 @@ def hashes_of(
     files : mapping
         Of finished shards: tensors that were copied have the hash of what was written.
     """
-    found = {line["at"][0]: line["weights"] for line in lines if "weights" in line}
+    last = {tuple(line["at"]): line["weights"] for line in lines if "weights" in line}
+    found = {}
     for shard in shards:
         written = files.get(shard.name, {"tensors": {}})["tensors"]
         for tensor in shard.tensors:
-            if not tensor.slices and tensor.source.name in written:
-                found[tensor.source.name] = written[tensor.source.name]
+            name = tensor.source.name
+            text = last.get((name, len(tensor.slices) - 1), written.get(name))
+            if text is not None:
+                found[name] = text
     return found
+
+
+@contextmanager
+def noticing(shards: Sequence[Shard], before: Mapping[str, Stamp]) -> Iterator[None]:
+    """Say of a file that cannot be read, or makes no sense, that it was changed, if it was."""
+    try:
+        yield
+    except (FileFormatError, InvalidInput):
+        for shard in shards:
+            if before[shard.name].differs(Stamp.of(shard.file.path)):
+                raise changed(shard.file.path) from None
+        raise
 
 
 def refuse_changed_while_read(

@@ -42,8 +42,6 @@ def write_rest(
     files = dict(files)
     names = [path.as_posix() for path in others.files]
     with naming(place.path, "write"):
-        for folder in others.folders:
-            (place.files / folder).mkdir(parents=True, exist_ok=True)
         for path in others.files:
             (place.files / path).parent.mkdir(parents=True, exist_ok=True)
             _copy(checkpoint.path / path, place.files / path)

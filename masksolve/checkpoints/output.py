@@ -99,9 +99,11 @@ class ShardOutput:
         for k, ((tensor, number), line) in enumerate(zip(steps, lines, strict=False)):
             if number == 0:
                 self._state = _State()
+            left = line["end"] - self._end
             for part in self._reread(line["end"]):
                 self._state.written.update(part)
-            if self._state.written.text != line["written"]:
+                left -= len(part)
+            if left or self._state.written.text != line["written"]:
                 break
             self._end = line["end"]
             if tensor.slices:

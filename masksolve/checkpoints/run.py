@@ -143,7 +143,8 @@ def _go_on(job: Job, settings: Mapping[str, Any], progress: Progress) -> Done:
             with closing(Writer(place, journal, steps)) as writer:
                 done = changes.hashes_of(writer.lines, job.shards, writer.files)
                 changes.refuse_changed_at_work(job.shards, inputs, stamps, done, place.work)
-                nbytes = _work(job, steps, writer, progress)
+                with changes.noticing(job.shards, stamps):
+                    nbytes = _work(job, steps, writer, progress)
         hashes = changes.hashes_of(writer.lines, job.shards, writer.files)
         changes.refuse_changed_while_read(job.shards, stamps, hashes)
         figures = figures_of(writer.lines, job.compare)
@@ -157,7 +158,7 @@ def _go_on(job: Job, settings: Mapping[str, Any], progress: Progress) -> Done:
         if isinstance(error, InvalidInput) or place.untouched:
             place.discard()
         raise
-    place.publish([*files, MANIFEST] if place.manifested else files)
+    place.publish([*files, MANIFEST] if place.manifested else files, job.others.folders)
     return Done(nbytes, figures)
 
 

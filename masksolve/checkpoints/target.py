@@ -197,9 +197,11 @@ class Target(ABC):
             if not whole:
                 raise FileFormatError(f"{at_work} is not as it was written: remove {self.work}")
 
-    def publish(self, names: Iterable[str]) -> None:
-        """Move finished files to their place, in order, and clear up."""
+    def publish(self, names: Iterable[str], folders: Iterable[Path]) -> None:
+        """Make empty folders, move finished files to their place, in order, and clear up."""
         with naming(self.path, "write"):
+            for folder in folders:
+                (self.path / folder).mkdir(parents=True, exist_ok=True)
             for name in names:
                 place = self.place(name)
                 with suppress(FileNotFoundError):  # moved before the run was interrupted

@@ -100,4 +100,4 @@ def test_processes_on_one_output(tmp_path, kind, command):
     else:
         assert files_of(out) == files_of(alone)
     ms.verify_checkpoint(out)
-    assert not [path for path in tmp_path.rglob(".masksolve-work*")]
+    assert not list(tmp_path.rglob(".masksolve-work*"))

@@ -162,6 +162,6 @@ def test_a_shard_that_is_cut_short_while_it_is_read(source, target, shards):
             path.write_bytes(path.read_bytes()[:-200])
         seen.append(done)
 
-    with pytest.raises(ms.FileFormatError, match=r"model-3\.safetensors was cut short while"):
+    with pytest.raises(ms.InvalidInput, match=r"model-3\.safetensors was changed while"):
         ms.solve_checkpoint(source, target, "2:4", largest=300, progress=shorten)
-    assert list(target.iterdir()) == [target / WORK]
+    assert not target.exists()

@@ -56,10 +56,10 @@ def test_no_more_is_read_than_allowed(slices, ahead, monkeypatch):
     read, solve, held = runners.fetch, runners.solve_weights, []
     peaks, taken = [], []
 
-    def reads(piece):
+    def reads(piece, *given):
         held.append(piece.nbytes)
         peaks.append(sum(held[1:]))
-        return read(piece)
+        return read(piece, *given)
 
     def solves(piece, *weights):
         try:

@@ -37,11 +37,12 @@ def test_sums_are_those_of_numpy_in_any_pieces(dtype, count, seed, step):
     rng = np.random.default_rng(seed)
     words = rng.integers(0, 256, count * np.dtype(dtype).itemsize, dtype=np.uint8)
     values = (words & 1).view(dtype) if dtype is np.bool_ else words.view(dtype)
-    magnitudes = np.abs(values.astype(np.float64))
+    with np.errstate(invalid="ignore"):
+        magnitudes = np.abs(values.astype(np.float64))
     fine = np.isfinite(magnitudes) & (magnitudes < 1e30)
-    values, magnitudes = np.where(fine, values, np.zeros((), dtype)), magnitudes * fine
+    values, magnitudes = values[fine], magnitudes[fine]
     assert total(values, step) == total(values, len(values) + 1)
-    assert total(values, step) == pytest.approx(np.where(fine, magnitudes, 0).sum(), rel=1e-13)
+    assert total(values, step) == pytest.approx(magnitudes.sum(), rel=1e-13)
 
 
 @pytest.mark.parametrize("dtype", DTYPES[:1] + DTYPES[3:6], ids=lambda dtype: np.dtype(dtype).name)
