@@ -170,9 +170,21 @@ class _Masks:
                 first = piece.start[0] // 8
                 bits = packed[first : first - (-piece.shape[0] // 8)]
                 record = self._stored.records[name]
-                figures = record.method, record.objective, record.upper_bound, record.status
-                known = weights.hash, weights.upto, None, 0, 0, 0.0, ()
-                yield Solved(bits, *figures, *known, weights, partial(rooms.give, room))
+                yield Solved(
+                    bits,
+                    record.method,
+                    record.objective,
+                    record.upper_bound,
+                    record.status,
+                    weights.hash,
+                    weights.upto,
+                    None,
+                    tiles=0,
+                    short_tiles=0,
+                    seconds=0.0,
+                    weights=weights,
+                    release=partial(rooms.give, room),
+                )
         finally:
             rooms.close()
 

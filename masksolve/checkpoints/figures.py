@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import fsum
 from typing import Any
 
-__all__ = ["Figures", "Rivalry", "figures_of", "read_figures"]
+__all__ = ["Figures", "Rivalry", "add_known", "figures_of", "read_figures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,21 @@ def figures_of(lines: Sequence[Mapping[str, Any]], compare: Sequence[str]) -> di
 def _together(lines: Sequence[Mapping[str, Any]], compare: Sequence[str]) -> Figures:
     rivals = {}
     for k, method in enumerate(compare):
-        objectives, short, seconds = zip(*(line["rivals"][k] for line in lines), strict=True)
-        rivals[method] = Rivalry(fsum(objectives), sum(short), fsum(seconds))
-    sums: list[Any] = []
-    for key in ("total", "tiles", "short_tiles", "seconds"):
-        values = [line.get(key) for line in lines]
-        add = sum if "tiles" in key else fsum
-        sums.append(None if None in values else add(values))
-    return Figures(lines[-1]["weights"], *sums, rivals)
+        found = [line["rivals"][k] for line in lines]
+        objective, short, seconds = (add_known(values) for values in zip(*found, strict=True))
+        rivals[method] = Rivalry(objective, short, seconds)
+    total, tiles, short, seconds = (
+        add_known([line.get(key) for line in lines])
+        for key in ("total", "tiles", "short_tiles", "seconds")
+    )
+    return Figures(lines[-1]["weights"], total, tiles, short, seconds, rivals)
+
+
+def add_known(values: Sequence[Any]) -> Any:
+    """Add up what is known of every part; of one it is not: nor of the whole."""
+    if None in values:
+        return None
+    return sum(values) if all(isinstance(value, int) for value in values) else fsum(values)
 
 
 def read_figures(held: Mapping[str, Any]) -> dict[str, Figures]:
@@ -106,10 +113,11 @@ def read_figures(held: Mapping[str, Any]) -> dict[str, Figures]:
     """
     found = {}
     for name, entry in held.items():
-        known = (entry[key] for key in ("weights", "total", "tiles", "short_tiles"))
         compare = {
             method: Rivalry(rival["objective"], rival["short_tiles"], None)
             for method, rival in entry["compare"].items()
         }
-        found[name] = Figures(*known, None, compare)
+        weights, total = entry["weights"], entry["total"]
+        tiles, short = entry["tiles"], entry["short_tiles"]
+        found[name] = Figures(weights, total, tiles, short, None, compare)
     return found

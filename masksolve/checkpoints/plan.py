@@ -221,11 +221,25 @@ def _layout(file: TensorFile, spec: TensorSpec, axes: tuple[int, int], pattern: 
 def _slices(
     file: TensorFile, spec: TensorSpec, axes: tuple[int, int], method: Method, most: int, keep: bool
 ) -> Iterator[Slice]:
-    size, start = _itemsize(spec), (0,) * len(spec.shape)
-    path, offset, options = str(file.path.absolute()), file.offset(spec.name), dict(method.options)
-    how = (method.pattern, axes, method.name, options, method.repair, method.compare)
-    where = (path, offset, spec.name, spec.dtype)
-    whole = Slice(*where, start, spec.shape, True, spec.nbytes, *how, keep, method.threads)
+    size = _itemsize(spec)
+    whole = Slice(
+        str(file.path.absolute()),
+        file.offset(spec.name),
+        spec.name,
+        spec.dtype,
+        (0,) * len(spec.shape),
+        spec.shape,
+        True,
+        spec.nbytes,
+        method.pattern,
+        axes,
+        method.name,
+        dict(method.options),
+        method.repair,
+        method.compare,
+        keep,
+        method.threads,
+    )
     if spec.nbytes <= most:
         yield whole
         return

@@ -295,16 +295,26 @@ def solve_weights(piece: Slice, weights: Weights, progress: Progress = False) ->
         rivals = []
         for method in piece.compare:
             other = solve(method, {})
-            figures = other.objective, other.stats["short_tiles"], other.stats["seconds"]
-            rivals.append(Rival(*figures))
+            short, took = other.stats["short_tiles"], other.stats["seconds"]
+            rivals.append(Rival(other.objective, short, took))
     except InvalidInput as error:
         if isinstance(error, InvalidScore):
             error = error.within("weights", piece.start)
         raise InvalidInput(f"{piece.path}: tensor {piece.tensor!r}: {error}") from None
-    figures = result.method, result.objective, result.upper_bound, result.status
-    known = weights.hash, weights.upto, weights.total
-    tiles = result.stats["tiles"], result.stats["short_tiles"]
-    return Solved(packed, *figures, *known, *tiles, seconds, tuple(rivals))
+    return Solved(
+        packed,
+        result.method,
+        result.objective,
+        result.upper_bound,
+        result.status,
+        weights.hash,
+        weights.upto,
+        weights.total,
+        result.stats["tiles"],
+        result.stats["short_tiles"],
+        seconds,
+        tuple(rivals),
+    )
 
 
 _ROOM = threading.local()

@@ -22,13 +22,13 @@ def cluster_options(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=positive,
         metavar="N",
-        help="for a folder: solve in N processes on this machine, by Dask",
+        help="solve in N processes on this machine, by Dask",
     )
     either.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="for a folder: solve on the workers of a Dask scheduler, such as "
-        "tcp://10.0.0.1:8786, who must see the folder under the same path",
+        help="solve on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786, who must "
+        "see the input under the same path",
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from math import fsum
 from typing import Any
 
-from masksolve.checkpoints.figures import Figures
+from masksolve.checkpoints.figures import Figures, add_known
 from masksolve.checkpoints.result import CheckpointResult
 from masksolve.cli.common import print_json, print_table, share
 from masksolve.cli.others import others_as_json, print_others
@@ -23,7 +22,7 @@ SUMMED = ("objective", "upper_bound", "gap", "total", "tiles", "short_tiles")
 def print_solved(found: CheckpointResult, options: argparse.Namespace) -> None:
     """Print a table, or JSON, of every tensor and of all of them."""
     rows = [_row(name, record, found.figures.get(name)) for name, record in found.records.items()]
-    total = {key: _sum([row[key] for row in rows]) for key in SUMMED}
+    total = {key: add_known([row[key] for row in rows]) for key in SUMMED}
     rivals = {m: [row["compare"][m] for row in rows] for m in options.compare}
     total |= {
         "status": found.status.value,
@@ -64,16 +63,10 @@ def _row(name: str, record: MaskRecord, figures: Figures | None) -> dict[str, An
     return {"name": name, "gap": gap} | record.to_json() | known | {"compare": compare}
 
 
-def _sum(values: Sequence[Any]) -> Any:
-    """Add up what is known of every tensor; of one it is not: nor of all."""
-    if None in values:
-        return None
-    return sum(values) if all(isinstance(value, int) for value in values) else fsum(values)
-
-
 def _sums(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
-        key: _sum([row[key] for row in rows]) for key in ("objective", "short_tiles", "seconds")
+        key: add_known([row[key] for row in rows])
+        for key in ("objective", "short_tiles", "seconds")
     }
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 from dataclasses import replace
 from math import prod
 
@@ -115,6 +116,46 @@ def test_who_stops_early_leaves_no_thread(slices):
     next(found)
     found.close()
     assert threading.active_count() <= before + 1  # the engine's own helpers stay
+
+
+def test_what_is_at_work_ends_when_nobody_wants_it(slices, monkeypatch):
+    """With its box of tiles: a slow method would keep whoever presses Ctrl-C waiting."""
+    begun, stopped = threading.Event(), []
+
+    def solves(piece, weights, progress):
+        try:
+            for done in range(10**6):
+                progress(done, 10**6)
+                begun.set()
+                time.sleep(0.001)
+        except runners.Closed:
+            stopped.append(piece)
+            raise
+
+    monkeypatch.setattr(runners, "solve_weights", solves)
+    with pytest.raises(KeyboardInterrupt):
+        for _ in runners.LocalRunner().run(interrupted(slices, begun), 10**9):
+            pass
+    assert stopped
+
+
+def interrupted(slices, begun):
+    yield from slices[:2]
+    begun.wait(30)
+    raise KeyboardInterrupt
+
+
+def test_progress_is_told_within_a_slice(source, target):
+    """By bytes, box by box, and never backwards."""
+    seen = []
+    ms.solve_checkpoint(
+        source, target, "4:8", method="local_search", progress=lambda *told: seen.append(told)
+    )
+    done = [done for done, _ in seen]
+    slices = slices_of(source, "4:8", most=10**9, threads=1)
+    assert len(done) > len(slices) + 2
+    assert done == sorted(set(done))
+    assert done[-1] == seen[-1][1]
 
 
 def test_a_failure_comes_in_its_place(slices, source):

@@ -132,15 +132,10 @@ def test_without_dask_it_says_what_to_install(model, tmp_path, capsys, monkeypat
     assert words == f"{option} needs Dask: pip install 'masksolve[dask]'\n"
 
 
-def test_single_files_are_solved_here(model, tmp_path, capsys):
+def test_workers_share_a_single_file(model, tmp_path):
+    """The file is the one that this process writes."""
     file = model / "model.safetensors"
-    words = refused(capsys, file, tmp_path / "out.safetensors", "--workers", 2)
-    assert words == f"--workers is for folders: {file} is none\n"
-
-
-@pytest.mark.parametrize("options", [["--workers=0"], ["--workers=2", "--scheduler=tcp://x:1"]])
-def test_bad_usage(options, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(["solve", "in", "out", "--pattern", "2:4", *options])
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    outs = [tmp_path / name for name in ("here.safetensors", "there.safetensors")]
+    for out, options in zip(outs, ([], ["--workers", "2"]), strict=True):
+        assert main(["solve", str(file), str(out), "--pattern", "2:4", "--apply", *options]) == 0
+    assert outs[0].read_bytes() == outs[1].read_bytes()
