@@ -10,43 +10,59 @@ from numpy.typing import NDArray
 
 __all__ = ["Total"]
 
+LANES = 16
+LEAST = 4 * LANES
+"""Values: a multiple of so many makes whole vectors of words, whatever the dtype."""
 SHORT = {
-    "bfloat16": (0x7FFF, 16, 1.0),
-    "float16": (0x7FFF, 13, 2.0**112),
-    "float8_e4m3fn": (0x7F, 20, 2.0**120),
-    "float8_e5m2": (0x7F, 21, 2.0**112),
+    "bfloat16": (0, 1.0),
+    "float16": (1, 2.0**112),
+    "float8_e4m3fn": (2, 2.0**120),
+    "float8_e5m2": (3, 2.0**112),
 }
-"""Magnitude bits, their place in float32, and the power of two between the exponents."""
+"""Number of the format, and the power of two between its exponents and float32's."""
 
 
 class Total:
     """A sum of magnitudes of values that come piece by piece.
 
-    It depends on the values alone, if every piece but the last has a multiple of 16.
+    It is good to seven digits, and depends on the values alone if every piece but the last
+    has a multiple of 4096.
 
     Examples
     --------
     >>> import numpy as np
     >>> total = Total()
-    >>> total.add(np.arange(-16, 16, dtype=np.float16))
+    >>> total.add(np.arange(-32, 32, dtype=np.float16))
     >>> total.add(np.full(3, -0.5, dtype=np.float16))
     >>> total.value
-    257.5
+    1025.5
     """
 
     def __init__(self) -> None:
-        self._lanes = np.zeros(16)
+        self._lanes = np.zeros(LANES)
 
     def add(self, values: NDArray[Any]) -> None:
         """Take the next values, a contiguous vector of a dtype that files may have."""
-        from masksolve.kernels.totals import add_magnitudes, add_short_magnitudes
+        whole = len(values) // LEAST * LEAST
+        self._add(values[:whole])
+        if whole < len(values):
+            rest = np.zeros(LEAST, dtype=values.dtype)
+            rest[: len(values) - whole] = values[whole:]
+            self._add(rest)
+
+    def _add(self, values: NDArray[Any]) -> None:
+        from masksolve.kernels.totals import add_magnitudes, add_words
 
         short = SHORT.get(values.dtype.name)
-        if short is None:
-            add_magnitudes(np.require(values, requirements="A"), self._lanes)
-        else:
-            words = np.require(values.view(f"u{values.itemsize}"), requirements="A")
-            add_short_magnitudes(words, *short, self._lanes)
+        if short is not None:
+            lanes = self._lanes.copy()
+            add_words(values.view(np.uint32), *short, lanes)
+            if np.isfinite(lanes).all():
+                self._lanes = lanes
+                return
+        if values.dtype not in (np.float32, np.float64):
+            values = values.astype(np.float64)
+        add_magnitudes(values, self._lanes)
 
     @property
     def value(self) -> float:
