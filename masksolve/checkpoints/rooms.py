@@ -23,9 +23,11 @@ class Room:
     """Bytes to read into, from the start of a page."""
 
     def __init__(self, nbytes: int) -> None:
-        memory = mmap.mmap(-1, max(nbytes, 1))
-        if hasattr(mmap, "MADV_HUGEPAGE"):
+        if hasattr(mmap, "MADV_HUGEPAGE"):  # of which private memory alone is made
+            memory = mmap.mmap(-1, max(nbytes, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             memory.madvise(mmap.MADV_HUGEPAGE)
+        else:
+            memory = mmap.mmap(-1, max(nbytes, 1))
         self.bytes: NDArray[np.uint8] = np.frombuffer(memory, dtype=np.uint8)
 
 

@@ -80,7 +80,7 @@ def solve_checkpoint(
     memory : str or int
         What a process may take, such as ``"2GB"``.
     largest : int, optional
-        Bytes of the largest slice. Default: what `memory` allows, at most 256 MiB.
+        Bytes of the largest slice. Default: what `memory` allows, at most 32 MiB.
     threads : int, optional
         Default: every core.
     runner : Runner, optional
