@@ -5,7 +5,7 @@ import os
 import pytest
 
 import masksolve as ms
-from masksolve.checkpoints import output, work
+from masksolve.checkpoints import work
 from masksolve.checkpoints.pagecache import drop, is_cached
 
 MEGABYTE = 1 << 20
@@ -55,7 +55,7 @@ def test_a_missing_file_is_dropped_in_silence(tmp_path):
 def test_a_run_drops_what_was_not_cached(cached, source, tmp_path, monkeypatch):
     dropped = []
     monkeypatch.setattr(work, "is_cached", lambda *place: cached)
-    monkeypatch.setattr(output, "drop", lambda *place: dropped.append(place))
+    monkeypatch.setattr(work, "drop", lambda *place: dropped.append(place))
     ms.solve_checkpoint(source, tmp_path / "masks", "4:8", largest=1000)
     assert bool(dropped) is not cached
     for path, offset, nbytes in dropped:

@@ -17,7 +17,9 @@ def test_shards_and_tensors_in_order(source, shards):
     assert list(found.tensors) == [name for tensors in shards.values() for name in tensors]
     assert found.file("b.weight").path == source / "model-2.safetensors"
     assert found.metadata == {"total_size": 123, "note": "ü"}
-    assert [path.name for path in found.others()] == ["config.json", "settings.json"]
+    others = found.others(leave=source / "out").files
+    beside = [".hidden", "config.json", "pytorch_model.bin", "settings.json"]
+    assert [path.name for path in others] == beside
     with refused(source, "'nobody'"):
         found.file("nobody")
 
