@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, naming
 from masksolve.storage.atomic import whole_file
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ def check_drawing(path: Path) -> None:
     """Refuse what cannot be drawn, before any work is done for it."""
     if path.suffix.lower() not in FORMATS:
         raise InvalidInput(f"{path} must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}")
-    if not path.absolute().parent.is_dir():
-        raise InvalidInput(f"{path} lies in a folder that does not exist")
-    if path.is_dir():
-        raise InvalidInput(f"{path} is a folder: expected the name of a picture")
+    with naming(path, "write", InvalidInput):  # a name that is too long, say
+        if not path.absolute().parent.is_dir():
+            raise InvalidInput(f"{path} lies in a folder that does not exist")
+        if path.is_dir():
+            raise InvalidInput(f"{path} is a folder: expected the name of a picture")
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError:

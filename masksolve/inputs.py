@@ -38,8 +38,13 @@ def as_real(array: ArrayLike, name: str) -> NDArray[Any]:
         found = np.asarray(array)
     except ValueError:  # ragged nested lists
         raise InvalidInput(f"{name} is not a rectangular array of numbers") from None
-    except (RuntimeError, TypeError) as error:  # a tensor that NumPy cannot hold, say
+    except (RuntimeError, TypeError) as error:
         reason = str(error).split(". ")[0].strip().rstrip(".")
+        if _is_tensor(array):
+            raise InvalidInput(
+                f"{name} is a torch tensor that NumPy cannot read ({reason}): use "
+                "masksolve.torch.solve_mask, or pass tensor.detach().cpu().float()"
+            ) from None
         raise InvalidInput(f"{name} cannot be read as an array: {reason}") from None
     dtype = found.dtype
     check_dtype(dtype, name)
@@ -51,6 +56,13 @@ def as_real(array: ArrayLike, name: str) -> NDArray[Any]:
                 f"{name} holds {worst}: integers beyond 2**53 are not exact in float64"
             )
     return found
+
+
+def _is_tensor(array: object) -> bool:
+    """Tell a tensor of torch, or of a class made from it, where torch may not be installed."""
+    return any(
+        kind.__name__ == "Tensor" and kind.__module__ == "torch" for kind in type(array).__mro__
+    )
 
 
 def check_dtype(dtype: np.dtype[Any], name: str) -> None:

@@ -87,8 +87,13 @@ class Problem:
     def run(
         self, work: Callable[[Box], None], progress: Progress, entries: int = BOX_ENTRIES
     ) -> None:
-        """Do `work` for every box."""
-        boxes = self.layout.boxes(entries)
+        """Do `work` for every box, or once for none of the tiles if there are none.
+
+        What a method counts shows in its work alone: so it is the same for every shape.
+        """
+        matrices = slice(0, min(1, self.layout.stack_shape[0]))
+        nothing = Box(matrices, slice(0, 0), slice(0, 0), partial=True)
+        boxes = self.layout.boxes(entries) or [nothing]
         for_each_box(boxes, work, threads=self.threads, progress=progress)
 
     def matrix_entries(self) -> int:
@@ -104,6 +109,8 @@ class Problem:
             self.layout.scatter(self.mask, box, mask)
         if u is not None and v is not None:
             gaps = tile_gaps(scores, mask, u, v, n, at_most)
+        elif not box.tiles:  # nothing can be lost
+            gaps = np.empty(0)
         self._keep(
             box,
             found,
@@ -151,8 +158,8 @@ class Problem:
         """Keep what is known of a box, its gaps, and the potentials that prove them."""
         u, v = found.row_potentials, found.column_potentials
         if self.potentials is not None and u is not None and v is not None:
-            self.potentials[0][box.index] = u.reshape(*box.shape, -1)
-            self.potentials[1][box.index] = v.reshape(*box.shape, -1)
+            self.potentials[0][box.index] = u.reshape(*box.shape, u.shape[-1])
+            self.potentials[1][box.index] = v.reshape(*box.shape, v.shape[-1])
         gaps = gaps._replace(tile=self._numbers(box, gaps.tile))
         self._pieces.append(_Piece(box, objective, gaps, bounded, optimal, short, found.counts))
 

@@ -356,7 +356,7 @@ def repair(
 
         scores = problem.tiles(box)
         tiles = problem.layout.gather(given, box, np.bool_)
-        counts = {"steps": 0.0, "lowered_tiles": 0, "lowered_score": 0.0}
+        counts = {"steps": 0, "lowered_tiles": 0, "lowered_score": 0.0}
         if not problem.at_most(box):
             before, steps = kept_scores(scores, tiles), 0
             if problem.pattern.transposable:

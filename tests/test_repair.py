@@ -117,6 +117,15 @@ def test_what_a_result_says():
     assert result.stats["steps"] == 8
 
 
+@pytest.mark.parametrize("text", ["2:4", "2:4,plain", "2:4,at-most"])
+@pytest.mark.parametrize("shape", [(0, 8), (8, 0), (0, 0), (0, 8, 8), (3, 0, 8), (3, 8, 0)])
+def test_empty_arrays_have_all_stats(shape, text):
+    result = ms.repair(np.ones(shape), np.zeros(shape, bool), text)
+    assert result.stats.keys() == ms.repair(np.ones((4, 4)), np.eye(4), text).stats.keys()
+    assert [result.stats[key] for key in ("steps", "lowered_tiles", "lowered_score")] == [0] * 3
+    assert (result.mask.shape, result.objective) == (shape, 0.0)
+
+
 @pytest.mark.parametrize("text", ["2:4,at-most", "2:8"])
 def test_lowered_is_counted_where_nothing_can_be_short(text):
     stats = ms.repair(np.ones((4, 4)), np.zeros((4, 4)), text).stats

@@ -139,6 +139,31 @@ def test_empty_arrays_are_solved_at_once(shape, threads, call):
     assert result.tiles.objective.size == 0
 
 
+EMPTY = [(0, 8), (8, 0), (0, 0), (0, 8, 8), (3, 0, 8), (3, 8, 0), (0, 5, 5)]
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "4:4", "2:4,plain", "2:4,at-most"])
+@pytest.mark.parametrize("method", ms.METHODS)
+def test_empty_arrays_have_all_that_a_method_counts(method, pattern):
+    if not (Pattern.parse(pattern).transposable or ms.METHODS[method].plain):
+        return
+    known = ms.solve(np.ones((9, 8)), pattern, method=method).stats
+    for shape in EMPTY:
+        found = ms.solve(np.ones(shape), pattern, method=method)
+        assert found.stats.keys() == known.keys()
+        assert {type(found.stats[key]) for key in known} == {int, float}
+        assert (found.objective, found.upper_bound, found.status) == (0.0, 0.0, Status.OPTIMAL)
+
+
+def test_empty_arrays_start_from_empty_results():
+    for shape in EMPTY:
+        weights = np.ones(shape)
+        first = ms.solve(weights, "2:4", potentials=True)
+        again = ms.solve(weights, "2:4", warm_start=first, potentials=True)
+        assert again.stats["tiles_by_warm_start"] == 0
+        assert again.tiles.column_potentials.shape == first.tiles.column_potentials.shape
+
+
 def test_score_none_takes_the_array_as_it_is():
     signed = ms.solve(-np.eye(4), "1:4", score=None)
     assert (signed.objective, ms.solve(-np.eye(4), "1:4").objective) == (0.0, 4.0)

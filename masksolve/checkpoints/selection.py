@@ -10,7 +10,7 @@ from typing import Protocol
 from masksolve.errors import InvalidInput
 from masksolve.storage.tensors import TensorSpec
 
-__all__ = ["Tensors", "check_names", "choose_tensors", "matches_any"]
+__all__ = ["Tensors", "brief", "check_names", "choose_tensors", "matches_any"]
 
 
 class Tensors(Protocol):
@@ -27,6 +27,18 @@ class Tensors(Protocol):
         ...
 
 
+def brief(name: str, most: int = 100) -> str:
+    """Leave out the middle of a name that would make a sentence unreadable.
+
+    Examples
+    --------
+    >>> brief("model.layers.0.weight"), brief("model.layers.0.weight", 15)
+    ('model.layers.0.weight', 'model....weight')
+    """
+    half = (most - 3) // 2
+    return name if len(name) <= most else f"{name[:half]}...{name[-half:]}"
+
+
 def matches_any(name: str, patterns: Iterable[str]) -> bool:
     """Tell whether a name is one of the names, or fits one of the patterns."""
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
@@ -37,7 +49,9 @@ def check_names(path: Path, names: Iterable[str], wanted: Iterable[str] | None) 
     known = list(names)
     for pattern in wanted or ():
         if not any(matches_any(name, [pattern]) for name in known):
-            raise InvalidInput(f"{path} holds no tensor {pattern!r}; it holds {_some(known)}")
+            raise InvalidInput(
+                f"{path} holds no tensor {brief(pattern)!r}; it holds {_some(known)}"
+            )
 
 
 def choose_tensors(
@@ -67,7 +81,7 @@ def choose_tensors(
             chosen[name] = axes or _default_axes(source.path, spec)
     if not chosen:
         kind = "" if integers else "float "
-        asked = f" among {' '.join(named)}" if named else ""
+        asked = f" among {' '.join(map(brief, named))}" if named else ""
         raise InvalidInput(
             f"{source.path} holds no {kind}tensor to solve{asked}; it holds {_some(tensors)}"
         )
@@ -76,13 +90,13 @@ def choose_tensors(
 
 def _some(names: Iterable[str]) -> str:
     known = list(names)
-    return ", ".join(known[:3] + ["..."] * (len(known) > 3)) or "nothing"
+    return ", ".join([brief(name) for name in known[:3]] + ["..."] * (len(known) > 3)) or "nothing"
 
 
 def _default_axes(path: Path, spec: TensorSpec) -> tuple[int, int]:
     if len(spec.shape) > 2:
         raise InvalidInput(
-            f"{path}: tensor {spec.name!r} has {len(spec.shape)} dimensions: say which "
+            f"{path}: tensor {brief(spec.name)!r} has {len(spec.shape)} dimensions: say which "
             "two are the matrix, --axes 0,1 for a PyTorch convolution, or --exclude it"
         )
     return (-2, -1)

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from masksolve.checkpoints.selection import Tensors, choose_tensors, matches_any
+from masksolve.checkpoints.selection import Tensors, brief, choose_tensors, matches_any
 from masksolve.checkpoints.selection import check_names as check_known
 from masksolve.errors import about
 from masksolve.storage.tensors import TensorFile, TensorSpec
@@ -29,6 +29,7 @@ __all__ = [
     "choose",
     "going_on",
     "matches",
+    "one_line",
     "positive",
     "print_json",
     "print_table",
@@ -36,6 +37,15 @@ __all__ = [
     "share",
     "tensor_options",
 ]
+
+
+LONGEST = 400
+"""Letters of a word, a path or a name, that a message has room for."""
+
+
+def one_line(message: object) -> str:
+    """Make one line of a message, and leave out the middle of endless words."""
+    return " ".join(brief(word, LONGEST) for word in str(message).split())
 
 
 def tensor_options(parser: argparse.ArgumentParser) -> None:

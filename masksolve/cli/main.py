@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from masksolve.cli import apply, bench, check, methods, plan, solve
+from masksolve.cli.common import one_line
 from masksolve.errors import MasksolveError
 
 __all__ = ["main"]
@@ -26,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
     """argparse, with its complaint on one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code: int = options.run(options)
             sys.stdout.flush()
     except MasksolveError as error:
-        print(f"masksolve: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"masksolve: {one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"masksolve: interrupted, {stop or 'nothing written'}", file=sys.stderr)
+        print(f"masksolve: interrupted, {one_line(stop) or 'nothing written'}", file=sys.stderr)
         return 130
     except OSError as error:  # of stdout: files report theirs as FileFormatError
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _warn(message: Warning | str, *context: Any) -> None:
-    print(f"masksolve: {message}", file=sys.stderr)
+    print(f"masksolve: {one_line(message)}", file=sys.stderr)
 
 
 @contextmanager

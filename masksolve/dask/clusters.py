@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -14,8 +15,10 @@ from multiprocessing.process import BaseProcess
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.comm import connect as comm_connect
 from distributed.comm.addressing import parse_address, parse_host_port
 from distributed.comm.registry import get_backend
+from distributed.security import Security
 
 from masksolve.dask.runner import DaskRunner
 from masksolve.errors import ClusterError
@@ -125,7 +128,9 @@ def connect(address: str, timeout: float = 10.0) -> Iterator[DaskRunner]:
     address : str
         Such as ``"tcp://10.0.0.1:8786"``.
     timeout : float
-        Seconds to wait for its answer, once somebody listens at the address.
+        Seconds to wait for its answer, once somebody listens at the address: whoever does
+        not speak Dask's language is given up after them, wherever nobody listens at once, and
+        a machine that does not say which after 3 seconds.
 
     Yields
     ------
@@ -139,12 +144,37 @@ def connect(address: str, timeout: float = 10.0) -> Iterator[DaskRunner]:
     """
     try:
         _knock(address)
+        # In a thread: the caller's may have a loop that runs, as in a notebook.
+        with ThreadPoolExecutor(1, thread_name_prefix="masksolve-greet") as greeter:
+            greeter.submit(asyncio.run, _greet(address, timeout)).result()
         client = Client(address, timeout=timeout, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = str(error).split(". ")[0].split("\n")[0]
+    except Exception as error:  # strangers may answer anything
+        reason = str(error).split(". ")[0].split("\n")[0] or type(error).__name__
         raise ClusterError(f"no Dask scheduler answers at {address}: {reason}") from None
     with client:
         yield DaskRunner(client)
+
+
+async def _greet(address: str, timeout: float) -> None:
+    """Raise unless a scheduler answers in time.
+
+    A client that fails is not closed without waiting and complaints, and waits for a
+    stranger's answer without an end.
+    """
+    comm = None
+    try:
+        async with asyncio.timeout(timeout):
+            security = Security().get_connection_args("client")
+            comm = await comm_connect(address, timeout=timeout, **security)
+            await comm.write({"op": "identity", "reply": True})
+            found = await comm.read()
+    except TimeoutError:
+        raise OSError(f"nothing came in {timeout:g} s") from None
+    finally:
+        if comm is not None:
+            comm.abort()
+    if not (isinstance(found, dict) and found.get("type") == "Scheduler"):
+        raise ValueError("whoever listens there is none")
 
 
 def _knock(address: str) -> None:
@@ -157,7 +187,7 @@ def _knock(address: str) -> None:
     """
     scheme, place = parse_address(address)
     get_backend(scheme)
-    if scheme not in ("tcp", "tls"):
+    if scheme not in ("tcp", "tls", "ws", "wss"):
         return
     host, port = parse_host_port(place)
     try:

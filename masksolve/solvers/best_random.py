@@ -37,7 +37,8 @@ def solve_tiles(
     best = np.empty(len(scores), dtype=np.int64)
     pick_best(scores, entries, at_most, best)
     mask = np.zeros(scores.shape, dtype=np.bool_)
-    np.put_along_axis(mask.reshape(len(mask), -1), entries[best].astype(np.int64), True, axis=1)
+    flat = mask.reshape(len(mask), scores.shape[-1] ** 2)
+    np.put_along_axis(flat, entries[best].astype(np.int64), True, axis=1)
     if at_most:
         mask &= scores > 0
     return TileSolution(mask)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 
 import masksolve as ms
 from masksolve.cli.main import main
+from tests.dask.strangers import NOBODY, STRANGERS, stranger
 
 COMMAND = """
 import signal, sys
@@ -42,7 +44,7 @@ def started(tmp_path):
 
     def start(*arguments):
         process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "solve", *map(str, arguments)],
+            [sys.executable, "-X", "dev", "-c", COMMAND, "solve", *map(str, arguments)],
             env=os.environ | {"TMPDIR": str(temporary)},
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -119,10 +121,28 @@ def refused(capsys, *arguments):
     return captured.err.removeprefix("masksolve: ")
 
 
-def test_a_scheduler_that_is_not_there(model, tmp_path, capsys):
-    words = refused(capsys, model, tmp_path / "out", "--scheduler", "nowhere://here")
-    assert words.startswith("no Dask scheduler answers at nowhere://here: ")
+@pytest.mark.parametrize("address", NOBODY)
+def test_a_scheduler_that_is_not_there(model, tmp_path, capsys, address):
+    words = refused(capsys, model, tmp_path / "out", "--scheduler", address)
+    assert words.startswith(f"no Dask scheduler answers at {address}: ")
     assert not (tmp_path / "out").exists()
+
+
+@proc
+def test_whoever_is_no_scheduler_gets_a_sentence_and_nothing_else(model, started, tmp_path):
+    """Nothing of Dask's or Python's at exit either, where objects that were left complain."""
+    out = tmp_path / "out"
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(stranger(kind)) for kind in STRANGERS]
+        addresses += ["inproc://127.0.0.1/1/1"]
+        options = [(model, out, "--pattern", "2:4", "--scheduler", a) for a in addresses]
+        processes = [started(*each) for each in options]
+        for address, process in zip(addresses, processes, strict=True):
+            output, errors = process.communicate(timeout=LONG)
+            assert (process.returncode, output) == (2, "")
+            assert errors.startswith(f"masksolve: no Dask scheduler answers at {address}: ")
+            assert errors.count("\n") == 1
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(("option", "value"), [("--workers", 2), ("--scheduler", "tcp://x:1")])

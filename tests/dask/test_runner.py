@@ -1,5 +1,6 @@
 """Slices on a cluster: in order, bounded, the same whoever dies on the way."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -19,6 +20,7 @@ from masksolve.checkpoints.runners import LocalRunner
 from masksolve.dask import clusters, runner
 from masksolve.errors import ClusterError
 from tests.checkpoints.models import slices_of
+from tests.dask.strangers import NOBODY, STRANGERS, stranger
 
 AHEAD = 1 << 20
 
@@ -237,9 +239,39 @@ def test_a_scheduler_that_goes_away_is_missed(pieces, monkeypatch, tmp_path):
             list(msd.DaskRunner(client).run(pieces, AHEAD))
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "tcp://a b", "?"])
-def test_a_wrong_address_is_refused(address):
-    with pytest.raises(ClusterError) as caught, clusters.connect(address, timeout=0.2):
+def assert_refused(address, **options):
+    with pytest.raises(ClusterError) as caught, clusters.connect(address, **options):
         pass
-    assert str(caught.value).startswith(f"no Dask scheduler answers at {address}: ")
-    assert "\n" not in str(caught.value)
+    said = str(caught.value)
+    assert said.startswith(f"no Dask scheduler answers at {address}: ")
+    assert not said.endswith(": ")
+    assert "\n" not in said
+    return said
+
+
+@pytest.mark.parametrize("address", NOBODY)
+def test_a_wrong_address_is_refused(address, monkeypatch):
+    """Before a client is made of it, which would try on and on, and complain when it ends."""
+    monkeypatch.setattr(clusters, "Client", None)
+    assert_refused(address)
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_whoever_is_no_scheduler_is_refused(kind, monkeypatch):
+    monkeypatch.setattr(clusters, "Client", None)
+    with stranger(kind) as address:
+        assert_refused(address, timeout=0.3)
+
+
+def test_a_worker_is_no_scheduler(two, monkeypatch):
+    monkeypatch.setattr(clusters, "Client", None)
+    worker = next(iter(two.client.nthreads()))
+    assert assert_refused(worker).endswith("whoever listens there is none")
+
+
+def test_a_scheduler_is_connected_to_from_a_running_loop_as_well(two):
+    async def connected():
+        with clusters.connect(two.client.scheduler.address) as found:
+            return found.threads
+
+    assert asyncio.run(connected()) == 1

@@ -54,6 +54,55 @@ def test_planted_faults_are_caught():
             agrees(wrong, scores, pattern)
 
 
+UNREAD = {
+    "requires grad": normal(8, 8).requires_grad_(),
+    "a parameter": torch.nn.Parameter(normal(8, 8)),
+    "bfloat16": normal(8, 8).bfloat16(),
+    "float8": normal(8, 8).to(torch.float8_e4m3fn),
+    "elsewhere": torch.empty(8, 8, device="meta"),  # as on a GPU: no memory here
+    "sparse": torch.eye(8).to_sparse(),
+}
+ARRAY, RESULT = np.ones((8, 8)), ms.solve(np.ones((8, 8)), "2:4", threads=1)
+CALLS = {
+    "solve": lambda t, _: ms.solve(t, "2:4"),
+    "certify": lambda t, _: ms.certify(t, RESULT.mask, "2:4"),
+    "certify mask": lambda t, _: ms.certify(ARRAY, t, "2:4"),
+    "repair": lambda t, _: ms.repair(t, RESULT.mask, "2:4"),
+    "repair mask": lambda t, _: ms.repair(ARRAY, t, "2:4"),
+    "check_mask mask": lambda t, _: ms.check_mask(t, "2:4"),
+    "is_valid mask": lambda t, _: ms.is_valid(t, "2:4"),
+    "plan": lambda t, _: ms.plan({"w": t}, ["2:4"]),
+    "save_masks": lambda t, f: ms.save_masks(f / "m", {"w": RESULT}, {"w": t}),
+}
+
+
+@pytest.mark.parametrize("tensor", UNREAD)
+@pytest.mark.parametrize("call", CALLS)
+def test_numpys_functions_say_where_tensors_are_taken(call, tensor, tmp_path):
+    """In one sentence, whatever of the tensor it is that NumPy cannot read."""
+    with pytest.raises(InvalidInput) as caught:
+        CALLS[call](UNREAD[tensor], tmp_path)
+    said = str(caught.value)
+    assert said.count(". ") == said.count("\n") == 0
+    name = "mask" if call.endswith("mask") else "weights"
+    assert f"{name} is a torch tensor that NumPy cannot read (" in said
+    assert "): use masksolve.torch.solve_mask, or pass tensor.detach().cpu().float()" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_numpys_functions_read_the_tensors_that_numpy_reads(tmp_path):
+    for dtype in (torch.float32, torch.float16, torch.float64, torch.int8):
+        tensor = (normal(8, 8) * 9).to(dtype)
+        result = ms.solve(tensor, "2:4")
+        np.testing.assert_array_equal(result.mask, ms.solve(tensor.numpy(), "2:4").mask)
+        mask = torch.from_numpy(result.mask)
+        assert ms.is_valid(mask, "2:4")
+        assert ms.certify(tensor, mask, "2:4").status is ms.Status.OPTIMAL
+        assert ms.repair(tensor, mask, "2:4").objective == result.objective
+        assert ms.plan({"w": tensor}, ["2:4"]).rows[0].kept == result.objective
+        ms.save_masks(tmp_path / "masks", {"w": result}, {"w": tensor})
+
+
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 def test_memory_is_shared(dtype):
     tensor = normal(6, 8).to(dtype)
