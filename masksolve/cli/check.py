@@ -194,7 +194,11 @@ def _certify(options: argparse.Namespace) -> int:
                 }
             )
     optimal = all(row["status"] == Status.OPTIMAL.value for row in rows)
-    total = {key: float(np.sum([row[key] for row in rows])) for key in ("objective", "gap")}
+    total: dict[str, Any] = {
+        key: float(np.sum([row[key] for row in rows]))
+        for key in ("objective", "upper_bound", "gap")
+    }
+    total["status"] = Status.worst(Status(row["status"]) for row in rows).value
     if options.json:
         common.print_json({"optimal": optimal, "tensors": rows, "total": total})
     else:
