@@ -11,11 +11,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 __all__ = ["Command", "Ended", "Running"]
@@ -97,7 +98,7 @@ class Command:
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["__main__", f"{__package__}.preload"])
+        self._context.set_forkserver_preload([f"{__package__}.preload"])
 
     def start(self, *arguments: str | Path, limit: int | None = None) -> Running:
         """Start the command, forked from a process that has all imported.
@@ -111,7 +112,8 @@ class Command:
         reader, writer = self._context.Pipe(duplex=False)
         given = (self._file, tuple(map(str, arguments)), limit, writer)
         process = self._context.Process(target=_work, args=given)
-        process.start()
+        with _no_main():
+            process.start()
         writer.close()
         pipe = os.dup(reader.fileno())
         reader.close()
@@ -144,6 +146,17 @@ class Command:
     def run(self, *arguments: str | Path, **options: Any) -> Ended:
         """Start it and wait for its end."""
         return self.start(*arguments, **options).wait()
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Hide who we are: a process would import that again, pytest say, before it begins."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _limit(nbytes: int) -> None:
