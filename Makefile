@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-training bench-step \
-	bench-dst bench-adaprune bench-filters bench-scale bench-gpu same examples clean
+	bench-dst bench-adaprune bench-filters bench-scale bench-gpu same torture examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -69,6 +69,9 @@ bench-scale: $(VENV)/bench.done ## a checkpoint beyond memory: rate, memory, kil
 
 bench-gpu: $(VENV)/bench.done ## on a CUDA device: exact masks, their rivals, sparse products
 	$(BIN)/python -m masksolve.bench.gpu
+
+torture: $(VENV)/bench.done ## MINUTES=5 SEED=0: random problems, kills, damaged files, full disks
+	$(BIN)/python -m masksolve.bench.torture --minutes $(or $(MINUTES),5) --seed $(or $(SEED),0)
 
 clean: ## remove what the commands made
 	rm -rf $(VENV) demo-output bench-output examples-output docs/_build docs/api/generated
