@@ -239,7 +239,8 @@ class FolderTarget(Target):
             return
         if not self.path.is_dir():
             raise InvalidInput(f"output {self.path} is a file: expected a folder for shards")
-        if not (self.finished or self.work.is_dir()) and any(self.path.iterdir()):
+        # In this order: a run that ends just now has its manifest before its work goes.
+        if not (self.work.is_dir() or self.finished) and any(self.path.iterdir()):
             raise InvalidInput(
                 f"output {self.path} holds other files: expected a new or an empty folder"
             )
