@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # every import of `masksolve` comes by: what takes long is for types alone
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+    from typing import Any
+else:
+    Loader = MetaPathFinder = object
 
 __all__ = ["COMMANDS", "MOVED", "alias", "install"]
 
@@ -89,6 +94,9 @@ class _Loader(Loader):
 class _Says(Loader):
     """Stands for the code of a command that has moved."""
 
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Have an ordinary module made, whose code says it."""
+
     def get_code(self, name: str) -> CodeType:
         return compile(f"raise SystemExit({_sentence(name)!r})", name, "exec")
 
@@ -108,10 +116,22 @@ class _Finder(MetaPathFinder):
         return None if loader is None else ModuleSpec(name, loader)
 
 
+class _Package(ModuleType):
+    """The package, which keeps the function `solve`: a module had that name.
+
+    The import system makes a module an attribute of its package when it is imported.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "solve" or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
 def install() -> None:
     """Let old names be imported."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
+    sys.modules["masksolve"].__class__ = _Package
 
 
 def alias(name: str) -> None:

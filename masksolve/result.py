@@ -165,7 +165,8 @@ class MaskResult(Certificate):
     method : str
         Name in `METHODS` of the method that made it, or ``"repair"``.
     stats : Mapping
-        ``seconds``, ``threads``, ``tiles``, ``short_tiles`` (tiles of an exactly-n
+        ``seconds``, ``compile_seconds`` (apart from them: kernels are compiled, or loaded,
+        at their first call), ``threads``, ``tiles``, ``short_tiles`` (tiles of an exactly-n
         pattern with a short line) and what the method counts. exact: the tiles proven
         in each of its stages, ``tiles_by_rounds`` (from a warm start
         ``tiles_by_warm_start``), ``tiles_by_more_rounds``, ``tiles_by_ties``,

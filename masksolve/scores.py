@@ -60,7 +60,8 @@ class Scores:
     def refusal(self) -> InvalidInput:
         """Make the error that says where the first bad score is."""
         for k, part in enumerate(self.array):  # by slices of the first axis: little memory
-            good = np.abs(np.asarray(part, dtype=np.float64)) <= LARGEST_SCORE
+            with np.errstate(invalid="ignore"):  # the error says it, NumPy need not
+                good = np.abs(np.asarray(part, dtype=np.float64)) <= LARGEST_SCORE
             if not good.all():
                 index = (k, *(int(i) for i in np.argwhere(~good)[0]))
                 return InvalidScore(self.name, index, float(self.array[index]))

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeAlias
 
+from masksolve.compiling import saying_so
 from masksolve.errors import InvalidInput
 from masksolve.tiles import Box
 
@@ -110,7 +111,8 @@ def reporting(
         from rich.progress import Progress as Bar
 
         console = Console(stderr=True)
-        with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar = Bar(console=console, transient=True, disable=not console.is_terminal)
+        with saying_so(), bar:
             task = bar.add_task(unit, total=total)
             yield lambda done: bar.update(task, completed=done)
     elif callable(progress):

@@ -69,7 +69,8 @@ def mask_of_zeros(
     array = as_real(weights, "weights")
     pair = as_axes(axes, array.ndim, "weights")
     layout = TileLayout(array.shape, pair, pattern.tile_shape)
-    kept: NDArray[np.bool_] = array != 0
+    with np.errstate(invalid="ignore"):  # NaN is not zero, which NumPy finds worth a warning
+        kept: NDArray[np.bool_] = array != 0
     refuse_violation(kept, layout, pattern, short=False)
     if pattern.at_most:
         return kept

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from masksolve.checkpoints.work import Slice
+from masksolve.compiling import saying_so
 from masksolve.threads import Progress, reporting
 
 __all__ = ["Meter", "metering"]
@@ -87,6 +88,7 @@ def _showing(progress: Progress, total: int, done: int) -> Iterator[Callable[[in
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    bar = Bar(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with saying_so(), bar:
         task = bar.add_task("", total=total, completed=done)
         yield lambda done, name: bar.update(task, completed=done, description=name)

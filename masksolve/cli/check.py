@@ -117,7 +117,16 @@ class _Masks:
         if self.packed:
             return read_mask(self.source.file(name), name, self.records[name]).mask
         array = self.source.file(name).read(name)
-        return array != 0 if name in self.records else array
+        if name not in self.records:
+            return array
+        return _nonzero(array)
+
+
+def _nonzero(array: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell what is not zero; NaN is not, which NumPy finds worth a warning."""
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.bool_] = array != 0
+    return found
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -132,7 +141,7 @@ def _check(options: argparse.Namespace) -> int:
             with common.about_tensor(masks.source.file(name), name), bar.tensor(name, array.shape):
                 if array.dtype != np.bool_ or (name in masks.records and not masks.packed):
                     # Weights: what is not zero, and kept weights may be zero.
-                    array = array != 0
+                    array = _nonzero(array)
                     pattern = Pattern(pattern.n, pattern.m, pattern.transposable, at_most=True)
                 try:
                     check_mask(layout.matrices(array), pattern, axes=layout.matrix_axes)

@@ -6,18 +6,20 @@ Exit codes: 0 done, 1 the answer is "no", 2 bad input or usage.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from masksolve.cli import apply, bench, check, methods, plan, solve
 from masksolve.cli.common import one_line
+from masksolve.compiling import saying_so
 from masksolve.errors import MasksolveError
 
 __all__ = ["main"]
@@ -28,6 +30,34 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {one_line(message)} (see {self.prog} --help)\n")
+
+
+class _CannotPrint(OSError):
+    """Stdout takes nothing."""
+
+
+class _Stdout:
+    """Stdout, whose failures are told from those of anything else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Print."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            raise _CannotPrint(error.errno, error.strerror) from None
+
+    def flush(self) -> None:
+        """Have all printed that was written."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise _CannotPrint(error.errno, error.strerror) from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +73,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if hasattr(sys.stdout, "reconfigure"):  # names in any script, on any terminal
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with (
+            _polite_signals(),
+            redirect_stdout(_Stdout(sys.stdout)),
+            warnings.catch_warnings(),
+            saying_so(),
+        ):
+            warnings.simplefilter("always")
+            warnings.showwarning = _warn  # type: ignore[assignment]
+            options = _parser().parse_args(arguments)
+            code: int = options.run(options)
+            sys.stdout.flush()
+    except MasksolveError as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt as stop:
+        _say(f"interrupted, {stop or 'nothing written'}")
+        return 130
+    except _CannotPrint as error:
+        # Nothing is to try again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:  # the reader went away: not our failure
+            return 0
+        _say(f"cannot print: {error.strerror}")
+        return 2
+    except OSError as error:  # files that are asked for report theirs as FileFormatError
+        what = error.strerror or str(error)
+        _say(f"{what}: {error.filename}" if error.filename else f"the system says: {what}")
+        return 2
+    return code
+
+
+def _parser() -> _Parser:
     from masksolve import __version__
 
     parser = _Parser(
@@ -52,38 +119,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in (solve, apply, check, plan, methods, bench):
         module.add_commands(commands)
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    if hasattr(sys.stdout, "reconfigure"):  # names in any script, on any terminal
-        sys.stdout.reconfigure(errors="backslashreplace")
-    options = parser.parse_args(arguments)
-    try:
-        with _polite_kills(), warnings.catch_warnings():
-            warnings.simplefilter("always")
-            warnings.showwarning = _warn  # type: ignore[assignment]
-            code: int = options.run(options)
-            sys.stdout.flush()
-    except MasksolveError as error:
-        print(f"masksolve: {one_line(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print(f"masksolve: interrupted, {one_line(stop) or 'nothing written'}", file=sys.stderr)
-        return 130
-    except OSError as error:  # of stdout: files report theirs as FileFormatError
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # the reader went away: not our failure
-            return 0
-        print(f"masksolve: cannot print: {error.strerror or error}", file=sys.stderr)
-        return 2
-    return code
+    return parser
+
+
+def _say(line: str) -> None:
+    with suppress(OSError, AttributeError):  # nobody listens: the exit code says it
+        print(f"masksolve: {one_line(line)}", file=sys.stderr)
 
 
 def _warn(message: Warning | str, *context: Any) -> None:
-    print(f"masksolve: {one_line(message)}", file=sys.stderr)
+    _say(str(message))
 
 
 @contextmanager
-def _polite_kills() -> Iterator[None]:
+def _polite_signals() -> Iterator[None]:
     """Unwind when asked to stop, so that nothing is left half-written."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's
@@ -94,6 +143,8 @@ def _polite_kills() -> Iterator[None]:
     before = {n: h for n in numbers if (h := signal.getsignal(n)) is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `masksolve.__main__` leaves it
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

@@ -2,16 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import numba
+from numba.core import config
+from numba.core.ccallback import CFunc
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
+from numba.core.sigutils import normalize_signature
+
+from masksolve.compiling import making_kernels
+from masksolve.kernels.cache import cache_of
 
 __all__ = ["callback", "kernel", "kernel_for"]
 
 
-NO_CACHE = (RuntimeError, OSError, EOFError)
-"""No folder for the cache, no room in it, or a file in it that was cut short."""
+@contextmanager
+def _making() -> Iterator[None]:
+    """Have the clock run, and numba compile, even if NUMBA_DISABLE_JIT forbids it.
+
+    That is meant for Python functions of others: ours are made of machine instructions that
+    no interpreter runs. numba looks at it, too, where functions of its own are compiled into
+    ours.
+    """
+    with making_kernels(), global_compiler_lock:
+        before, config.DISABLE_JIT = config.DISABLE_JIT, 0
+        try:
+            yield
+        finally:
+            config.DISABLE_JIT = before
+
+
+class _Kernel(CPUDispatcher):
+    """What `numba.njit` makes, with our cache."""
+
+    def enable_caching(self) -> None:
+        """Use our cache."""
+        self._cache = cache_of(self.py_func)
+
+    def compile(self, sig: Any) -> Any:
+        """Compile or load."""
+        with _making():
+            return super().compile(sig)
+
+
+class _Callback(CFunc):
+    """What `numba.cfunc` makes, with our cache."""
+
+    def enable_caching(self) -> None:
+        """Use our cache."""
+        self._cache = cache_of(self._pyfunc)
+
+    def compile(self) -> None:
+        """Compile or load."""
+        with _making():
+            super().compile()
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -21,22 +67,26 @@ def kernel(function: Callable[..., Any]) -> Any:
     source, or in the user's cache folder where the install is read-only; where
     neither can be written it is compiled once per process.
     """
-    return kernel_for(None)(function)
+    with making_kernels():
+        options = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
+        compiled = _Kernel(function, targetoptions=options)
+        compiled.enable_caching()
+    return compiled
 
 
 def kernel_for(types: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Do as `kernel`; given argument types, compile at once and for these only."""
+    """Do as `kernel`; compile at once, for these argument types only."""
 
     def compile_(function: Callable[..., Any]) -> Any:
-        try:
-            return numba.njit(types, cache=True, nogil=True, error_model="numpy")(function)
-        except NO_CACHE:
-            return numba.njit(types, nogil=True, error_model="numpy")(function)
+        compiled = kernel(function)
+        compiled.compile(types)
+        compiled.disable_compile()
+        return compiled
 
     return compile_
 
 
-_ALIVE: list[Any] = []
+_ALIVE: list[_Callback] = []
 """C functions live as long as the process, as their addresses may."""
 
 
@@ -52,11 +102,12 @@ def callback(signature: Any, *constants: int) -> Callable[[Callable[..., Any]], 
         for constant in constants:
             function.__name__ += f"_{constant}"
             function.__qualname__ += f"_{constant}"
-        try:
-            compiled: Any = numba.cfunc(signature, cache=True, error_model="numpy")(function)
-        except NO_CACHE:
-            compiled = numba.cfunc(signature, error_model="numpy")(function)
+        options = {"error_model": "numpy"}
+        compiled = _Callback(function, normalize_signature(signature), {}, options)
+        compiled.enable_caching()
+        compiled.compile()
         _ALIVE.append(compiled)
-        return int(compiled.address)
+        address: Any = compiled.address
+        return int(address)
 
     return compile_

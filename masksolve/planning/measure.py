@@ -82,7 +82,8 @@ def read_scores(
     pair = as_axes(axes, given.array.ndim, "weights")
     single = np.can_cast(given.array.dtype, np.float32)
     matrices = np.moveaxis(given.array, pair, (-2, -1))
-    scores = matrices.astype(np.float32 if single else np.float64, order="C")
+    with np.errstate(invalid="ignore"):  # NaN is refused below
+        scores = matrices.astype(np.float32 if single else np.float64, order="C")
     if given.magnitude:
         np.abs(scores, out=scores)
     low, high = float(scores.min(initial=0)), float(scores.max(initial=0))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from masksolve.compiling import Stopwatch
 from masksolve.torch._adaprune import least_squares
 from masksolve.torch._adaprune.adam import fit_by_adam
 from masksolve.torch._adaprune.collect import Gathered
@@ -58,7 +58,7 @@ def fit(
     masker : Masker
     settings : Settings
     """
-    clock = time.perf_counter()
+    watch = Stopwatch()
     form, dense = weight.form, weight.dense
     first = masker.first(weight, [(parts, gathered.moments) for parts, gathered in pieces])
     shares = shares_of_pruned(dense, first, weight.pattern.m, form.layout)
@@ -96,7 +96,7 @@ def fit(
         absorbed=taken_in,
         error=fitted,
         moved=float((moved != first).double().mean()),
-        seconds=time.perf_counter() - clock,
+        seconds=watch.seconds,
     )
     biases = weight.biases
     if biases is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from masksolve.compiling import Stopwatch
 from masksolve.errors import InvalidInput
 from masksolve.inputs import as_count, as_threads
 from masksolve.result import MaskResult
@@ -351,7 +351,7 @@ class Handle:
             if solved is None:
                 continue
             result, scores, seconds = solved
-            start = time.perf_counter()
+            watch = Stopwatch()
             mask = result.mask.reshape(layer.mask.shape)
             changes[layer.name] = self._changes(layer, mask)
             layer.masked.write(mask, result.pattern)
@@ -359,7 +359,7 @@ class Handle:
             # Single precision sums in pieces: good to six digits.
             wide = torch.promote_types(scores.dtype, torch.float32)
             total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
-            seconds += time.perf_counter() - start
+            seconds += watch.seconds
             layer.seconds += seconds
             rows[layer.name] = LayerRecord(
                 layer.mask.numel(),
@@ -401,7 +401,7 @@ class Handle:
         Nothing here may wake torch's threads: for a while they would spin where the solver's
         are at work.
         """
-        start = time.perf_counter()
+        watch = Stopwatch()
         pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
         if pattern.n == pattern.m:
             return None
@@ -428,7 +428,7 @@ class Handle:
                 name=name,
                 whose=whose,
             )
-        return result, scores, time.perf_counter() - start
+        return result, scores, watch.seconds
 
 
 def _write(writer: Any, record: Record) -> None:
