@@ -139,7 +139,7 @@ def is_as_written(path: Path, entry: Mapping[str, Any]) -> bool:
     """Tell whether a file has the size and the checksums on record."""
     try:
         _verify(path, entry)
-    except FileFormatError:
+    except (FileFormatError, KeyError):
         return False
     return True
 

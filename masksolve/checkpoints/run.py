@@ -153,7 +153,7 @@ def _go_on(job: Job, settings: Mapping[str, Any], progress: Progress) -> Done:
             files = write_rest(
                 place, job.checkpoint, job.shards, job.others, files, settings, figures
             )
-        place.check_whole(files)
+        place.check_whole(files, read=False)
     except BaseException as error:
         if isinstance(error, InvalidInput) or place.untouched:
             place.discard()

@@ -185,15 +185,25 @@ class Target(ABC):
                 f"{free / 1e9:.2f} GB free"
             )
 
-    def check_whole(self, files: Mapping[str, Mapping[str, Any]]) -> None:
-        """Raise unless every file is there as it was written: at work, or in its place already."""
+    def check_whole(self, files: Mapping[str, Mapping[str, Any]], *, read: bool) -> None:
+        """Raise unless every file is there as it was written: at work, or in its place already.
+
+        Parameters
+        ----------
+        files : mapping of str to mapping
+            Their sizes and checksums.
+        read : bool
+            Whether to compare the checksums too of those at work: an earlier run wrote them.
+        """
         for name, entry in files.items():
             at_work, place = self.files / name, self.place(name)
             with naming(at_work, "read"):
-                if at_work.is_file():
-                    whole = at_work.stat().st_size == entry["bytes"]
-                else:  # moved before the run was interrupted, or gone
+                if not at_work.is_file():  # moved before the run was interrupted, or gone
                     whole = place.is_file() and is_as_written(place, entry)
+                elif read:
+                    whole = is_as_written(at_work, entry)
+                else:
+                    whole = at_work.stat().st_size == entry["bytes"]
             if not whole:
                 raise FileFormatError(f"{at_work} is not as it was written: remove {self.work}")
 

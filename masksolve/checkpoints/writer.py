@@ -99,7 +99,7 @@ class Writer:
                 raise self._damaged()
             self.files[name] = line["entry"]
             at_work = []
-        self._target.check_whole(self.files)
+        self._target.check_whole(self.files, read=True)
         return at_work
 
     def _damaged(self) -> FileFormatError:

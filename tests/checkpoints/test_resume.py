@@ -303,6 +303,19 @@ def test_nothing_is_published_without_a_shard(source, target, apply):
     assert not (target / "masksolve.json").exists()
 
 
+def test_a_shard_that_was_finished_and_is_damaged_is_found(source, target, apply):
+    """Nothing is solved after it that would read it again."""
+    cut_off(source, target, 40, apply=apply)
+    path = target / WORK / "files" / "model-1.safetensors"
+    content = path.read_bytes()
+    for damaged in (content[:-9] + bytes(9), b"x" + content[1:], content[:-1]):
+        path.write_bytes(damaged)
+        with pytest.raises(ms.FileFormatError, match=r"model-1\.safetensors is not as it was"):
+            ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    path.write_bytes(content)
+    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+
+
 @pytest.mark.parametrize("name", ["masksolve.json.part", "settings.json", "part", "lock"])
 def test_shards_of_any_name(tmp_path, target, shards, name):
     """Those that files of ours have, or had, while at work."""
