@@ -61,7 +61,8 @@ class Total:
                 self._lanes = lanes
                 return
         if values.dtype not in (np.float32, np.float64):
-            values = values.astype(np.float64)
+            with np.errstate(invalid="ignore"):  # of NaN others speak
+                values = values.astype(np.float64)
         add_magnitudes(values, self._lanes)
 
     @property
