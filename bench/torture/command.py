@@ -64,18 +64,18 @@ class Running:
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
 
-    def wait(self) -> Ended:
-        """Wait for its end, which is brought about where it does not come in time."""
-        said, late = self._listen()
+    def wait(self, seconds: float | None = None) -> Ended:
+        """Wait for its end, which is brought about where it does not come in so many seconds."""
+        said, late = self._listen(seconds or BOUND)
         if late:
             self.send(signal.SIGKILL)
         code = self._join()
         os.close(self._pipe)
         return Ended(None if late else code, said)
 
-    def _listen(self) -> tuple[str, bool]:
+    def _listen(self, seconds: float) -> tuple[str, bool]:
         """Read stderr to its end; tell too whether it did not come."""
-        content, end = b"", time.monotonic() + BOUND
+        content, end = b"", time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self._pipe], [], [], left)[0]:
                 part = os.read(self._pipe, 1 << 16)
