@@ -170,6 +170,20 @@ def test_what_a_command_says_and_how_it_ends(start, tmp_path):
     assert running.wait().code == -signal.SIGKILL
 
 
+def test_no_command_outlives_its_round(tmp_path, monkeypatch):
+    (tmp_path / "loops.py").write_text(LOOPS)
+    started = []
+
+    def interrupted(trial):
+        started.append(trial.command.start("loop"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(KINDS, "a", Kind("planted", interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        Torture(0, ["a"], command=tmp_path / "loops.py").round("a")
+    assert started[0].over
+
+
 def test_spoilt_files_are_others(tmp_path):
     """Every time, in every way; the length of a safetensors header stays true."""
     header = b'{"w":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}'
