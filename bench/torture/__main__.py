@@ -29,7 +29,8 @@ MINUTE = 60.0
 def main() -> None:
     """Torture, and print what came of it."""
     options = _parser().parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit what is ignored
+    for number in (signal.SIGINT, signal.SIGTERM):  # what was ignored would be by commands, too
+        signal.signal(number, signal.default_int_handler)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
     def tell(said: str) -> None:

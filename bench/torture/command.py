@@ -51,12 +51,19 @@ class _Process(Protocol):
 
 
 class Running:
-    """A command at work, and the end of the pipe that is its stderr."""
+    """A command at work, and the end of the pipe that is its stderr.
+
+    Attributes
+    ----------
+    over : bool
+        Whether somebody has waited for its end.
+    """
 
     def __init__(self, process: _Process, pipe: int, join: Callable[[], int | None]) -> None:
         self._process = process
         self._pipe = pipe
         self._join = join
+        self.over = False
 
     def send(self, number: int) -> None:
         """Send a signal, if it is still there."""
@@ -64,18 +71,25 @@ class Running:
         with suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
 
-    def wait(self) -> Ended:
-        """Wait for its end, which is brought about where it does not come in time."""
-        said, late = self._listen()
+    def wait(self, seconds: float | None = None) -> Ended:
+        """Wait for its end, which is brought about where it does not come in so many seconds."""
+        said, late = self._listen(seconds or BOUND)
         if late:
             self.send(signal.SIGKILL)
         code = self._join()
         os.close(self._pipe)
+        self.over = True
         return Ended(None if late else code, said)
 
-    def _listen(self) -> tuple[str, bool]:
+    def stop(self) -> None:
+        """End it, if nobody has waited for that."""
+        if not self.over:
+            self.send(signal.SIGKILL)
+            self.wait()
+
+    def _listen(self, seconds: float) -> tuple[str, bool]:
         """Read stderr to its end; tell too whether it did not come."""
-        content, end = b"", time.monotonic() + BOUND
+        content, end = b"", time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([self._pipe], [], [], left)[0]:
                 part = os.read(self._pipe, 1 << 16)
@@ -97,6 +111,7 @@ class Command:
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
+        self._running: list[Running] = []
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([f"{__package__}.preload"])
 
@@ -123,7 +138,7 @@ class Command:
             process.join()
             return process.exitcode
 
-        return Running(process, pipe, join)
+        return self._kept(Running(process, pipe, join))
 
     def start_fresh(
         self, *arguments: str | Path, limit: int | None = None, **environment: str
@@ -141,7 +156,16 @@ class Command:
         assert process.stderr is not None
         pipe = os.dup(process.stderr.fileno())
         process.stderr.close()
-        return Running(process, pipe, process.wait)
+        return self._kept(Running(process, pipe, process.wait))
+
+    def _kept(self, running: Running) -> Running:
+        self._running = [one for one in self._running if not one.over] + [running]
+        return running
+
+    def stop(self) -> None:
+        """End all that was started and not waited for: a round was interrupted."""
+        for running in self._running:
+            running.stop()
 
     def run(self, *arguments: str | Path, **options: Any) -> Ended:
         """Start it and wait for its end."""

@@ -103,6 +103,8 @@ class Torture:
                 KINDS[kind].round(trial)
             except Exception:
                 trial.expect(False, traceback.format_exc())
+            finally:
+                self._command.stop()
             counts.seconds += time.perf_counter() - began
             if trial.failures:
                 self._report(kind, number, trial)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import ml_dtypes
@@ -42,7 +43,8 @@ def solver(trial: Trial) -> None:
         proof = ms.certify(weights, mask, pattern, plain=plain)
         optimal = proof.status is ms.Status.OPTIMAL
         trial.expect(optimal, f"{said}: not optimal, by a gap of {proof.gap}")
-    scores = np.abs(weights.astype(np.float64)).reshape(-1, *weights.shape[-2:])
+    count = prod(weights.shape[:-2])
+    scores = np.abs(weights.astype(np.float64)).reshape(count, *weights.shape[-2:])
     for ours, matrix in zip(mask.reshape(scores.shape), scores, strict=True):
         if matrix.size:
             lost = _lost(matrix, ours, pattern)

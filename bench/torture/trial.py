@@ -56,7 +56,7 @@ class Trial:
         if code == 2:
             fine = fine and bool(said)
         end = "did not end in time" if code is None else f"ended with code {code}"
-        return self.expect(fine, f"{what} {end} and said {said[-2000:]!r}")
+        return self.expect(fine, f"{what} {end} and said {said[-600:]!r}")
 
     def expect_done(self, *arguments: str | Path, what: str) -> bool:
         """Run a command that must go well, without a word on stderr."""

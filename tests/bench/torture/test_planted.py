@@ -21,6 +21,7 @@ ShardOutput.put = slowly
 FAULTS = {
     "a resume that skips a step": (
         "b",
+        "killed",
         SLOW
         + """
 from masksolve.checkpoints.run import Writer
@@ -33,6 +34,7 @@ Writer.__init__ = skipping
     ),
     "a journal that is believed": (
         "b",
+        "killed and resumed, it left other bytes",
         SLOW
         + """
 def believing(self, steps, lines):
@@ -43,6 +45,7 @@ ShardOutput._replay = believing
     ),
     "an output that is there before it is whole": (
         "b",
+        "neither old nor whole",
         SLOW
         + """
 from masksolve.checkpoints.target import FileTarget
@@ -55,6 +58,7 @@ FileTarget.open = publishing
     ),
     "work that stays": (
         "b",
+        "killed and resumed, it left",
         """
 from masksolve.checkpoints.target import Target
 Target.clear = lambda self: None
@@ -62,6 +66,7 @@ Target.clear = lambda self: None
     ),
     "a handler that shows a traceback": (
         "c",
+        "Traceback",
         """
 import masksolve.cli.main
 masksolve.cli.main.MasksolveError = ZeroDivisionError
@@ -69,6 +74,7 @@ masksolve.cli.main.MasksolveError = ZeroDivisionError
     ),
     "checksums that are not compared": (
         "c",
+        "flipped: check --checksums ended with code 0",
         """
 from masksolve.checkpoints import manifest
 manifest._compare = lambda *arguments: None
@@ -76,6 +82,7 @@ manifest._compare = lambda *arguments: None
     ),
     "a reader that mends its input": (
         "c",
+        "input modified",
         """
 from masksolve.storage.tensors import TensorFile
 begin = TensorFile.__init__
@@ -90,6 +97,7 @@ TensorFile.__init__ = mending
     ),
     "a full disk that is not told": (
         "d",
+        "at most: ",
         """
 from masksolve.cli.main import main as ours
 def main(arguments):
@@ -98,6 +106,7 @@ def main(arguments):
     ),
     "a full disk that leaves half": (
         "d",
+        "published though refused",
         """
 from contextlib import contextmanager
 from masksolve.checkpoints import output
@@ -115,6 +124,7 @@ output.naming = leaving
     ),
     "a stamp that never differs": (
         "e",
+        "the output is of neither input",
         SLOW
         + """
 from masksolve.checkpoints.stamp import Stamp
@@ -124,6 +134,7 @@ Stamp.proves = lambda self, other: True
     ),
     "a reader that mixes two inputs": (
         "e",
+        "the output is of neither input",
         SLOW
         + """
 from masksolve.checkpoints import changes
@@ -132,6 +143,7 @@ changes.refuse_changed_while_read = lambda *arguments: None
     ),
     "a lock that always succeeds": (
         "f",
+        "writers",
         SLOW
         + """
 from masksolve.checkpoints import lock
@@ -140,6 +152,7 @@ lock._take = lambda *arguments: None
     ),
     "a loser without a word": (
         "f",
+        "ended with code 2 and said ''",
         SLOW
         + """
 import os
@@ -150,7 +163,7 @@ def main(arguments):
 """,
     ),
 }
-"""By what is wrong: the kind that finds it, and what is done to masksolve before it is called."""
+"""By what is wrong: the kind that finds it, what that says of it, and what is planted."""
 ROUNDS = 25
 """Most rounds that a fault may take."""
 CLEAN = 3
@@ -163,26 +176,27 @@ def write(path, code):
     return path
 
 
-def found(kind, rounds=ROUNDS, **options):
-    """Do rounds until one fails; return what was said then."""
+def found(kind, words="failed", rounds=ROUNDS, **options):
+    """Do rounds until one fails with these words; return what was said then."""
     said = []
-    torture = Torture(7, [kind], tell=said.append, **options)
+    torture = Torture(3, [kind], tell=said.append, **options)
     for _ in range(rounds):
         torture.round(kind)
-        if torture.failed:
-            break
-    return [line for line in said if line.startswith("failed")]
+        failures = [line for line in said if line.startswith("failed") and words in line]
+        if failures:
+            return failures
+    return []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault, tmp_path):
-    kind, code = FAULTS[fault]
-    assert found(kind, command=write(tmp_path / "planted.py", code))
+    kind, words, code = FAULTS[fault]
+    assert found(kind, words, command=write(tmp_path / "planted.py", code))
 
 
 @pytest.mark.parametrize("kind", ["b", "c", "d", "e", "f"])
 def test_nothing_is_found_without(kind, tmp_path):
-    assert not found(kind, CLEAN, command=write(tmp_path / "as_it_is.py", SLOW))
+    assert not found(kind, rounds=CLEAN, command=write(tmp_path / "as_it_is.py", SLOW))
 
 
 def exchanged(weights, pattern, **options):
@@ -210,7 +224,7 @@ def test_a_wrong_solver_is_found(solve):
 
 
 def test_nothing_is_found_of_the_solver():
-    assert not found("a", CLEAN)
+    assert not found("a", rounds=CLEAN)
 
 
 STANDS_IN = """
@@ -251,4 +265,4 @@ def test_one_warning_that_names_the_folder_is_fine(tmp_path):
     command = tmp_path / "as_it_should_be.py"
     planted = 'print(f"masksolve: the cache {cache} is damaged", file=sys.stderr)'
     command.write_text(STANDS_IN.format(planted=planted))
-    assert not found("g", CLEAN, command=command)
+    assert not found("g", rounds=CLEAN, command=command)
