@@ -28,7 +28,11 @@ def lock(path: Path, place: Path) -> Iterator[None]:
     """
     while True:
         with naming(path, "write"):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True)
+            except FileExistsError:
+                if os.path.lexists(path.parent) and not path.parent.is_dir():
+                    raise
             try:
                 file = path.open("ab")
             except FileNotFoundError:  # the folder went as another run ended

@@ -45,6 +45,8 @@ def add_commands(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     with going_on(options.output):
+        checkpoint = Checkpoint.open(options.weights)
+        count, others = len(checkpoint.tensors), checkpoint.others(leave=options.output)
         records = apply_masks(
             options.weights,
             options.masks,
@@ -54,8 +56,6 @@ def _run(options: argparse.Namespace) -> int:
             exclude=options.exclude,
             progress=True,
         )
-    checkpoint = Checkpoint.open(options.weights)
-    count, others = len(checkpoint.tensors), checkpoint.others(leave=options.output)
     if options.json:
         tensors = [{"name": name, "pattern": str(r.pattern)} for name, r in records.items()]
         content = {

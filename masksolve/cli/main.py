@@ -12,8 +12,9 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import partial
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             saying_so(),
         ):
             warnings.simplefilter("always")
+            warnings.simplefilter("ignore", ResourceWarning)  # Ctrl-C may come before a `with`
             warnings.showwarning = _warn  # type: ignore[assignment]
             options = _parser().parse_args(arguments)
             code: int = options.run(options)
@@ -143,6 +145,7 @@ def _polite_signals() -> Iterator[None]:
     before = {n: h for n in numbers if (h := signal.getsignal(n)) is not signal.SIG_IGN}
     for number in before:
         signal.signal(number, _stop)
+    heard, sys.unraisablehook = sys.unraisablehook, partial(_again, sys.unraisablehook)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `masksolve.__main__` leaves it
         before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -150,6 +153,20 @@ def _polite_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = heard
+
+
+def _again(otherwise: Callable[[Any], object], what: sys.UnraisableHookArgs) -> None:
+    """Have a signal come again that fell into a callback, where Python drops exceptions."""
+    stop = what.exc_value
+    if isinstance(stop, KeyboardInterrupt):
+        number = int(signal.SIGINT)
+    elif isinstance(stop, SystemExit) and isinstance(stop.code, int) and stop.code > 128:
+        number = stop.code - 128
+    else:
+        otherwise(what)
+        return
+    threading.Timer(0.01, signal.raise_signal, (number,)).start()
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -101,3 +101,24 @@ def test_processes_on_one_output(tmp_path, kind, command):
         assert files_of(out) == files_of(alone)
     ms.verify_checkpoint(out)
     assert not list(tmp_path.rglob(".masksolve-work*"))
+
+
+def test_a_folder_that_goes_while_it_is_made(path, monkeypatch):
+    """As another run removes its own."""
+    mkdir, gone = type(path).mkdir, []
+
+    def late(folder, *arguments, **options):
+        if not gone:
+            gone.append(folder)
+            raise FileExistsError(17, "File exists", str(folder))
+        return mkdir(folder, *arguments, **options)
+
+    monkeypatch.setattr(type(path), "mkdir", late)
+    with lock(path, path.parent):
+        assert path.exists()
+
+
+def test_a_file_where_the_folder_should_be(path):
+    path.parent.write_text("mine")
+    with pytest.raises(ms.FileFormatError, match=r"cannot write .*lock"), lock(path, path.parent):
+        pass

@@ -350,3 +350,16 @@ def test_a_choice_of_masks(run, model, masks, sharded, out, tensors, options, na
 def test_masks_that_are_not_there(refused, model, masks, out):
     refused("apply", model, masks, out, "--tensors", "zzz", words="masks holds no tensor 'zzz'")
     refused("apply", model, masks, out, "--exclude", "*", words="masks holds no masks to apply")
+
+
+def test_an_input_that_is_gone_when_all_is_done(run, model, masks, out, monkeypatch):
+    """Nobody looks for it any more."""
+    apply_masks = ms.apply_masks
+
+    def apply(*arguments, **options):
+        found = apply_masks(*arguments, **options)
+        model.unlink()
+        return found
+
+    monkeypatch.setattr("masksolve.cli.apply.apply_masks", apply)
+    assert run("apply", model, masks, out).out == f"{out}: 4 of 10 tensors masked\n"

@@ -97,3 +97,27 @@ sys.exit(main.main(["x"]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True)
     assert (done.returncode, done.stderr) == (128 + number, b"")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_one_that_falls_into_a_callback_comes_again(name):
+    """Python drops what is raised there: nobody would hear of it."""
+    number = getattr(signal, name)
+    code = f"""
+import signal, sys, time
+from masksolve.cli import main
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+class Dies:
+    def __del__(self):
+        signal.raise_signal({int(number)})
+def run(options):
+    Dies()
+    time.sleep(60)
+    raise AssertionError("it went on")
+main.methods.add_commands = lambda commands: commands.add_parser("x").set_defaults(run=run)
+sys.exit(main.main(["x"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 128 + number
+    assert "Traceback" not in done.stderr
