@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(str(error))
         return 2
     except KeyboardInterrupt as stop:
-        _say(f"interrupted, {stop or 'nothing written'}")
+        _say(f"interrupted, {str(stop) or 'nothing written'}")
         return 130
     except _CannotPrint as error:
         # Nothing is to try again at the end.
@@ -166,7 +166,8 @@ def _again(otherwise: Callable[[Any], object], what: sys.UnraisableHookArgs) -> 
     else:
         otherwise(what)
         return
-    threading.Timer(0.01, signal.raise_signal, (number,)).start()
+    # By the system, to the process: a thread that sleeps is woken by nothing less.
+    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

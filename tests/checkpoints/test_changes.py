@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import masksolve as ms
+from masksolve.storage.tensors import TensorFile
 from tests.checkpoints.models import (
     assert_applied,
     assert_masks,
@@ -50,7 +51,11 @@ def change(request):
 
 
 def shards_in(folder):
-    return {path.name: read_file(path) for path in sorted(folder.glob("*.safetensors"))}
+    found = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        tensors = read_file(path)
+        found[path.name] = {name: tensors[name] for name in TensorFile(path).tensors}
+    return found
 
 
 def others(source, tmp_path):
