@@ -25,6 +25,8 @@ def is_cached(path: str, offset: int, nbytes: int) -> bool:
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
+            # The question alone may have the system fetch what it has not got: no more of it.
+            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)
             os.preadv(file, [bytearray(1)], offset + nbytes - 1, os.RWF_NOWAIT)
         finally:
             os.close(file)

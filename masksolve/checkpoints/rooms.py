@@ -20,14 +20,24 @@ class Closed(Exception):
 
 
 class Room:
-    """Bytes to read into, from the start of a page."""
+    """Whole pages to read into.
+
+    Parameters
+    ----------
+    nbytes : int
+        That have room wherever in the first page they begin.
+    """
 
     def __init__(self, nbytes: int) -> None:
+        self.nbytes = nbytes
+        size = (nbytes // mmap.PAGESIZE + 2) * mmap.PAGESIZE
         if hasattr(mmap, "MADV_HUGEPAGE"):  # of which private memory alone is made
-            memory = mmap.mmap(-1, max(nbytes, 1), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             memory.madvise(mmap.MADV_HUGEPAGE)
+            # A process that is forked would take pages away that the disk still writes to.
+            memory.madvise(mmap.MADV_DONTFORK)
         else:
-            memory = mmap.mmap(-1, max(nbytes, 1))
+            memory = mmap.mmap(-1, size)
         self.bytes: NDArray[np.uint8] = np.frombuffer(memory, dtype=np.uint8)
 
 
@@ -60,8 +70,8 @@ class Rooms:
             if self._closed:
                 raise Closed
             fit = min(
-                (room for room in self._free if room.bytes.size >= nbytes),
-                key=lambda room: room.bytes.size,
+                (room for room in self._free if room.nbytes >= nbytes),
+                key=lambda room: room.nbytes,
                 default=None,
             )
             if fit is None:

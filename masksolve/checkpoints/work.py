@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.checkpoints.pagecache import drop, is_cached
+from masksolve.checkpoints.reading import See, read
 from masksolve.checkpoints.rooms import Room
 from masksolve.checkpoints.totals import Total
-from masksolve.errors import FileFormatError, InvalidInput, InvalidScore, naming
+from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem
 from masksolve.result import MaskResult, Status
@@ -34,9 +33,6 @@ __all__ = [
     "solve_slice",
     "solve_weights",
 ]
-
-PIECE = 1 << 21
-"""Bytes that are read, hashed and summed at once: the caches hold them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +172,7 @@ class Solved:
     release: Callable[[], None] | None = None
 
 
-def read_slice(
-    piece: Slice, room: Room | None = None, see: Callable[[NDArray[np.uint8]], None] | None = None
-) -> NDArray[Any]:
+def read_slice(piece: Slice, room: Room | None = None, see: See | None = None) -> NDArray[Any]:
     """Read the bytes of a slice, no others.
 
     Parameters
@@ -199,35 +193,12 @@ def read_slice(
     FileFormatError
         If the file is missing, or shorter than it was.
     """
-    content = (room or Room(piece.nbytes)).bytes[: piece.nbytes]
-    done = 0
-    with naming(piece.path, "read"), open(piece.path, "rb", buffering=0) as file:
-        number = file.fileno()
-        if hasattr(os, "posix_fadvise") and piece.nbytes:  # all of it is wanted, and soon
-            os.posix_fadvise(number, piece.offset, piece.nbytes, os.POSIX_FADV_WILLNEED)
-        file.seek(piece.offset)
-        while done < piece.nbytes:
-            part = content[done : done + PIECE]
-            if not _fill(file, part):
-                raise FileFormatError(
-                    f"{piece.path} was cut short while tensor {piece.tensor!r} was read"
-                )
-            if see is not None:
-                see(part)
-            done += part.size
+    content = read(piece.path, piece.offset, piece.nbytes, room, see)
+    if content.size < piece.nbytes:
+        raise FileFormatError(f"{piece.path} was cut short while tensor {piece.tensor!r} was read")
     array = as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
     array.setflags(write=False)
     return array
-
-
-def _fill(file: Any, part: NDArray[np.uint8]) -> bool:
-    done = 0
-    while done < part.size:
-        count = file.readinto(part[done:])
-        if not count:
-            return False
-        done += count
-    return True
 
 
 def fetch(piece: Slice, room: Room | None = None, upto: WeightsHash | None = None) -> Weights:
@@ -256,10 +227,7 @@ def fetch(piece: Slice, room: Room | None = None, upto: WeightsHash | None = Non
         state.update(part)
         total.add(part.view(dtype))
 
-    cached = is_cached(piece.path, piece.offset, piece.nbytes)
     array = read_slice(piece, room, see)
-    if not cached:
-        drop(piece.path, piece.offset, piece.nbytes)
     return Weights(array, state.text, piece.whole or upto is not None, total.value, room)
 
 

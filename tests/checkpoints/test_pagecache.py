@@ -4,8 +4,6 @@ import os
 
 import pytest
 
-import masksolve as ms
-from masksolve.checkpoints import work
 from masksolve.checkpoints.pagecache import drop, is_cached
 
 MEGABYTE = 1 << 20
@@ -49,14 +47,3 @@ def test_where_nobody_knows_all_is_cached(file, tmp_path, monkeypatch):
 
 def test_a_missing_file_is_dropped_in_silence(tmp_path):
     drop(str(tmp_path / "none"), 0, 1)
-
-
-@pytest.mark.parametrize("cached", [True, False])
-def test_a_run_drops_what_was_not_cached(cached, source, tmp_path, monkeypatch):
-    dropped = []
-    monkeypatch.setattr(work, "is_cached", lambda *place: cached)
-    monkeypatch.setattr(work, "drop", lambda *place: dropped.append(place))
-    ms.solve_checkpoint(source, tmp_path / "masks", "4:8", largest=1000)
-    assert bool(dropped) is not cached
-    for path, offset, nbytes in dropped:
-        assert 0 < offset <= os.path.getsize(path) - nbytes

@@ -66,7 +66,7 @@ Target.clear = lambda self: None
     ),
     "a handler that shows a traceback": (
         "c",
-        "Traceback",
+        "masksolve.errors.",  # the end of a traceback; its head may be cut off
         """
 import masksolve.cli.main
 masksolve.cli.main.MasksolveError = ZeroDivisionError
