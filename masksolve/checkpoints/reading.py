@@ -23,8 +23,8 @@ __all__ = ["See", "read"]
 
 PIECE = 1 << 21
 """Bytes that are seen at once: the caches of the processor hold them meanwhile."""
-REQUEST = 1 << 23
-"""Bytes that the disk is asked for at once: many of its channels at work."""
+REQUEST = 1 << 25
+"""Bytes that the disk is asked for at once: to be woken seldom is to be in time."""
 ALIGNED = 8
 """Bytes: no value of a file is longer, and there begins none that is not aligned."""
 
