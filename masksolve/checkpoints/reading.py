@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -19,22 +18,17 @@ from masksolve.checkpoints.pagecache import drop, is_cached
 from masksolve.checkpoints.rooms import Room
 from masksolve.errors import naming
 
-__all__ = ["See", "read"]
+__all__ = ["read"]
 
-PIECE = 1 << 21
-"""Bytes that are seen at once: the caches of the processor hold them meanwhile."""
 REQUEST = 1 << 25
 """Bytes that the disk is asked for at once: to be woken seldom is to be in time."""
 ALIGNED = 8
 """Bytes: no value of a file is longer, and there begins none that is not aligned."""
 
 Bytes: TypeAlias = NDArray[np.uint8]
-See: TypeAlias = Callable[[Bytes], None]
 
 
-def read(
-    path: str, offset: int, nbytes: int, room: Room | None = None, see: See | None = None
-) -> Bytes:
+def read(path: str, offset: int, nbytes: int, room: Room | None = None) -> Bytes:
     """Read bytes of a file, and leave the system's cache as it was.
 
     Parameters
@@ -43,8 +37,6 @@ def read(
     offset, nbytes : int
     room : Room, optional
         Where to; default: one of its own.
-    see : callable, optional
-        Gets the bytes as they come, in pieces of `PIECE` but for the last.
 
     Returns
     -------
@@ -61,15 +53,15 @@ def read(
     with naming(path, "read"):
         content = None
         if not cached and offset % ALIGNED == 0:
-            content = _read_direct(path, offset, nbytes, room, see)
+            content = _read_direct(path, offset, nbytes, room)
         if content is None:
-            content = _read_buffered(path, offset, nbytes, room, see)
+            content = _read_buffered(path, offset, nbytes, room)
     if not cached:
         drop(path, offset, nbytes)  # asking may have left a page, whichever way it went
     return content
 
 
-def _read_direct(path: str, offset: int, nbytes: int, room: Room, see: See | None) -> Bytes | None:
+def _read_direct(path: str, offset: int, nbytes: int, room: Room) -> Bytes | None:
     """Have the disk write into a room, page by page; None where it cannot be asked to."""
     skip = offset % mmap.PAGESIZE
     end, first = skip + nbytes, offset - skip
@@ -78,7 +70,7 @@ def _read_direct(path: str, offset: int, nbytes: int, room: Room, see: See | Non
     except (OSError, AttributeError):  # whatever it is, the other way tells
         return None
     try:
-        content, seen, done = room.bytes[skip:end], 0, 0
+        content, done = room.bytes[skip:end], 0
         while done < end:
             try:
                 count = os.preadv(file, [room.bytes[done : done + REQUEST].data], first + done)
@@ -89,33 +81,20 @@ def _read_direct(path: str, offset: int, nbytes: int, room: Room, see: See | Non
             done += count
             if done < end and (not count or done % mmap.PAGESIZE):  # the file is shorter
                 return content[: max(0, done - skip)]
-            ready = nbytes if done >= end else (done - skip) // PIECE * PIECE
-            _show(content, seen, ready, see)
-            seen = max(seen, ready)
         return content
     finally:
         os.close(file)
 
 
-def _read_buffered(path: str, offset: int, nbytes: int, room: Room, see: See | None) -> Bytes:
+def _read_buffered(path: str, offset: int, nbytes: int, room: Room) -> Bytes:
     content, done = room.bytes[:nbytes], 0
     with open(path, "rb", buffering=0) as file:
         if hasattr(os, "posix_fadvise") and nbytes:  # all of it is wanted, and soon
             os.posix_fadvise(file.fileno(), offset, nbytes, os.POSIX_FADV_WILLNEED)
         file.seek(offset)
-        seen = 0
         while done < nbytes:
-            count = file.readinto(content[done : seen + PIECE].data)
+            count = file.readinto(content[done:].data)
             if not count:
-                return content[:done]
+                break
             done += count
-            if done in (seen + PIECE, nbytes):
-                _show(content, seen, done, see)
-                seen = done
-    return content
-
-
-def _show(content: Bytes, start: int, stop: int, see: See | None) -> None:
-    if see is not None:
-        for at in range(start, stop, PIECE):
-            see(content[at : min(at + PIECE, stop)])
+    return content[:done]

@@ -8,10 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from masksolve.checkpoints.rooms import Closed, Rooms
-from masksolve.checkpoints.work import Slice, Solved, Weights, fetch, solve_weights
+from numpy.typing import NDArray
+
+from masksolve.checkpoints.rooms import Closed, Room, Rooms
+from masksolve.checkpoints.work import Slice, Solved, Weights, know, read_slice, solve_weights
 from masksolve.inputs import as_threads
 from masksolve.storage.hashing import WeightsHash
 
@@ -54,7 +56,7 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """One thread reads, two slices at a time are solved, each by half of the threads.
+    """One thread reads, one hashes, two slices at a time are solved by half of the threads each.
 
     Two of one thread each never wait for each other, as two threads at one slice do.
 
@@ -81,16 +83,18 @@ class LocalRunner:
 
         with (
             ThreadPoolExecutor(AT_ONCE, thread_name_prefix="masksolve-solve") as solvers,
+            ThreadPoolExecutor(1, thread_name_prefix="masksolve-hash") as hasher,
             ThreadPoolExecutor(1, thread_name_prefix="masksolve-read") as reader,
         ):
             try:
                 for number, piece in enumerate(slices):
                     while len(waiting) == MOST_WAITING or (waiting and waiting[0].done()):
                         yield waiting.popleft().result()
-                    read = reader.submit(_read, piece, rooms, running)
+                    read = reader.submit(_read, piece, rooms)
+                    known = hasher.submit(_know, piece, [read], rooms, running)
                     shared = _shared(piece, number)
-                    waiting.append(solvers.submit(_solve, shared, [read], rooms, watch))
-                    del read  # whoever holds it holds the weights
+                    waiting.append(solvers.submit(_solve, shared, [known], rooms, watch))
+                    del read, known  # whoever holds them holds the weights
                 while waiting:
                     yield waiting.popleft().result()
             finally:
@@ -117,10 +121,22 @@ class Running:
         return self._state
 
 
-def _read(piece: Slice, rooms: Rooms, running: Running) -> Weights:
+def _read(piece: Slice, rooms: Rooms) -> tuple[NDArray[Any], Room]:
     room = rooms.take(piece.nbytes)
     try:
-        return fetch(piece, room, running.before(piece))
+        return read_slice(piece, room), room
+    except BaseException:
+        rooms.give(room)
+        raise
+
+
+def _know(
+    piece: Slice, read: list[Future[tuple[NDArray[Any], Room]]], rooms: Rooms, running: Running
+) -> Weights:
+    upto = running.before(piece)
+    array, room = read.pop().result()
+    try:
+        return know(piece, array, room, upto)
     except BaseException:
         rooms.give(room)
         raise
@@ -132,8 +148,8 @@ def _shared(piece: Slice, number: int) -> Slice:
     return replace(piece, threads=max(1, (threads + number % AT_ONCE) // AT_ONCE))
 
 
-def _solve(piece: Slice, read: list[Future[Weights]], rooms: Rooms, watch: Watch) -> Solved:
-    weights = read.pop().result()
+def _solve(piece: Slice, known: list[Future[Weights]], rooms: Rooms, watch: Watch) -> Solved:
+    weights = known.pop().result()
     keep = False
     try:
         solved = solve_weights(piece, weights, partial(watch, piece))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.checkpoints.reading import See, read
+from masksolve.checkpoints.reading import read
 from masksolve.checkpoints.rooms import Room
 from masksolve.checkpoints.totals import Total
 from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
@@ -20,7 +20,7 @@ from masksolve.result import MaskResult, Status
 from masksolve.solving import repair, solve_problem
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.packing import pack
-from masksolve.storage.tensors import DTYPES, as_tensor
+from masksolve.storage.tensors import as_tensor
 from masksolve.threads import Progress
 
 __all__ = [
@@ -28,11 +28,15 @@ __all__ = [
     "Slice",
     "Solved",
     "Weights",
-    "fetch",
+    "know",
     "read_slice",
     "solve_slice",
     "solve_weights",
 ]
+
+
+PIECE = 1 << 21
+"""Bytes that are hashed and summed at once: the caches hold them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,7 @@ class Solved:
     release: Callable[[], None] | None = None
 
 
-def read_slice(piece: Slice, room: Room | None = None, see: See | None = None) -> NDArray[Any]:
+def read_slice(piece: Slice, room: Room | None = None) -> NDArray[Any]:
     """Read the bytes of a slice, no others.
 
     Parameters
@@ -180,8 +184,6 @@ def read_slice(piece: Slice, room: Room | None = None, see: See | None = None) -
     piece : Slice
     room : Room, optional
         Where to; default: one of its own.
-    see : callable, optional
-        Gets the bytes as they come, in pieces of a multiple of 16 entries but for the last.
 
     Returns
     -------
@@ -193,7 +195,7 @@ def read_slice(piece: Slice, room: Room | None = None, see: See | None = None) -
     FileFormatError
         If the file is missing, or shorter than it was.
     """
-    content = read(piece.path, piece.offset, piece.nbytes, room, see)
+    content = read(piece.path, piece.offset, piece.nbytes, room)
     if content.size < piece.nbytes:
         raise FileFormatError(f"{piece.path} was cut short while tensor {piece.tensor!r} was read")
     array = as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
@@ -201,33 +203,26 @@ def read_slice(piece: Slice, room: Room | None = None, see: See | None = None) -
     return array
 
 
-def fetch(piece: Slice, room: Room | None = None, upto: WeightsHash | None = None) -> Weights:
-    """Read a slice, hash and sum it on the way.
+def know(piece: Slice, array: NDArray[Any], room: Room, upto: WeightsHash | None = None) -> Weights:
+    """Hash and sum the weights of a slice.
 
     Parameters
     ----------
     piece : Slice
-    room : Room, optional
-        Where to; default: one of its own.
+    array : ndarray
+        What `read_slice` returned.
+    room : Room
+        Where it lies.
     upto : WeightsHash, optional
         The hash of all of its tensor that comes before it; it goes on with the slice.
-
-    Raises
-    ------
-    FileFormatError
-        If it cannot be read.
     """
-    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8
-
-    dtype = np.dtype(DTYPES[piece.dtype])
     state, total = upto or WeightsHash(), Total()
-    room = room or Room(piece.nbytes)
-
-    def see(part: NDArray[np.uint8]) -> None:
-        state.update(part)
-        total.add(part.view(dtype))
-
-    array = read_slice(piece, room, see)
+    values = array.reshape(-1)
+    step = PIECE // array.itemsize
+    for start in range(0, values.size, step):
+        part = values[start : start + step]
+        state.update(part.view(np.uint8))
+        total.add(part)
     return Weights(array, state.text, piece.whole or upto is not None, total.value, room)
 
 
@@ -241,7 +236,8 @@ def solve_slice(piece: Slice) -> Solved:
     InvalidInput
         Naming the file, the tensor and the first entry that is not finite.
     """
-    return solve_weights(piece, fetch(piece))
+    room = Room(piece.nbytes)
+    return solve_weights(piece, know(piece, read_slice(piece, room), room))
 
 
 def solve_weights(piece: Slice, weights: Weights, progress: Progress = False) -> Solved:

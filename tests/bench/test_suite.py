@@ -115,12 +115,7 @@ def test_overheads_are_over_a_loop_that_never_renews(monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.setattr(overhead, "STEPS", 10)
     settings = replace(
-        TINY,
-        limit=60.0,
-        cases=("normal",),
-        sides=(8,),
-        training_patience=9.0,
-        training_every=(5,),
+        TINY, limit=60.0, cases=("normal",), sides=(8,), training_patience=9.0, training_every=(5,)
     )
     found = run(settings, only=["exact"])["training"]
     ran = {(r["contestant"], r["every"]) for r in found if r["status"] == "ok"}
