@@ -18,6 +18,15 @@ def slowly(*arguments):  # so that signals and changes meet the work
 ShardOutput.put = slowly
 """
 
+READS_SLOWLY = """
+from masksolve.checkpoints import runners
+read = runners.read_slice
+def reading(*arguments):  # so that changes come between two slices
+    time.sleep(0.01)
+    return read(*arguments)
+runners.read_slice = reading
+"""
+
 FAULTS = {
     "a resume that skips a step": (
         "b",
@@ -135,7 +144,7 @@ Stamp.proves = lambda self, other: True
     "a reader that mixes two inputs": (
         "e",
         "the output is of neither input",
-        SLOW
+        READS_SLOWLY
         + """
 from masksolve.checkpoints import changes
 changes.refuse_changed_while_read = lambda *arguments: None
@@ -144,7 +153,7 @@ changes.refuse_changed_while_read = lambda *arguments: None
     "a lock that always succeeds": (
         "f",
         "writers",
-        SLOW
+        SLOW.replace("0.005", "0.02")
         + """
 from masksolve.checkpoints import lock
 lock._take = lambda *arguments: None
@@ -164,8 +173,8 @@ def main(arguments):
     ),
 }
 """By what is wrong: the kind that finds it, what that says of it, and what is planted."""
-ROUNDS = 25
-"""Most rounds that a fault may take."""
+ROUNDS = 100
+"""Most rounds that a fault may take; each of them is found in a few."""
 CLEAN = 3
 
 
