@@ -173,17 +173,22 @@ class Target(ABC):
 
     def check_space(self, nbytes: int) -> None:
         """Raise unless the disk has room for so many bytes, those at work included."""
-        there = [self.work, self.path, self.path.absolute().parent]
-        folder = next(folder for folder in there if folder.is_dir())
-        with naming(folder, "write"):
-            files = self.files.rglob("*") if self.files.is_dir() else ()
-            have = sum(file.stat().st_blocks * 512 for file in files if file.is_file())
-            free = shutil.disk_usage(folder).free
+        with naming(self.path, "write"):
+            have, free = self._space()
         if nbytes - have > free:
             raise FileFormatError(
                 f"{self.path} needs {(nbytes - have) / 1e9:.2f} GB more: its disk has "
                 f"{free / 1e9:.2f} GB free"
             )
+
+    def _space(self) -> tuple[int, int]:
+        """Return the bytes that are there from an earlier run, and those that are free."""
+        for folder in (self.work, self.path):
+            with suppress(FileNotFoundError):  # none, or none any more: another run ends just now
+                free = shutil.disk_usage(folder).free
+                files = [file for file in self.files.rglob("*") if file.is_file()]
+                return sum(file.stat().st_blocks * 512 for file in files), free
+        return 0, shutil.disk_usage(self.path.absolute().parent).free
 
     def check_whole(self, files: Mapping[str, Mapping[str, Any]], *, read: bool) -> None:
         """Raise unless every file is there as it was written: at work, or in its place already.
@@ -245,12 +250,18 @@ class FolderTarget(Target):
 
     def _refuse_others(self) -> None:
         self.work = self.path / WORK
-        if not os.path.lexists(self.path):
-            return
-        if not self.path.is_dir():
-            raise InvalidInput(f"output {self.path} is a file: expected a folder for shards")
+        try:
+            empty = not any(self.path.iterdir())
+        except FileNotFoundError:  # or gone just now, with a run that could not succeed
+            empty = True
+            if os.path.lexists(self.path):  # a link to nothing
+                raise
+        except NotADirectoryError:
+            raise InvalidInput(
+                f"output {self.path} is a file: expected a folder for shards"
+            ) from None
         # In this order: a run that ends just now has its manifest before its work goes.
-        if not (self.work.is_dir() or self.finished) and any(self.path.iterdir()):
+        if not (empty or self.work.is_dir() or self.finished):
             raise InvalidInput(
                 f"output {self.path} holds other files: expected a new or an empty folder"
             )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import masksolve as ms
+from masksolve.checkpoints import target as places
 from masksolve.checkpoints.lock import lock
 from tests.checkpoints.models import files_of
 from tests.cli.commands import MODULE, assert_one_line
@@ -38,6 +39,22 @@ def test_whoever_holds_it_may_remove_it(path):
         path.parent.rmdir()
         with lock(path, path.parent):
             assert path.exists()
+
+
+def test_another_run_may_end_while_the_disk_is_measured(source, tmp_path, monkeypatch):
+    """What it had at work is gone then, with the folder that a second run has just seen."""
+    target, usage = tmp_path / "masks", places.shutil.disk_usage
+    (target / ".masksolve-work" / "files").mkdir(parents=True)
+
+    def ending(folder):
+        if folder.name == ".masksolve-work":
+            places.shutil.rmtree(target)
+        return usage(folder)
+
+    monkeypatch.setattr(places.shutil, "disk_usage", ending)
+    ms.solve_checkpoint(source, target, "4:8")
+    assert not (target / ".masksolve-work").exists()
+    ms.verify_checkpoint(target)
 
 
 def test_many_at_once_are_never_two(path):
