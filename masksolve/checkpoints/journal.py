@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,14 @@ def _tells_a_verdict(line: dict[str, Any]) -> bool:
         and isinstance(line.get("method"), str)
         and isinstance(line.get("weights"), str)
         and numbers[0] is not None
-        and all(value is None or type(value) in (int, float) for value in numbers)
+        and all(value is None or _is_number(value) for value in numbers)
         and isinstance(rivals, list)
         and all(isinstance(one, list) and len(one) == 3 for one in rivals)
-        and all(type(value) in (int, float) for one in rivals for value in one)
+        and all(_is_number(value) for one in rivals for value in one)
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether it is one that float64 can hold."""
+    largest = sys.float_info.max
+    return type(value) in (int, float) and -largest <= value <= largest

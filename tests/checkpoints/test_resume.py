@@ -276,6 +276,18 @@ def test_nonsense_in_the_work_folder_is_a_sentence(source, target, name, content
         ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
 
 
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"NaN", b"1" + b"0" * 400, b'"1"'])
+@pytest.mark.parametrize("key", [b"objective", b"total", b"seconds"])
+def test_numbers_that_none_can_be_are_nonsense_too(source, target, key, number):
+    cut_off(source, target, 25)
+    path = target / WORK / "journal.jsonl"
+    content, old = path.read_bytes(), re.compile(rb'"%s":[^,}]+' % key)
+    path.write_bytes(old.sub(b'"%s":%s' % (key, number), content, count=1))
+    assert path.read_bytes() != content
+    with pytest.raises(ms.FileFormatError, match=r"damaged.*: remove .*work"):
+        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+
+
 def test_an_end_beyond_all_bytes_is_soon_found_out(source, target, undisturbed, apply):
     cut_off(source, target, 8, apply=apply)
     path = target / WORK / "journal.jsonl"
