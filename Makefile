@@ -39,7 +39,7 @@ bench-full: $(VENV)/bench.done ## the same on more and larger matrices: hours
 bench-core: $(VENV)/bench.done ## the exact engine against one pass over memory; BASE=commit: against that
 	$(BIN)/python -m masksolve.bench.$(if $(BASE),against $(BASE) --speed,core)
 
-same: $(VENV)/bench.done ## BASE=commit: 205 problems, the same masks bit for bit?
+same: $(VENV)/bench.done ## BASE=commit: 204 problems, the same masks bit for bit?
 	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD)
 
 bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes

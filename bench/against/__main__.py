@@ -1,6 +1,6 @@
 """The checkout against a commit: ``python -m masksolve.bench.against BASE``.
 
-Solves 205 seeded problems with both builds and names those whose bytes differ; with ``--speed``
+Solves 204 seeded problems with both builds and names those whose bytes differ; with ``--speed``
 times the exact engine of both instead, in turn, a process each.
 """
 
