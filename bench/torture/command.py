@@ -191,19 +191,16 @@ def _work(
     file: Path | None, arguments: tuple[str, ...], limit: int | None, pipe: Connection
 ) -> None:
     """Be the command, in a process of its own."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as `masksolve.__main__` leaves it
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(0, 1)
     os.dup2(pipe.fileno(), 2)
     pipe.close()
     if limit is not None:
         _limit(limit)
-    try:
-        main = _find_main(file)
-        os.write(2, READY)
-        sys.exit(main(list(arguments)))
-    except KeyboardInterrupt:  # before it looks after them: those of its start are quiet, too
-        os._exit(128 + signal.SIGINT)
+    main = _find_main(file)
+    os.write(2, READY)
+    sys.exit(main(list(arguments)))
 
 
 def _find_main(file: Path | None) -> Callable[[list[str]], int]:
