@@ -13,6 +13,12 @@ from masksolve.result import Status
 
 __all__ = ["Journal"]
 
+VERDICT = {
+    *("method", "objective", "upper_bound", "status", "weights", "total"),
+    *("tiles", "short_tiles", "seconds", "rivals"),
+}
+"""What is known of a slice that is solved."""
+
 
 class Journal:
     """A file of lines that only grows; a line that was cut short does not count.
@@ -98,16 +104,17 @@ def _makes_sense(line: Any) -> bool:
 
 
 def _tells_a_verdict(line: dict[str, Any]) -> bool:
-    numbers = [line.get("objective"), line.get("upper_bound"), line.get("total")]
-    numbers += [line.get(key, 0) for key in ("seconds", "tiles", "short_tiles")]
-    rivals = line.get("rivals", [])
+    if not VERDICT.issubset(line):
+        return False
+    numbers = [line[key] for key in ("objective", "seconds", "tiles", "short_tiles")]
+    numbers += [line[key] for key in ("upper_bound", "total") if line[key] is not None]
+    rivals = line["rivals"]
     return (
         isinstance(line["status"], str)
         and line["status"] in {status.value for status in Status}
-        and isinstance(line.get("method"), str)
-        and isinstance(line.get("weights"), str)
-        and numbers[0] is not None
-        and all(value is None or _is_number(value) for value in numbers)
+        and isinstance(line["method"], str)
+        and isinstance(line["weights"], str)
+        and all(map(_is_number, numbers))
         and isinstance(rivals, list)
         and all(isinstance(one, list) and len(one) == 3 for one in rivals)
         and all(_is_number(value) for one in rivals for value in one)

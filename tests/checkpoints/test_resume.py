@@ -288,6 +288,16 @@ def test_numbers_that_none_can_be_are_nonsense_too(source, target, key, number):
         ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
 
 
+@pytest.mark.parametrize("key", [b"method", b"upper_bound", b"total", b"tiles", b"rivals"])
+def test_a_verdict_without_one_of_its_parts_is_nonsense_too(source, target, key):
+    cut_off(source, target, 25)
+    path = target / WORK / "journal.jsonl"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'"%s"' % key, b'"%s"' % key.upper(), 1))
+    with pytest.raises(ms.FileFormatError, match=r"damaged.*: remove .*work"):
+        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+
+
 def test_an_end_beyond_all_bytes_is_soon_found_out(source, target, undisturbed, apply):
     cut_off(source, target, 8, apply=apply)
     path = target / WORK / "journal.jsonl"
