@@ -65,6 +65,7 @@ def _read_direct(path: str, offset: int, nbytes: int, room: Room) -> Bytes | Non
     """Have the disk write into a room, page by page; None where it cannot be asked to."""
     skip = offset % mmap.PAGESIZE
     end, first = skip + nbytes, offset - skip
+    wanted = room.bytes[: -(-end // mmap.PAGESIZE) * mmap.PAGESIZE]  # a room may be larger
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)
     except (OSError, AttributeError):  # whatever it is, the other way tells
@@ -73,7 +74,7 @@ def _read_direct(path: str, offset: int, nbytes: int, room: Room) -> Bytes | Non
         content, done = room.bytes[skip:end], 0
         while done < end:
             try:
-                count = os.preadv(file, [room.bytes[done : done + REQUEST].data], first + done)
+                count = os.preadv(file, [wanted[done : done + REQUEST].data], first + done)
             except OSError as error:
                 if error.errno == errno.EINVAL and not done:
                     return None
