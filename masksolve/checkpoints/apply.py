@@ -18,7 +18,7 @@ from masksolve.checkpoints.runners import Running
 from masksolve.checkpoints.selection import check_names, matches_any
 from masksolve.checkpoints.solve import choose_target
 from masksolve.checkpoints.source import Checkpoint
-from masksolve.checkpoints.work import Slice, Solved, know, read_slice
+from masksolve.checkpoints.work import Slice, Solved, begin_reading, know
 from masksolve.errors import InvalidInput
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.masks import read_packed
@@ -166,7 +166,7 @@ class _Masks:
                 if piece.tensor != name:
                     name, packed = piece.tensor, self._read(piece.tensor)
                 room = rooms.take(piece.nbytes)
-                weights = know(piece, read_slice(piece, room), room, running.before(piece))
+                weights = know(piece, begin_reading(piece, room), running.before(piece))
                 first = piece.start[0] // 8
                 bits = packed[first : first - (-piece.shape[0] // 8)]
                 record = self._stored.records[name]

@@ -8,12 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from threading import Event
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
-from numpy.typing import NDArray
-
-from masksolve.checkpoints.rooms import Closed, Room, Rooms
-from masksolve.checkpoints.work import Slice, Solved, Weights, know, read_slice, solve_weights
+from masksolve.checkpoints.reading import Arriving
+from masksolve.checkpoints.rooms import Closed, Rooms
+from masksolve.checkpoints.work import Slice, Solved, Weights, begin_reading, know, solve_weights
 from masksolve.inputs import as_threads
 from masksolve.storage.hashing import WeightsHash
 
@@ -56,7 +55,7 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """One thread reads, one hashes, two slices at a time are solved by half of the threads each.
+    """One thread reads, one hashes; two slices at a time are solved by half of the threads each.
 
     Two of one thread each never wait for each other, as two threads at one slice do.
 
@@ -121,24 +120,24 @@ class Running:
         return self._state
 
 
-def _read(piece: Slice, rooms: Rooms) -> tuple[NDArray[Any], Room]:
+def _read(piece: Slice, rooms: Rooms) -> Arriving:
     room = rooms.take(piece.nbytes)
     try:
-        return read_slice(piece, room), room
+        coming = begin_reading(piece, room)
+        coming.fetch()
     except BaseException:
         rooms.give(room)
         raise
+    return coming
 
 
-def _know(
-    piece: Slice, read: list[Future[tuple[NDArray[Any], Room]]], rooms: Rooms, running: Running
-) -> Weights:
+def _know(piece: Slice, read: list[Future[Arriving]], rooms: Rooms, running: Running) -> Weights:
     upto = running.before(piece)
-    array, room = read.pop().result()
+    coming = read.pop().result()
     try:
-        return know(piece, array, room, upto)
+        return know(piece, coming, upto)
     except BaseException:
-        rooms.give(room)
+        rooms.give(coming.room)
         raise
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from masksolve.checkpoints.reading import read
+from masksolve.checkpoints.reading import Arriving, read
 from masksolve.checkpoints.rooms import Room
 from masksolve.checkpoints.totals import Total
 from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
@@ -20,7 +20,7 @@ from masksolve.result import MaskResult, Status
 from masksolve.solving import repair, solve_problem
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.packing import pack
-from masksolve.storage.tensors import as_tensor
+from masksolve.storage.tensors import as_dtype, as_tensor
 from masksolve.threads import Progress
 
 __all__ = [
@@ -28,15 +28,12 @@ __all__ = [
     "Slice",
     "Solved",
     "Weights",
+    "begin_reading",
     "know",
     "read_slice",
     "solve_slice",
     "solve_weights",
 ]
-
-
-PIECE = 1 << 21
-"""Bytes that are hashed and summed at once: the caches hold them meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +173,19 @@ class Solved:
     release: Callable[[], None] | None = None
 
 
-def read_slice(piece: Slice, room: Room | None = None) -> NDArray[Any]:
-    """Read the bytes of a slice, no others.
+def begin_reading(piece: Slice, room: Room | None = None) -> Arriving:
+    """Begin to read the bytes of a slice, no others.
 
-    Parameters
-    ----------
-    piece : Slice
-    room : Room, optional
-        Where to; default: one of its own.
+    Raises
+    ------
+    FileFormatError
+        If the file is missing.
+    """
+    return Arriving(piece.path, piece.offset, piece.nbytes, room)
+
+
+def read_slice(piece: Slice) -> NDArray[Any]:
+    """Read a slice.
 
     Returns
     -------
@@ -195,7 +197,10 @@ def read_slice(piece: Slice, room: Room | None = None) -> NDArray[Any]:
     FileFormatError
         If the file is missing, or shorter than it was.
     """
-    content = read(piece.path, piece.offset, piece.nbytes, room)
+    return _as_array(piece, read(piece.path, piece.offset, piece.nbytes))
+
+
+def _as_array(piece: Slice, content: NDArray[np.uint8]) -> NDArray[Any]:
     if content.size < piece.nbytes:
         raise FileFormatError(f"{piece.path} was cut short while tensor {piece.tensor!r} was read")
     array = as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
@@ -203,27 +208,29 @@ def read_slice(piece: Slice, room: Room | None = None) -> NDArray[Any]:
     return array
 
 
-def know(piece: Slice, array: NDArray[Any], room: Room, upto: WeightsHash | None = None) -> Weights:
-    """Hash and sum the weights of a slice.
+def know(piece: Slice, arriving: Arriving, upto: WeightsHash | None = None) -> Weights:
+    """Hash and sum the weights of a slice, as they come.
 
     Parameters
     ----------
     piece : Slice
-    array : ndarray
-        What `read_slice` returned.
-    room : Room
-        Where it lies.
+    arriving : Arriving
+        Its bytes.
     upto : WeightsHash, optional
         The hash of all of its tensor that comes before it; it goes on with the slice.
+
+    Raises
+    ------
+    FileFormatError
+        If they cannot be read, or the file is shorter than it was.
     """
-    state, total = upto or WeightsHash(), Total()
-    values = array.reshape(-1)
-    step = PIECE // array.itemsize
-    for start in range(0, values.size, step):
-        part = values[start : start + step]
-        state.update(part.view(np.uint8))
-        total.add(part)
-    return Weights(array, state.text, piece.whole or upto is not None, total.value, room)
+    state, total, dtype = upto or WeightsHash(), Total(), as_dtype(piece.dtype)
+    for part in arriving.pieces():
+        state.update(part)
+        total.add(part[: part.size // dtype.itemsize * dtype.itemsize].view(dtype))
+    array = _as_array(piece, arriving.content)
+    whole = piece.whole or upto is not None
+    return Weights(array, state.text, whole, total.value, arriving.room)
 
 
 def solve_slice(piece: Slice) -> Solved:
@@ -236,8 +243,7 @@ def solve_slice(piece: Slice) -> Solved:
     InvalidInput
         Naming the file, the tensor and the first entry that is not finite.
     """
-    room = Room(piece.nbytes)
-    return solve_weights(piece, know(piece, read_slice(piece, room), room))
+    return solve_weights(piece, know(piece, begin_reading(piece)))
 
 
 def solve_weights(piece: Slice, weights: Weights, progress: Progress = False) -> Solved:

@@ -28,6 +28,7 @@ __all__ = [
     "TensorFile",
     "TensorSpec",
     "TensorWriter",
+    "as_dtype",
     "as_tensor",
     "make_header",
     "refuse_dtype",
@@ -166,6 +167,13 @@ def refuse_dtype(dtype: str, path: str | Path, name: str) -> None:
         raise FileFormatError(f"{path}: tensor {name!r} has dtype {dtype}, which is not supported")
 
 
+def as_dtype(dtype: str) -> np.dtype[Any]:
+    """Return NumPy's dtype of the name that safetensors gives it, one of `DTYPES`."""
+    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8, for 2 MB of memory
+
+    return np.dtype(DTYPES[dtype])
+
+
 def as_tensor(
     content: bytes | memoryview | NDArray[np.uint8],
     dtype: str,
@@ -181,9 +189,7 @@ def as_tensor(
         Naming the file and the tensor, if they make none.
     """
     refuse_dtype(dtype, path, name)
-    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8, for 2 MB of memory
-
-    array = np.frombuffer(content, dtype=np.dtype(DTYPES[dtype]))
+    array = np.frombuffer(content, dtype=as_dtype(dtype))
     if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
         raise FileFormatError(
             f"{path}: tensor {name!r} of dtype BOOL holds bytes other than 0 and 1"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import masksolve as ms
 from masksolve.checkpoints import reading
 from masksolve.checkpoints.pagecache import drop, is_cached
-from masksolve.checkpoints.reading import read
+from masksolve.checkpoints.reading import Arriving, read
 from masksolve.checkpoints.rooms import Room
 
 SIZE = 3 * mmap.PAGESIZE + 1000
@@ -88,6 +88,18 @@ def test_it_is_shorter_where_the_file_is(way, file, content):
     assert not read(file, 2 * SIZE // 8 * 8, 5000).size
     os.truncate(file, mmap.PAGESIZE)
     assert read(file, 8, 5000).size == mmap.PAGESIZE - 8
+
+
+def test_pieces_are_there_when_they_are_handed_out(way, file, content, monkeypatch):
+    monkeypatch.setattr(reading, "PIECE", 5000)
+    coming, done = Arriving(file, 8, SIZE, Room(SIZE)), 0
+    coming.fetch()
+    for piece in coming.pieces():
+        np.testing.assert_array_equal(piece, content[8 + done : 8 + done + piece.size])
+        assert np.shares_memory(piece, coming.content[done:])
+        assert piece.size == min(5000, SIZE - 8 - done)  # whole values, whatever a read gives
+        done += piece.size
+    assert done == coming.content.size == SIZE - 8
 
 
 def test_more_than_one_request(way, tmp_path, monkeypatch):

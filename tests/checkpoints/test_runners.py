@@ -54,7 +54,7 @@ def test_solutions_come_in_the_order_of_slices(slices):
 
 @pytest.mark.parametrize("ahead", [0, 1, AHEAD, 10**9])
 def test_no_more_is_read_than_allowed(slices, ahead, monkeypatch):
-    read, solve, held = runners.read_slice, runners.solve_weights, []
+    read, solve, held = runners.begin_reading, runners.solve_weights, []
     peaks, taken = [], []
 
     def reads(piece, *given):
@@ -68,7 +68,7 @@ def test_no_more_is_read_than_allowed(slices, ahead, monkeypatch):
         finally:
             held.remove(piece.nbytes)
 
-    monkeypatch.setattr(runners, "read_slice", reads)
+    monkeypatch.setattr(runners, "begin_reading", reads)
     monkeypatch.setattr(runners, "solve_weights", solves)
     source = (taken.append(piece) or piece for piece in slices)
     for done, _ in enumerate(runners.LocalRunner().run(source, ahead), start=1):

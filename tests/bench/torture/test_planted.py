@@ -20,11 +20,11 @@ ShardOutput.put = slowly
 
 READS_SLOWLY = """
 from masksolve.checkpoints import runners
-read = runners.read_slice
+read = runners.begin_reading
 def reading(*arguments):  # so that changes come between two slices
     time.sleep(0.01)
     return read(*arguments)
-runners.read_slice = reading
+runners.begin_reading = reading
 """
 
 FAULTS = {
