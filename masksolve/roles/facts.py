@@ -42,7 +42,9 @@ class Facts:
             return cls()
         found = [frozenset(_sizes(config, keys)) for keys in (VOCABULARY, POSITIONS, EXPERTS)]
         kind = config.get("model_type")
-        return cls(kind if isinstance(kind, str) else None, *found, bool(config.get("tie_word_embeddings")))
+        return cls(
+            kind if isinstance(kind, str) else None, *found, bool(config.get("tie_word_embeddings"))
+        )
 
     @classmethod
     def read(cls, path: str | Path) -> Facts:

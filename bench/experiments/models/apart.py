@@ -1,55 +1,81 @@
-"""A function in a process of its own, which may take so long and so much memory."""
+"""Functions in a process beside this one, which may take so long and so much memory."""
 
 from __future__ import annotations
 
 import multiprocessing
 import resource
 from collections.abc import Callable
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-__all__ = ["LIMIT", "apart"]
+import torch
 
-LIMIT = 6 * 2**30
+__all__ = ["Aside"]
+
+LIMIT = 8 * 2**30
 """Bytes of data that such a process may hold."""
-PRELOADED = ["masksolve.bench.experiments.models.ways"]
-"""Imported once, by the server that all such processes are forked from."""
 
 
-def apart(function: Callable[..., Any], *arguments: Any, seconds: float) -> tuple[Any, str]:
-    """Call a function in a new process.
+class Aside:
+    """A process that calls functions one after the other: to load what they need takes long.
 
-    Returns
-    -------
-    answer : object or None
-    why : str
-        Why there is no answer: it took too long, died or raised an error.
+    It is ended by what takes too long or runs out of memory, and then begun anew.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_answer, args=(theirs, function, arguments), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        if not ours.poll(seconds):
-            return None, f"no answer within {seconds:g} s"
-        answer, why = ours.recv()
-        return answer, why
-    except (EOFError, ConnectionResetError):
-        process.join()
-        return None, f"the process died with exit code {process.exitcode}"
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        process.join()
-        ours.close()
+
+    def __init__(self) -> None:
+        self._process: Any = None
+        self._pipe: Any = None
+
+    def call(
+        self, function: Callable[..., Any], *arguments: Any, seconds: float
+    ) -> tuple[Any, str]:
+        """Call a function there.
+
+        Returns
+        -------
+        answer : object or None
+        why : str
+            Why there is no answer: it took too long, the process died, or an error's words.
+        """
+        self._start()
+        try:
+            self._pipe.send((function, arguments))
+            if self._pipe.poll(seconds):
+                answer, why = self._pipe.recv()
+                return answer, why
+            why = f"no answer within {seconds:g} s"
+        except (EOFError, ConnectionError):
+            self._process.join()
+            why = f"the process died with exit code {self._process.exitcode}"
+        self.close()
+        return None, why
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._pipe.close()
+            self._process = None
+
+    def _start(self) -> None:
+        if self._process is None:
+            context = multiprocessing.get_context("spawn")  # forks and threads do not mix
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+            self._process.start()
+            theirs.close()
 
 
-def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def _serve(pipe: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
-    try:
-        pipe.send((function(*arguments), ""))
-    except Exception as error:
-        pipe.send((None, f"{type(error).__name__}: {error}"))
+    torch.set_num_threads(1)
+    while True:
+        try:
+            function, arguments = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send((function(*arguments), ""))
+        except Exception as error:
+            pipe.send((None, f"{type(error).__name__}: {error}"))

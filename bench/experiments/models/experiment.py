@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+from ...pages.words import listing
 from ..shared.experiment import Experiment
 from ..shared.session import Session
-from .apart import apart
+from .apart import Aside
 from .findings import Findings, Run
 from .page import fill
 from .reader import Reader
-from .ways import compare
+from .ways import compare, nothing
 from .zoo import Architecture, architectures
 
 __all__ = ["EXPERIMENT", "main"]
@@ -52,17 +54,32 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
 
 
 def both(architecture: Architecture, seconds: float) -> Run:
-    """Compare both ways of an architecture, in a process of its own."""
-    run, why = apart(compare, architecture, PATTERNS, seconds=seconds)
-    if run is None:
-        run = Run(
-            model_type=architecture.model_type,
-            kind=architecture.kind,
-            class_name=architecture.class_name,
-            made="",
-            why=why,
-            parameters=0,
-            experts=False,
-            outcomes={},
-        )
-    return run
+    """Compare both ways of an architecture, in a process that may be ended."""
+    run, why = _aside().call(compare, architecture, PATTERNS, seconds=seconds)
+    return run or nothing(architecture) | {"why": why}
+
+
+@cache
+def _aside() -> Aside:
+    """Return the process that stands beside this one."""
+    return Aside()
+
+
+def wrong(reader: Reader) -> str:
+    """Say which types have a no that nothing explains."""
+    types = reader.unexplained()
+    return f"nothing explains where {listing(types, 12)} differ" if types else ""
+
+
+EXPERIMENT = Experiment(
+    name="models",
+    says="Compare the weights that a model's modules and its file choose, by architecture.",
+    sizes=SIZES,
+    needed=Findings.__required_keys__,
+    measure=measure,
+    reader=Reader,
+    fill=fill,
+    wrong=wrong,
+)
+
+main = EXPERIMENT.main

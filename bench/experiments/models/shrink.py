@@ -64,7 +64,12 @@ def shrunk(config: Mapping[str, Any], rung: str, wishes: Mapping[str, Any]) -> d
     words = small.get("vocab_size")
     for key in small.keys() & BACKBONE:
         ends = small.pop(key)
-        if key == "out_indices" and isinstance(ends, list) and len(ends) <= 4 and LAYERED & {*small}:
+        if (
+            key == "out_indices"
+            and isinstance(ends, list)
+            and len(ends) <= 4
+            and LAYERED & {*small}
+        ):
             small[key] = [1, 2, 3, 4][-len(ends) :]
     before = {v for k, v in config.items() if LAYERS.fullmatch(k) and isinstance(v, int)}
     for key, value in small.items():

@@ -21,7 +21,7 @@ from .findings import Difference, Outcome, Run
 from .make import Unmade, make
 from .zoo import Architecture
 
-__all__ = ["compare", "starred"]
+__all__ = ["compare", "nothing", "starred"]
 
 Named = Mapping[str, Tensor]
 
@@ -30,16 +30,7 @@ def compare(architecture: Architecture, patterns: Iterable[str]) -> Run:
     """Make a small model of an architecture, and mask it both ways under each pattern."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    run = Run(
-        model_type=architecture.model_type,
-        kind=architecture.kind,
-        class_name=architecture.class_name,
-        made="",
-        why="",
-        parameters=0,
-        experts=False,
-        outcomes={},
-    )
+    run = nothing(architecture)
     try:
         model, run["made"] = make(architecture)
     except Unmade as error:
@@ -58,6 +49,20 @@ def compare(architecture: Architecture, patterns: Iterable[str]) -> Run:
         except Exception as error:  # transformers' own, of saving or loading what is not pruned
             run["why"] = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
     return run
+
+
+def nothing(architecture: Architecture) -> Run:
+    """Return what is known before anything is compared."""
+    return Run(
+        model_type=architecture.model_type,
+        kind=architecture.kind,
+        class_name=architecture.class_name,
+        made="",
+        why="",
+        parameters=0,
+        experts=False,
+        outcomes={},
+    )
 
 
 def starred(name: str) -> str:

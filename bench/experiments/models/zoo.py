@@ -92,7 +92,5 @@ def architectures() -> list[Architecture]:
                 name, kind = classes[model_type], KINDS[task]
                 break
         if name is not None:
-            found.append(
-                Architecture(model_type, kind, name if isinstance(name, str) else name[0])
-            )
+            found.append(Architecture(model_type, kind, name if isinstance(name, str) else name[0]))
     return found
