@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masksolve.checkpoints.load import MaskFiles
+from masksolve.checkpoints.names import check_names, matches_any
 from masksolve.checkpoints.others import Others
 from masksolve.checkpoints.plan import plan_applied
 from masksolve.checkpoints.rooms import Rooms
 from masksolve.checkpoints.run import AHEAD, Job, carry_out
 from masksolve.checkpoints.runners import Running
-from masksolve.checkpoints.selection import check_names, matches_any
 from masksolve.checkpoints.solve import choose_target
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import Slice, Solved, begin_reading, know

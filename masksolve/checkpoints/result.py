@@ -9,6 +9,7 @@ from pathlib import Path
 
 from masksolve.checkpoints.figures import Figures
 from masksolve.checkpoints.others import Others
+from masksolve.checkpoints.selection import Choice
 from masksolve.result import Status
 from masksolve.storage.records import MaskRecord
 
@@ -35,6 +36,8 @@ class CheckpointResult:
         finished.
     others : Others
         What else of the folder was copied.
+    choice : Choice
+        Why these tensors and no others.
     """
 
     path: Path
@@ -43,6 +46,17 @@ class CheckpointResult:
     seconds: float
     figures: Mapping[str, Figures]
     others: Others
+    choice: Choice
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """Name of each tensor that gets no mask, and why."""
+        return self.choice.skipped
+
+    @property
+    def masked_share(self) -> float:
+        """Weights that have masks among all floats of the checkpoint."""
+        return self.choice.share
 
     @property
     def objective(self) -> float:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Protocol
 
-from masksolve.errors import InvalidInput
+from masksolve.checkpoints.axes import Axes, AxesByName
+from masksolve.checkpoints.names import brief, check_names, matches_any, some
+from masksolve.errors import InvalidInput, about
+from masksolve.inputs import as_axes
+from masksolve.layout import Layout
+from masksolve.pattern import Pattern
+from masksolve.roles import Facts, Verdict, judge, misfit
 from masksolve.storage.tensors import TensorSpec
 
-__all__ = ["Tensors", "brief", "check_names", "choose_tensors", "matches_any"]
+__all__ = ["Choice", "Tensors", "choose_tensors"]
 
 
 class Tensors(Protocol):
@@ -27,76 +35,159 @@ class Tensors(Protocol):
         ...
 
 
-def brief(name: str, most: int = 100) -> str:
-    """Leave out the middle of a name that would make a sentence unreadable.
+@dataclass(frozen=True)
+class Choice:
+    """The tensors to work on, and the others.
 
-    Examples
-    --------
-    >>> brief("model.layers.0.weight"), brief("model.layers.0.weight", 15)
-    ('model.layers.0.weight', 'model....weight')
+    Attributes
+    ----------
+    axes : dict of str to tuple of int
+        The (output, input) axes of each one's matrix, counted from 0.
+    skipped : list of (str, str)
+        The others by name, those of less than two dimensions too, and why.
+    share : float
+        Entries of the chosen ones among those of all float tensors.
+    facts : Facts
+        What the configuration tells.
     """
-    half = (most - 3) // 2
-    return name if len(name) <= most else f"{name[:half]}...{name[-half:]}"
 
+    axes: dict[str, tuple[int, int]]
+    skipped: list[tuple[str, str]]
+    share: float
+    facts: Facts
 
-def matches_any(name: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a name is one of the names, or fits one of the patterns."""
-    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def check_names(path: Path, names: Iterable[str], wanted: Iterable[str] | None) -> None:
-    """Make sure that each name or pattern that was given means something."""
-    known = list(names)
-    for pattern in wanted or ():
-        if not any(matches_any(name, [pattern]) for name in known):
-            raise InvalidInput(
-                f"{path} holds no tensor {brief(pattern)!r}; it holds {_some(known)}"
-            )
+    def reasons(self) -> list[tuple[str, int]]:
+        """Count the skipped ones by reason, most frequent first."""
+        return Counter(why for _, why in self.skipped).most_common()
 
 
 def choose_tensors(
     source: Tensors,
     wanted: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
-    axes: tuple[int, int] | None = None,
+    axes: Axes | AxesByName = None,
     *,
-    integers: bool = False,
-) -> dict[str, tuple[int, int]]:
+    patterns: Sequence[Pattern] = (),
+    masks: bool = False,
+    facts: Facts | None = None,
+) -> Choice:
     """Choose the tensors to work on, and say which axes are each one's matrix.
 
-    Patterns choose among float tensors of at least two dimensions (`integers`: of any
-    dtype); a name in full chooses any tensor. By default it is every 2-D one, with
-    `axes` every one of more dimensions too.
+    By default these are the matrices of products, as far as names, shapes and config.json
+    beside the file tell, whose sides fit one of the patterns. What is wanted may be any
+    tensor by its name in full, and any float one of two dimensions or more by a pattern.
+
+    Parameters
+    ----------
+    source : Tensors
+    wanted, exclude : sequence of str
+        Names, or patterns of names.
+    axes : tuple of int, mapping, AxesByName or None
+        Default: as `judge` says.
+    patterns : sequence of Pattern
+        That the tensors are for; none: their sides do not matter.
+    masks : bool
+        Whether tensors may be masks: then those of any dtype count, and those of no
+        floats whatever their names mean.
+    facts : Facts, optional
+        Default: of config.json in the folder, or beside the file.
+
+    Raises
+    ------
+    InvalidInput
+        If nothing is chosen, if a name means nothing, or if it is not known which axes are
+        the matrix of what was asked for.
     """
-    tensors = source.tensors
+    tensors, given = source.tensors, AxesByName.of(axes)
     check_names(source.path, tensors, wanted)
-    named = list(wanted or ())
-    chosen = {}
+    given.check(source.path, tensors)
+    facts, named = facts or Facts.read(source.path), list(wanted or ())
+    chosen: dict[str, tuple[int, int]] = {}
+    skipped = []
     for name, spec in tensors.items():
-        fit = (spec.floating or integers) and len(spec.shape) >= 2
-        if not (named or axes):
-            fit = fit and len(spec.shape) == 2
-        wished = matches_any(name, named or ["*"]) and not matches_any(name, exclude)
-        if wished and (fit or name in named):
-            chosen[name] = axes or _default_axes(source.path, spec)
+        verdict, pair = judge(name, spec.shape, facts, tensors.keys()), given.get(name)
+        why = _unfit(spec, named, exclude, masks)
+        if why is None:
+            why = _obstacle(spec, verdict, pair, patterns)
+            if why is not None and named:
+                raise InvalidInput(f"{source.path}: tensor {brief(name)!r}: {why}")
+        if why is None:
+            with about(f"{source.path}: tensor {brief(name)!r}"):
+                pair = as_axes(pair or _axes(spec, verdict), len(spec.shape), "weights")
+            if not named and (spec.floating or not masks):
+                why = verdict.why or _misfit(spec, verdict, pair, patterns)
+        if why is None and pair is not None:
+            chosen[name] = pair
+        elif why is not None:
+            skipped.append((name, why))
     if not chosen:
-        kind = "" if integers else "float "
-        asked = f" among {' '.join(map(brief, named))}" if named else ""
-        raise InvalidInput(
-            f"{source.path} holds no {kind}tensor to solve{asked}; it holds {_some(tensors)}"
+        raise InvalidInput(_nothing(source.path, tensors, named, skipped, masks))
+    size = sum(prod(tensors[name].shape) for name in chosen)
+    whole = sum(prod(spec.shape) for spec in tensors.values() if spec.floating or masks)
+    return Choice(chosen, skipped, size / whole if whole else 0.0, facts)
+
+
+def _unfit(
+    spec: TensorSpec, named: Sequence[str], exclude: Sequence[str], masks: bool
+) -> str | None:
+    """Say why a tensor is out of the question, whatever its name means."""
+    if matches_any(spec.name, exclude):
+        return "it is excluded"
+    if named and not matches_any(spec.name, named):
+        return "it was not asked for"
+    if spec.name in named:
+        return None
+    if len(spec.shape) < 2:
+        return "it has fewer than two dimensions"
+    if not (spec.floating or masks):
+        return f"its dtype is {spec.dtype}, no float that can be read"
+    return None
+
+
+def _axes(spec: TensorSpec, verdict: Verdict) -> tuple[int, int] | None:
+    if verdict.layout is not None:
+        return verdict.layout.axes
+    return (-2, -1) if len(spec.shape) <= 2 else None
+
+
+def _obstacle(
+    spec: TensorSpec, verdict: Verdict, given: tuple[int, int] | None, patterns: Sequence[Pattern]
+) -> str | None:
+    """Say why masks would be none where the weights are used, even if they were asked for."""
+    if given is None and _axes(spec, verdict) is None:
+        return (
+            f"it has {len(spec.shape)} dimensions: say which two are the matrix, outputs and "
+            f"inputs, as in --axes '{brief(spec.name)}=0,1'"
         )
-    return chosen
-
-
-def _some(names: Iterable[str]) -> str:
-    known = list(names)
-    return ", ".join([brief(name) for name in known[:3]] + ["..."] * (len(known) > 3)) or "nothing"
-
-
-def _default_axes(path: Path, spec: TensorSpec) -> tuple[int, int]:
-    if len(spec.shape) > 2:
-        raise InvalidInput(
-            f"{path}: tensor {brief(spec.name)!r} has {len(spec.shape)} dimensions: say which "
-            "two are the matrix, --axes 0,1 for a PyTorch convolution, or --exclude it"
+    if given is None and verdict.unsure and not all(p.transposable for p in patterns):
+        return (
+            "which of its axes are inputs is not known, and plain masks run along them: say "
+            f"so, as in --axes '{brief(spec.name)}=1,2'"
         )
-    return (-2, -1)
+    if verdict.regrouped is not None and any(p.transposable for p in patterns):
+        return verdict.regrouped
+    return None
+
+
+def _misfit(
+    spec: TensorSpec, verdict: Verdict, axes: tuple[int, int], patterns: Sequence[Pattern]
+) -> str | None:
+    """Say why the tensor fits none of the patterns."""
+    parts = verdict.layout.parts if verdict.layout and verdict.layout.axes == axes else 1
+    sides = Layout(axes, parts).sides(spec.shape)
+    found = [misfit(sides, pattern, whole=True) for pattern in patterns]
+    return None if None in found or not found else found[0]
+
+
+def _nothing(
+    path: Path,
+    tensors: Mapping[str, TensorSpec],
+    named: Sequence[str],
+    skipped: Sequence[tuple[str, str]],
+    masks: bool,
+) -> str:
+    kind = "" if masks else "float "
+    asked = f" among {' '.join(map(brief, named))}" if named else ""
+    said = f"{path} holds no {kind}tensor to solve{asked}; it holds {some(tensors)}"
+    reasons = [(name, why) for name, why in skipped if len(tensors[name].shape) >= 2]
+    return said + "".join(f"; {brief(name)}: {why}" for name, why in reasons[:3])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from masksolve.checkpoints.axes import Axes, AxesByName
 from masksolve.checkpoints.finish import read_all_records
 from masksolve.checkpoints.memory import slice_bytes
 from masksolve.checkpoints.others import Others
@@ -34,7 +35,7 @@ def solve_checkpoint(
     options: Mapping[str, float] | None = None,
     tensors: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
-    axes: tuple[int, int] | None = None,
+    axes: Axes | AxesByName = None,
     apply: bool = False,
     repair: bool = False,
     memory: str | int = "1GB",
@@ -67,10 +68,12 @@ def solve_checkpoint(
     method, options : str, mapping
         As for `solve`.
     tensors, exclude : sequence of str
-        Names, or patterns like ``"model.layers.*.weight"``. Default: every two-dimensional
-        tensor of floats.
-    axes : tuple of int, optional
-        As for `solve`; tensors of more than two dimensions need it.
+        Names, or patterns like ``"model.layers.*.weight"``. Default: the matrices of
+        products, as far as names, shapes and config.json tell, whose sides are multiples
+        of m; the result names the others.
+    axes : tuple of int or mapping of str to tuple of int, optional
+        The output and input axes of every tensor, or by names or patterns of names, of
+        which the first that fits counts. Default: as names, shapes and config.json tell.
     apply : bool
         Write the whole checkpoint with the masked weights set to zero, and copy all else
         that is in the folder, subfolders and hidden files included. Otherwise masks alone,
@@ -134,10 +137,10 @@ def solve_checkpoint(
         threads = as_threads(threads)
     most = slice_bytes(memory) if largest is None else largest
     how = Method(pattern, method, given, repair, tuple(compare), threads)
-    chosen = choose_tensors(checkpoint, tensors, exclude, axes)
+    choice = choose_tensors(checkpoint, tensors, exclude, axes, patterns=[pattern])
     place = choose_target(checkpoint, Path(target), single)
     shards = plan_solved(
-        checkpoint, chosen, how, apply=apply, alone=not place.manifested, most=most
+        checkpoint, choice.axes, how, apply=apply, alone=not place.manifested, most=most
     )
     copy = apply and place.manifested
     others = checkpoint.others(leave=place.path) if copy else Others([], [], [])
@@ -161,7 +164,7 @@ def solve_checkpoint(
     done = carry_out(job, progress)
     records = read_all_records(place, shards)
     seconds = time.perf_counter() - started
-    return CheckpointResult(place.path, records, done.nbytes, seconds, done.figures, others)
+    return CheckpointResult(place.path, records, done.nbytes, seconds, done.figures, others, choice)
 
 
 def choose_target(checkpoint: Checkpoint, path: Path, single: bool | None) -> Target:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masksolve.checkpoints.manifest import verify_checkpoint
+from masksolve.checkpoints.selection import Choice
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checks import check_mask
-from masksolve.cli import common
+from masksolve.cli import common, tensors
 from masksolve.errors import InvalidInput, MaskViolation
 from masksolve.inputs import as_axes
 from masksolve.layout import Layout
@@ -44,7 +45,7 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="compare every byte of a folder with its manifest, masksolve.json, too",
     )
-    common.tensor_options(parser)
+    tensors.tensor_options(parser)
     parser.set_defaults(run=_check)
 
     parser = commands.add_parser(
@@ -59,7 +60,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
     )
-    common.tensor_options(parser)
+    tensors.tensor_options(parser)
     parser.set_defaults(run=_certify)
 
 
@@ -72,6 +73,8 @@ class _Masks:
         self.given = Pattern.parse(options.pattern) if options.pattern else None
         found = [read_records(file) for file in self.source.shards.values()]
         self.records = {name: record for _, part in found for name, record in part.items()}
+        self.choice: Choice | None = None
+        """Only where no records say which tensors it is about."""
         self.packed = all(kind == "masks" for kind, _ in found)
         if not self.records and self.given is None:
             raise InvalidInput(f"{path} names no pattern: say which by --pattern")
@@ -79,18 +82,19 @@ class _Masks:
     def names(self) -> dict[str, Layout]:
         """Names of the chosen tensors, and where each one's matrices lie."""
         if not self.records or (self.options.tensors and not self.packed):
-            chosen = common.choose(self.source, self.options, integers=True)
-            return {name: self._layout(name, axes) for name, axes in chosen.items()}
-        common.check_names(self.source, self.records, self.options)
-        axes = self.options.axes
+            self.choice = tensors.choose(self.source, self.options, masks=True)
+            return {name: Layout(axes) for name, axes in self.choice.axes.items()}
+        tensors.check_names(self.source, self.records, self.options)
+        given = tensors.axes_by_name(self.options)
+        given.check(self.source.path, self.records)
         found = {
-            name: self._layout(name, axes) if axes else record.layout
+            name: self._layout(name, axes) if (axes := given.get(name)) else record.layout
             for name, record in self.records.items()
-            if common.matches(name, self.options)
+            if tensors.matches(name, self.options)
         }
-        tensors = self.source.tensors
+        known = self.source.tensors
         for name in found:
-            if name not in tensors:
+            if name not in known:
                 raise InvalidInput(f"{self.source.path} holds no tensor {name!r} of its records")
         if not found:
             wanted = " ".join(self.options.tensors or ["*"])
@@ -134,8 +138,8 @@ def _check(options: argparse.Namespace) -> int:
         verify_checkpoint(options.file)
     masks = _Masks(options.file, options)
     names = masks.names()
-    tensors = masks.source.tensors
-    with common.progress_bar([tensors[name] for name in names]) as bar:
+    known = masks.source.tensors
+    with common.progress_bar([known[name] for name in names]) as bar:
         for name, layout in names.items():
             array, pattern = masks.read(name), masks.pattern(name)
             with common.about_tensor(masks.source.file(name), name), bar.tensor(name, array.shape):
@@ -146,17 +150,22 @@ def _check(options: argparse.Namespace) -> int:
                 try:
                     check_mask(layout.matrices(array), pattern, axes=layout.matrix_axes)
                 except MaskViolation as violation:
-                    _print_verdict(options, name, violation, len(names))
+                    _print_verdict(options, masks.choice, name, violation, len(names))
                     return 1
-    _print_verdict(options, None, None, len(names))
+    _print_verdict(options, masks.choice, None, None, len(names))
     return 0
 
 
 def _print_verdict(
-    options: argparse.Namespace, name: str | None, violation: MaskViolation | None, count: int
+    options: argparse.Namespace,
+    choice: Choice | None,
+    name: str | None,
+    violation: MaskViolation | None,
+    count: int,
 ) -> None:
     if options.json:
-        content: dict[str, Any] = {"valid": violation is None, "tensors": count}
+        skipped = [] if choice is None else tensors.names_as_json(choice)
+        content: dict[str, Any] = {"valid": violation is None, "tensors": count, "skipped": skipped}
         if violation is not None:
             details = {"tensor": name, **violation.details, "message": str(violation)}
             content["violation"] = details
@@ -166,15 +175,17 @@ def _print_verdict(
         print(f"{options.file}: {valid} valid")
     else:
         print(f"{options.file}: tensor {name!r}: {violation}")
+    if choice is not None and not options.json:
+        tensors.print_skipped(choice)
 
 
 def _certify(options: argparse.Namespace) -> int:
     masks = _Masks(options.masks, options)
     names = masks.names()
     weights = Checkpoint.open(options.weights)
-    tensors = weights.tensors
+    known = weights.tensors
     rows: list[dict[str, Any]] = []
-    with common.progress_bar([tensors[name] for name in names if name in tensors]) as bar:
+    with common.progress_bar([known[name] for name in names if name in known]) as bar:
         for name, layout in names.items():
             file, pattern = weights.file(name), masks.pattern(name)
             array = file.read(name)
@@ -208,14 +219,18 @@ def _certify(options: argparse.Namespace) -> int:
         for key in ("objective", "upper_bound", "gap")
     }
     total["status"] = Status.worst(Status(row["status"]) for row in rows).value
+    skipped = [] if masks.choice is None else tensors.names_as_json(masks.choice)
     if options.json:
-        common.print_json({"optimal": optimal, "tensors": rows, "total": total})
+        content = {"optimal": optimal, "tensors": rows, "total": total, "skipped": skipped}
+        common.print_json(content)
     else:
         lines = [_line(row, row["name"], row["status"]) for row in rows]
         if len(rows) > 1:
             lines.append(_line(total, f"all {len(rows)}", "optimal" if optimal else "not optimal"))
         columns = ["tensor", "kept score", "proven gap", "of it", "status"]
         common.print_table(f"{options.masks} for {options.weights}", columns, lines)
+        if masks.choice is not None:
+            tensors.print_skipped(masks.choice)
     return 0 if optimal else 1
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, the choice of tensors, tables, progress."""
+"""What the commands share: sentences, tables, progress."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from math import prod
 from pathlib import Path
@@ -17,25 +17,20 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from masksolve.checkpoints.selection import Tensors, brief, choose_tensors, matches_any
-from masksolve.checkpoints.selection import check_names as check_known
+from masksolve.checkpoints.names import brief
 from masksolve.errors import about
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
 __all__ = [
     "Bar",
     "about_tensor",
-    "check_names",
-    "choose",
     "going_on",
-    "matches",
     "one_line",
     "positive",
     "print_json",
     "print_table",
     "progress_bar",
     "share",
-    "tensor_options",
 ]
 
 
@@ -48,58 +43,11 @@ def one_line(message: object) -> str:
     return " ".join(brief(word, LONGEST) for word in str(message).split())
 
 
-def tensor_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which tensors, and how they lie."""
-    parser.add_argument(
-        "--tensors",
-        nargs="+",
-        metavar="NAME",
-        help="names or patterns like 'encoder.*.weight'; default: every 2-D float tensor",
-    )
-    parser.add_argument(
-        "--exclude", nargs="+", metavar="NAME", default=[], help="names or patterns to leave out"
-    )
-    parser.add_argument(
-        "--axes",
-        type=_axes,
-        metavar="OUT,IN",
-        help="the two axes of the matrix, for tensors with more than two dimensions "
-        "(a PyTorch convolution: 0,1; from the end: --axes=-2,-1)",
-    )
-    parser.add_argument("--threads", type=positive, metavar="N", help="default: every core")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-
-
 def positive(text: str) -> int:
     """Read an option that is a positive integer."""
     if not (text.isdecimal() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
-
-
-def _axes(text: str) -> tuple[int, int]:
-    try:
-        first, second = (int(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 0,1") from None
-    return first, second
-
-
-def matches(name: str, options: argparse.Namespace) -> bool:
-    """Tell whether --tensors and --exclude choose the name."""
-    return matches_any(name, options.tensors or ["*"]) and not matches_any(name, options.exclude)
-
-
-def check_names(source: Tensors, names: Iterable[str], options: argparse.Namespace) -> None:
-    """Make sure that each name or pattern that was given means something."""
-    check_known(source.path, names, options.tensors)
-
-
-def choose(
-    source: Tensors, options: argparse.Namespace, *, integers: bool = False
-) -> dict[str, tuple[int, int]]:
-    """Choose the tensors to work on as the options say: see `choose_tensors`."""
-    return choose_tensors(source, options.tensors, options.exclude, options.axes, integers=integers)
 
 
 def about_tensor(file: TensorFile, name: str) -> AbstractContextManager[None]:

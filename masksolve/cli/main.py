@@ -20,6 +20,7 @@ from typing import Any, NoReturn, TextIO
 
 from masksolve.cli import apply, bench, check, methods, plan, solve
 from masksolve.cli.common import one_line
+from masksolve.cli.tensors import joined_axes
 from masksolve.compiling import saying_so
 from masksolve.errors import MasksolveError
 
@@ -88,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always")
             warnings.simplefilter("ignore", ResourceWarning)  # Ctrl-C may come before a `with`
             warnings.showwarning = _warn  # type: ignore[assignment]
-            options = _parser().parse_args(arguments)
+            given = sys.argv[1:] if arguments is None else arguments
+            options = _parser().parse_args(joined_axes(given))
             code: int = options.run(options)
             sys.stdout.flush()
     except MasksolveError as error:

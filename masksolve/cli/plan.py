@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from masksolve.cli.common import choose, print_json, print_table, tensor_options
+from masksolve.cli.common import print_json, print_table
+from masksolve.cli.tensors import choose, print_skipped, skipped_as_json, tensor_options
 from masksolve.drawing import check_drawing
 from masksolve.planning.forecast import PATTERNS, as_patterns, as_sample, survey
 from masksolve.planning.layers import file_layers
@@ -62,9 +63,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.plot:
         check_drawing(options.plot)
     file = TensorFile(options.file)
+    choice = choose(file, options, patterns)
     found = survey(
-        file_layers(file, choose(file, options)),
+        file_layers(file, choice.axes),
         patterns,
+        choice.skipped,
         score=np.abs,
         sample=sample,
         seed=options.seed,
@@ -74,11 +77,12 @@ def _run(options: argparse.Namespace) -> int:
     if options.plot:
         found.draw(options.plot)
     if options.json:
-        print_json({"file": str(file.path)} | found.to_dict())
+        print_json({"file": str(file.path)} | found.to_dict() | skipped_as_json(choice))
         return 0
     tables = plan_tables(found.rows, found.layers)
     tables += [layer_table(found.rows, found.layers)] * options.layers
     for table in tables:
         print_table(table.title, table.columns, table.rows)
     print("\n".join(notes(found.rows, found.sample)))
+    print_skipped(choice)
     return 0

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from masksolve.cli.cluster import cluster_options, runner_for
-from masksolve.cli.common import going_on, tensor_options
+from masksolve.cli.common import going_on
 from masksolve.cli.solved import print_solved
+from masksolve.cli.tensors import axes_by_name, tensor_options
 from masksolve.solvers import METHODS
 
 __all__ = ["add_commands"]
@@ -74,7 +75,7 @@ def _run(options: argparse.Namespace) -> int:
             options=dict(options.option),
             tensors=options.tensors,
             exclude=options.exclude,
-            axes=options.axes,
+            axes=axes_by_name(options),
             apply=options.apply,
             repair=options.repair,
             memory=options.memory,

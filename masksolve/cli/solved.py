@@ -10,6 +10,7 @@ from masksolve.checkpoints.figures import Figures, add_known
 from masksolve.checkpoints.result import CheckpointResult
 from masksolve.cli.common import print_json, print_table, share
 from masksolve.cli.others import others_as_json, print_others
+from masksolve.cli.tensors import print_skipped, skipped_as_json
 from masksolve.pattern import Pattern
 from masksolve.storage.records import MaskRecord
 
@@ -33,7 +34,8 @@ def print_solved(found: CheckpointResult, options: argparse.Namespace) -> None:
     pattern = str(Pattern.parse(options.pattern))
     head = {"pattern": pattern, "method": options.method, "output": str(found.path)}
     if options.json:
-        print_json(head | {"tensors": rows, "total": total} | others_as_json(found.others))
+        more = skipped_as_json(found.choice) | others_as_json(found.others)
+        print_json(head | {"tensors": rows, "total": total} | more)
         return
     columns = ["tensor", "shape", "kept score", "of all", "proven gap", "status", "seconds"]
     columns += [f"{method} loses" for method in options.compare]
@@ -43,6 +45,8 @@ def print_solved(found: CheckpointResult, options: argparse.Namespace) -> None:
     print_table(f"{pattern} by {options.method}: {found.path}", columns, lines)
     rate = f", {found.nbytes / found.seconds / 1e6:.0f} MB/s" if found.nbytes else ""
     print(f"{found.nbytes / 1e9:.3f} GB in {found.seconds:.1f} s{rate}")
+    print(f"masks for {100 * found.masked_share:.4g} % of all weights")
+    print_skipped(found.choice)
     print_others(found.others)
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masksolve import diversity
+from masksolve.checkpoints.axes import Axes, AxesByName
 from masksolve.errors import InvalidInput, about
 from masksolve.inputs import ScoreFunction, as_threads, as_whole
 from masksolve.pattern import Pattern
 from masksolve.planning.costs import capacity, index_bits, plain_of, slots
-from masksolve.planning.layers import Layer, as_layers
+from masksolve.planning.layers import Layer, Skipped, as_layers
 from masksolve.planning.measure import Kept, read_scores, sampled, top_sums, whole
 from masksolve.planning.result import Plan
 from masksolve.planning.rows import PlanRow, total_row
@@ -31,7 +32,7 @@ def plan(
     patterns: Iterable[Pattern | str] = PATTERNS,
     *,
     score: ScoreFunction | None = np.abs,
-    axes: tuple[int, int] = (-2, -1),
+    axes: Axes | AxesByName = None,
     sample: int | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -43,14 +44,15 @@ def plan(
     ----------
     weights : array_like, mapping, path or torch.nn.Module
         One array as for `solve`; or a mapping of names to arrays; or a safetensors file,
-        of which every 2-D float tensor is read, one at a time; or a torch module, of which
-        every 2-D float parameter is.
+        or a torch module, of which those are read, one at a time, that masks are for and
+        that fit one of the patterns: `Plan.skipped` names the others.
     patterns : iterable of Pattern or str
         Transposable or plain, exactly or at most n.
     score : callable or None
         As for `solve`; no score may be negative.
-    axes : tuple of int
-        As for `solve`, in every array.
+    axes : tuple of int or mapping of str to tuple of int, optional
+        As for `solve`, in every array; or by names or patterns of names, of which the first
+        that fits counts. Default: the last two of arrays; else as names and shapes tell.
     sample : int, optional
         Solve at most that many m x m tiles of each array, at least 2, and estimate the
         rest; kept shares then come with a 95 % interval. Default: solve all.
@@ -89,9 +91,12 @@ def plan(
     2:4 keeps 69.6%, plain 73.9%
     4:8 keeps 73.6%, plain 76.2%
     """
+    several = as_patterns(patterns)
+    layers, skipped = as_layers(weights, axes, several)
     return survey(
-        as_layers(weights, axes),
-        as_patterns(patterns),
+        layers,
+        several,
+        skipped,
         score=score,
         sample=as_sample(sample),
         seed=seed,
@@ -125,6 +130,7 @@ def as_sample(sample: int | None) -> int | None:
 def survey(
     layers: Sequence[Layer],
     patterns: Sequence[Pattern],
+    skipped: Skipped,
     *,
     score: ScoreFunction | None,
     sample: int | None,
@@ -144,7 +150,7 @@ def survey(
                     rows.append(row)
                     report(len(rows))
     totals = (total_row(rows[k :: len(patterns)]) for k in range(len(patterns)))
-    return Plan(tuple(totals), tuple(rows), sample, seed)
+    return Plan(tuple(totals), tuple(rows), sample, seed, tuple(skipped))
 
 
 def _rows(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from numpy.typing import ArrayLike
 
+from masksolve.checkpoints.axes import Axes, AxesByName
+from masksolve.checkpoints.selection import choose_tensors
 from masksolve.errors import InvalidInput, about
 from masksolve.inputs import as_axes, as_real
-from masksolve.storage.tensors import TensorFile
+from masksolve.pattern import Pattern
+from masksolve.roles import Facts
+from masksolve.storage.tensors import TensorFile, TensorSpec
 
-__all__ = ["Layer", "as_layers", "file_layers"]
+__all__ = ["Layer", "Skipped", "as_layers", "file_layers"]
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,20 @@ class Layer:
     label: str
 
 
-def as_layers(weights: Any, axes: tuple[int, int]) -> list[Layer]:
+Skipped: TypeAlias = Sequence[tuple[str, str]]
+"""Names of what is no layer, and why."""
+
+USUAL = (-2, -1)
+LOOKUP = "an embedding is a lookup, not a product"
+
+
+def as_layers(
+    weights: Any, axes: Axes | AxesByName, patterns: Sequence[Pattern]
+) -> tuple[list[Layer], Skipped]:
     """List the layers of an array, a mapping of arrays, a file or a torch module.
+
+    Arrays are layers, every one; of files and modules those are that masks are for, and
+    that fit one of the patterns.
 
     Raises
     ------
@@ -54,24 +70,63 @@ def as_layers(weights: Any, axes: tuple[int, int]) -> list[Layer]:
     FileFormatError
         If a file is missing or damaged.
     """
+    given = AxesByName.of(axes)
     if isinstance(weights, Mapping):
-        found = [_array_layer(str(name), array, axes) for name, array in weights.items()]
-        kind = "the mapping holds no array"
-    elif hasattr(weights, "named_parameters"):
+        arrays = {str(name): array for name, array in weights.items()}
+        given.check(Path("the mapping"), arrays)
         found = [
-            _parameter_layer(name, parameter, axes)
-            for name, parameter in weights.named_parameters()
-            if parameter.ndim == 2 and parameter.is_floating_point()
+            _array_layer(name, array, given.get(name) or USUAL) for name, array in arrays.items()
         ]
-        kind = f"the module {type(weights).__name__} holds no 2-D float parameter"
-    elif isinstance(weights, str | PathLike):
+        return _not_empty(found, "the mapping holds no array"), ()
+    if hasattr(weights, "named_parameters"):
+        return _module_layers(weights, given, patterns)
+    if isinstance(weights, str | PathLike):
         file = TensorFile(Path(weights))
-        names = [n for n, spec in file.tensors.items() if spec.floating and len(spec.shape) == 2]
-        return file_layers(file, dict.fromkeys(names, axes))
-    else:
-        found = [_array_layer("weights", weights, axes, label="")]
-        kind = "weights holds no matrix"
-    return _not_empty(found, kind)
+        choice = choose_tensors(file, axes=given, patterns=patterns)
+        return file_layers(file, choice.axes), choice.skipped
+    found = [_array_layer("weights", weights, given.get("weights") or USUAL, label="")]
+    return _not_empty(found, "weights holds no matrix"), ()
+
+
+def _module_layers(
+    module: Any, given: AxesByName, patterns: Sequence[Pattern]
+) -> tuple[list[Layer], Skipped]:
+    parameters = dict(module.named_parameters())
+    skipped = [(name, LOOKUP) for name in _lookups(module) if name in parameters]
+    for name, _ in skipped:
+        del parameters[name]
+    kind = f"the module {type(module).__name__} holds no parameter that masks are for"
+    if not parameters:
+        raise InvalidInput(f"{kind} with weights to plan for")
+    config: Any = getattr(module, "config", None)
+    facts = Facts.of(config.to_dict() if hasattr(config, "to_dict") else None)
+    source = _Parameters(
+        Path(type(module).__name__), {n: _spec(n, p) for n, p in parameters.items()}
+    )
+    choice = choose_tensors(source, axes=given, patterns=patterns, facts=facts)
+    layers = [_parameter_layer(name, parameters[name], pair) for name, pair in choice.axes.items()]
+    return _not_empty(layers, kind), [*skipped, *choice.skipped]
+
+
+def _lookups(module: Any) -> Iterator[str]:
+    """Name the tables of embeddings, by the classes of modules: nothing here knows torch."""
+    for name, part in module.named_modules():
+        if type(part).__name__ in ("Embedding", "EmbeddingBag"):
+            yield f"{name}.weight".lstrip(".")
+
+
+class _Parameters(NamedTuple):
+    """The parameters of a module as if they lay in a file."""
+
+    path: Path
+    tensors: dict[str, TensorSpec]
+
+
+def _spec(name: str, parameter: Any) -> TensorSpec:
+    size = parameter.element_size()
+    dtype = f"{'F' if parameter.is_floating_point() else 'I'}{8 * size}"
+    shape = tuple(parameter.shape)
+    return TensorSpec(name, dtype, shape, prod(shape) * size)
 
 
 def file_layers(file: TensorFile, chosen: Mapping[str, tuple[int, int]]) -> list[Layer]:

@@ -29,12 +29,15 @@ class Plan:
         Most tiles that were solved of a layer; None: all of them.
     seed : int
         Of the sample.
+    skipped : tuple of (str, str)
+        What else a file or a module holds, and why it is not planned for.
     """
 
     rows: tuple[PlanRow, ...]
     layers: tuple[PlanRow, ...]
     sample: int | None
     seed: int
+    skipped: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         patterns = ", ".join(str(row.pattern) for row in self.rows)
@@ -51,6 +54,7 @@ class Plan:
             "hardware_checked": hardware.CHECKED,
             "rows": [row.to_dict() for row in self.rows],
             "layers": [row.to_dict() for row in self.layers],
+            "skipped": [{"name": name, "why": why} for name, why in self.skipped],
         }
 
     def draw(self, path: str | PathLike[str]) -> None:

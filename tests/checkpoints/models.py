@@ -54,7 +54,7 @@ def slices_of(source, pattern, most, threads):
     """All slices that the solver is given, of so many bytes at most."""
     checkpoint = Checkpoint.open(source)
     method = Method(ms.Pattern.parse(pattern), "exact", {}, False, (), threads)
-    chosen = choose_tensors(checkpoint)
+    chosen = choose_tensors(checkpoint).axes
     shards = plan_solved(checkpoint, chosen, method, apply=False, alone=False, most=most)
     return [piece for shard in shards for tensor in shard.tensors for piece in tensor.slices]
 

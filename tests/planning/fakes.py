@@ -33,4 +33,6 @@ class FakeParameter:
 
 
 def fake_module(**parameters):
-    return types.SimpleNamespace(named_parameters=lambda: parameters.items())
+    return types.SimpleNamespace(
+        named_parameters=lambda: parameters.items(), named_modules=lambda: [("", None)]
+    )
