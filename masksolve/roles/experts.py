@@ -11,13 +11,18 @@ __all__ = ["expert_layout", "is_of_experts"]
 
 INPUT_FIRST = frozenset({
     "aria", "aria_text", "gpt_oss", "llama4", "llama4_text", "openai_privacy_filter",
-    "qwen3_vl_moe", "qwen3_vl_moe_text",  # its files alone: they are transposed at loading
+    "qwen3_vl_moe", "qwen3_vl_moe_text",
 })  # fmt: skip
 """Types of models with (experts, in, out)."""
+EITHER = frozenset({"qwen3_vl_moe", "qwen3_vl_moe_text"})
+"""In files alone, which are transposed at loading if their sides are those."""
 
-INTO = re.compile(r"(gate|up|w1|w3|w13|v1|fc1|input)(_|$)|gate_and_up")
+STACKED = ("input_linear", "output_linear", "shared_w13_weight", "shared_w2_weight")
+"""Names of stacks that say nothing of experts."""
+
+INTO = re.compile(r"(^|_)(gate|up|w1|w3|w13|v1|fc1|input)(_|$)")
 """Names of what takes the width of the model..."""
-OUT_OF = re.compile(r"(down|w2|fc2|output)(_|$)")
+OUT_OF = re.compile(r"(^|_)(down|w2|fc2|output)(_|$)")
 """...and of what gives it."""
 
 
@@ -34,7 +39,7 @@ def is_of_experts(path: str, shape: tuple[int, ...]) -> bool:
     if len(shape) != 3:
         return False
     own = path.rsplit(".", 1)[-1]
-    return bool(re.search(r"expert|moe", path)) or own in ("input_linear", "output_linear")
+    return bool(re.search(r"expert|moe", path)) or own in STACKED
 
 
 def expert_layout(path: str, shape: tuple[int, ...], facts: Facts) -> tuple[Layout, bool]:
@@ -51,10 +56,12 @@ def expert_layout(path: str, shape: tuple[int, ...], facts: Facts) -> tuple[Layo
     (Layout(axes=(1, 2), parts=1), True)
     """
     own = path.rsplit(".", 1)[-1]
+    transposed = bool(facts.model_types & INPUT_FIRST) or own.endswith("_projs")
+    tried = facts.model_type is not None and facts.known
+    if tried and not facts.model_types & EITHER:
+        return Layout((2, 1) if transposed else (1, 2)), False
     first, second = (side in facts.widths for side in shape[1:])
-    takes, gives = INTO.match(own), OUT_OF.match(own)
+    takes, gives = INTO.search(own), OUT_OF.search(own)
     if first != second and (takes or gives):
         return Layout((2, 1) if first == bool(takes) else (1, 2)), False
-    if facts.model_types & INPUT_FIRST or own.endswith("_projs"):
-        return Layout((2, 1)), False
-    return Layout((1, 2)), facts.model_type is None or not facts.known
+    return Layout((2, 1) if transposed else (1, 2)), not transposed
