@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,7 +47,7 @@ def compare(architecture: Architecture, patterns: Iterable[str]) -> Run:
                 target = Path(folder, re.sub(r"\W", "-", pattern))
                 run["outcomes"][pattern] = _outcome(architecture, loaded, source, target, pattern)
         except Exception as error:  # transformers' own, of saving or loading what is not pruned
-            run["why"] = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
+            run["why"] = _brief(error)
     return run
 
 
@@ -84,21 +84,24 @@ def _outcome(
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     layouts = _layouts(model)
     masks, passed_over = _by_modules(model, pattern)
-    refused, left_out, zeros, fine = "", {}, {}, True
-    try:
-        result = ms.solve_checkpoint(source, target, pattern, apply=True)
-        left_out = dict(getattr(result, "skipped", ()))
-        after, told = _loaded(architecture, target)
-        fine = not any(told[kind] for kind in ("missing_keys", "mismatched_keys", "error_msgs"))
-        zeros = _zeros(before, dict(after.named_parameters()))
-    except MasksolveError as error:
-        refused = str(error).replace(str(source), "the folder")
-    except Exception as error:
-        refused, fine = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200], False
+    left_out, refused = _by_file(source, target, pattern)
+    zeros, fine = {}, True
+    if not refused:
+        try:
+            after, told = _loaded(architecture, target)
+            fine = not any(told[kind] for kind in ("missing_keys", "mismatched_keys"))
+            zeros = _zeros(before, dict(after.named_parameters()))
+        except Exception as error:  # transformers' own
+            refused, fine = _brief(error), False
     broken = sorted(
         {starred(name) for name in zeros if not _obeys(~zeros[name], layouts.get(name), pattern)}
     )
-    differences = _differences(masks, zeros, passed_over, left_out, refused)
+    unlike = {
+        name
+        for name in masks.keys() & zeros.keys()
+        if not _alike(before[name], masks[name], ~zeros[name])
+    }
+    differences = _differences(masks, zeros, unlike, passed_over, left_out, refused)
     parsed = ms.Pattern.parse(pattern)
     pruned = (1 - parsed.n / parsed.m) * sum(values.numel() for values in before.values())
     return Outcome(
@@ -121,6 +124,19 @@ def _by_modules(model: nn.Module, pattern: str) -> tuple[dict[str, Tensor], dict
     except MasksolveError as error:
         return {}, {"": str(error)}
     return {name: mask.bool() for name, mask in handle.masks.items()}, dict(handle.skipped)
+
+
+def _by_file(source: Path, target: Path, pattern: str) -> tuple[dict[str, str], str]:
+    """Return what was passed over, and what was said if all was refused."""
+    try:
+        result = ms.solve_checkpoint(source, target, pattern, apply=True)
+    except MasksolveError as error:
+        return {}, str(error).replace(str(source), "the folder")
+    return dict(result.skipped), ""
+
+
+def _brief(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
 
 
 def _layouts(model: nn.Module) -> dict[str, mst.Layout]:
@@ -150,9 +166,16 @@ def _obeys(mask: Tensor, layout: mst.Layout | None, pattern: str) -> bool:
     return ms.is_valid(layout.matrices(mask.numpy()), pattern, axes=layout.matrix_axes)
 
 
+def _alike(values: Tensor, mask: Tensor, other: Tensor) -> bool:
+    """Tell whether two masks are the same, or as good: large matrices hold equal weights."""
+    kept, as_well = (float(values[one].double().abs().sum()) for one in (mask, other))
+    return torch.equal(mask, other) or abs(kept - as_well) <= 1e-12 * kept
+
+
 def _differences(
     masks: Named,
     zeros: Named,
+    unlike: Collection[str],
     passed_over: Mapping[str, str],
     left_out: Mapping[str, str],
     refused: str,
@@ -164,7 +187,7 @@ def _differences(
             found[starred(name), "module", _said(name, left_out) or refused] += 1
         elif name not in masks:
             found[starred(name), "file", _said(name, passed_over)] += 1
-        elif not torch.equal(~masks[name], zeros[name]):
+        elif name in unlike:
             found[starred(name), "both", ""] += 1
     return [
         Difference(name=name, count=count, chosen_by=chosen_by, why=why)
