@@ -56,6 +56,7 @@ def _filled(model: Any) -> Any:
         for parameter in model.parameters():
             if parameter.is_floating_point() and parameter.ndim >= 2:
                 parameter.normal_(std=0.02)
+                parameter[parameter == 0] = 0.02  # one in millions is drawn
     return model
 
 

@@ -196,14 +196,21 @@ def _differences(
 
 
 def _said(name: str, reasons: Mapping[str, str]) -> str:
-    """Return what a way says of a weight: a file may call it otherwise, by its first parts."""
+    """Return what a way says of a weight, whose name may differ in its file.
+
+    There its first parts may be others, it may be one of several that became one, and what
+    is said may be of its module.
+    """
     parts = name.split(".")
-    for end in range(len(parts)):
-        tail = "." + ".".join(parts[end:])
-        for other, why in reasons.items():
-            if f".{other}".endswith(tail) and (end == 0 or len(parts) - end >= 2):
-                return why
-    return reasons.get("", "")
+    tails = (".".join(parts[k:]) for k in range(max(1, len(parts) - 1)))
+    parent = ".".join(parts[:-1])
+    tests = [
+        *(lambda other, tail=tail: f".{other}".endswith(f".{tail}") for tail in tails),
+        lambda other: name.startswith(f"{other}."),
+        lambda other: len(parts) > 2 and other.startswith(f"{parent}."),
+    ]
+    found = (why for test in tests for other, why in reasons.items() if other and test(other))
+    return next(found, reasons.get("", ""))
 
 
 def _kind_of(why: str) -> str:
