@@ -22,7 +22,7 @@ def kinds(reader: Reader) -> Table:
     for kind, count in counts.most_common():
         found = [run["outcomes"][first] for run in reader.compared if run["kind"] == kind]
         shares = [
-            f"{100 * sum(one[way] for one in found) / count:.1f}"  # type: ignore[literal-required]
+            f"{100 * sum(one[way] for one in found) / count:.1f}"
             for way in ("module_share", "file_share")
         ]
         yes = [str(sum(bool(one[question]) for one in found)) for question in QUESTIONS]  # type: ignore[literal-required]

@@ -202,15 +202,16 @@ def _said(name: str, reasons: Mapping[str, str]) -> str:
     is said may be of its module.
     """
     parts = name.split(".")
-    tails = (".".join(parts[k:]) for k in range(max(1, len(parts) - 1)))
-    parent = ".".join(parts[:-1])
-    tests = [
-        *(lambda other, tail=tail: f".{other}".endswith(f".{tail}") for tail in tails),
-        lambda other: name.startswith(f"{other}."),
-        lambda other: len(parts) > 2 and other.startswith(f"{parent}."),
-    ]
-    found = (why for test in tests for other, why in reasons.items() if other and test(other))
-    return next(found, reasons.get("", ""))
+    tails = [f".{'.'.join(parts[k:])}" for k in range(max(1, len(parts) - 1))]
+    for tail in tails:
+        for other, why in reasons.items():
+            if f".{other}".endswith(tail):
+                return why
+    family = f"{'.'.join(parts[:-1])}."
+    for other, why in reasons.items():
+        if other and (name.startswith(f"{other}.") or other.startswith(family) and parts[2:]):
+            return why
+    return reasons.get("", "")
 
 
 def _kind_of(why: str) -> str:
