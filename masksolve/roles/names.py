@@ -30,11 +30,11 @@ ROLES = tuple(
         (RELATIVE, r"(^|\.)rel\w*_bias\w*$|attention_biases$|(^|\.)bias_values$"),
         (POSITIONS, r"(^|[._])w[pP]e$|(^|\.)pe_k$"
          r"|(^|[._])(pos|positions?|positional)_?(emb|embed|embeds|embedding|embeddings|enc)"
-         r"(_layer|_table|_window|_vlm)?$|^(.*\.)?embed_positions?$|(^|\.)(rel_pos|relative_pos)\w*$"
+         r"(_layer|_table|_window|_vlm)?$|(^|\.)embed_positions?$|(^|\.)(rel_pos|relative_pos)\w*$"
          r"|(^|[._])positional_encoding$|(^|\.)position_bias$"),
-        (BIAS, r"(^|[._])bias(es)?(_[uv]|_values)?$|(^|\.)[bB]\d?$|(^|[._])pos_bias_[uv]$"),
+        (BIAS, r"(^|[._])bias(es)?(_[uv]|_values)?$|(^|[._])pos_bias_[uv]$"),
         (SCALE, r"(^|[._])(scales?|shift|scale_inv|amax|absmax|zeros|gamma|layer_scale(_?\d)?)$"),
-        (STATE, r"(^|\.)(A|A_log|D|dt_bias|conv_state|ssm_state|alpha"
+        (STATE, r"\.[AD]$|(^|\.)(A_log|dt_bias|conv_state|ssm_state|alpha"
          r"|time_(mix|decay|first|maa|faaaa)\w*)$"),
         (NORM, r"(norm|Norm)\d*$|(^|\.)(ln|bn)(_?\d*|_\w+)$|(^|\.)grn$"),
         (ROUTER, r"(^|[._])router(\.|$)|(^|\.)shared_experts?_gate$|(^|\.)moe\.gate$"),
@@ -46,7 +46,7 @@ ROLES = tuple(
          r"|(^|[._])(emb|embed|embeds|embedding|embeddings)(_layers?|_table|_\d+)?$"
          r"|(^|\.)(tokens|label|class)_embed$|(^|\.)(query_feat|queries_features)$"
          r"|(^|\.)reference_points$"),
-        (TOKENS, r"_tokens?$|(^|\.)(latents?(_query|_\dd)?|probe|query|prompt\w*)$"),
+        (TOKENS, r"_tokens?$|(^|\.)(latents?(_query|_\dd)?|probe|prompt\w*)$"),
     )
 )  # fmt: skip
 """Each tried in turn on a path: a name without numbers, and without its last ``.weight``."""
@@ -54,8 +54,7 @@ ROLES = tuple(
 PRODUCTS = re.compile(
     r"(^|[._])patch_(embed|embedding|embeddings)$|(^|\.)(mask_embedder|\w*class_embed)$"
     r"|(^|\.)(decoder_embed|predictor_embeddings|relative_pos_embeddings)$"
-    r"|(^|\.)xpath_unitseq2_embeddings$|_linear_embeddings$|(^|\.)vision_embed_tokens$|(^|\.)embedding_(hidden|proj|trans)\w*$"
-    r"|(^|\.)query$"
+    r"|(^|\.)xpath_unitseq2_embeddings$|_linear_embeddings$|(^|\.)vision_embed_tokens$"
 )
 """Layers that are named like tables."""
 
