@@ -23,7 +23,8 @@ from masksolve.torch._adaprune.masker import Masker
 from masksolve.torch._adaprune.report import AdaPruned, LayerReport
 from masksolve.torch._adaprune.settings import Mode, Optimizer, Settings
 from masksolve.torch.scores import CalibratedScore
-from masksolve.torch.selection import Patterns, Select, choose
+from masksolve.torch.selection import choose
+from masksolve.torch.selectors import Patterns, Select
 
 __all__ = ["adaprune"]
 

@@ -84,7 +84,7 @@ class Handle:
         threads: int | None = None,
     ) -> None:
         self.model = model
-        self.layers = list(masked_layers(model))
+        self.layers = masked_layers(model)
         if not self.layers:
             raise InvalidInput(f"{type(model).__name__} has no masks: sparsify it first")
         self.skipped: list[tuple[str, str]] = []
