@@ -6,6 +6,7 @@ judged alike.
 
 from masksolve.roles.facts import Facts
 from masksolve.roles.fit import misfit
-from masksolve.roles.names import Verdict, judge
+from masksolve.roles.judging import judge
+from masksolve.roles.verdict import Verdict
 
 __all__ = ["Facts", "Verdict", "judge", "misfit"]
