@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
-__all__ = ["Memory", "Place", "join", "names_of", "own_tensors"]
+__all__ = ["Memory", "Place", "join", "names_of", "own_tensors", "size_of"]
 
 
 def names_of(model: nn.Module) -> dict[nn.Module, list[str]]:
@@ -43,6 +44,12 @@ def own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for name, chain in chains.items() if isinstance(chains, nn.ModuleDict) else ():
         original = getattr(chain, "original", None)
         yield name, chain.original0 if original is None else original
+
+
+def size_of(model: nn.Module) -> int:
+    """Return how many entries a model's parameters have, shared ones counted once."""
+    known = (p for p in model.parameters() if not isinstance(p, UninitializedParameter))
+    return sum(parameter.numel() for parameter in known)
 
 
 @dataclass(frozen=True, slots=True)

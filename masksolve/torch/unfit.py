@@ -10,6 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from masksolve.roles import Facts, judge
+from masksolve.roles.judging import BARE
 from masksolve.torch.masked import Masked
 from masksolve.torch.names import Memory, Place
 
@@ -54,7 +55,8 @@ class Purposes:
             return LOOKUP
         if module in self._heads:
             return "it is the output head"
-        return judge(name, tuple(tensor.shape), self._facts, self._names).why
+        why = judge(name, tuple(tensor.shape), self._facts, self._names).why
+        return None if why == BARE else why  # of layouts the module knows more than the name
 
 
 def _config(model: nn.Module) -> Mapping[str, Any] | None:

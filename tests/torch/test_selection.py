@@ -41,12 +41,15 @@ def in_blocks(*names):
     return {f"blocks.{k}.{name}" for k in range(2) for name in names}
 
 
+DEPTHWISE = "it is a depthwise convolution: one input to each output, nothing to group"
+
+
 def test_default():
     handle = mst.sparsify(Model(), "4:8")
     assert set(handle.masks) == {"conv.weight", "head.weight"} | in_blocks(*BLOCK)
     assert handle.skipped == [
         ("embed.weight", "an embedding is a lookup, not a product"),
-        ("depthwise.weight", "its matrix is 1 x 1, narrower than 8"),
+        ("depthwise.weight", DEPTHWISE),
         ("small.weight", "its matrix is 10 x 16, no multiple of 8"),
     ]
 
