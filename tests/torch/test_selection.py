@@ -41,12 +41,15 @@ def in_blocks(*names):
     return {f"blocks.{k}.{name}" for k in range(2) for name in names}
 
 
+DEPTHWISE = "it is a depthwise convolution: one input to each output, nothing to group"
+
+
 def test_default():
     handle = mst.sparsify(Model(), "4:8")
     assert set(handle.masks) == {"conv.weight", "head.weight"} | in_blocks(*BLOCK)
     assert handle.skipped == [
         ("embed.weight", "an embedding is a lookup, not a product"),
-        ("depthwise.weight", "its matrix is 1 x 1, narrower than 8"),
+        ("depthwise.weight", DEPTHWISE),
         ("small.weight", "its matrix is 10 x 16, no multiple of 8"),
     ]
 
@@ -99,7 +102,10 @@ def test_patterns_by_name():
         **{f"blocks.0.{name}": "2:4" for name in BLOCK if "up" not in name},
         **{f"blocks.1.{name}": "6:8" for name in BLOCK if "up" not in name},
     }
-    assert handle.skipped == []
+    dense = ["embed", "depthwise", "blocks.0.up", "blocks.1.up", "head", "small"]
+    assert dict(handle.skipped) == {
+        f"{name}.weight": "no pattern is given for it" for name in dense
+    }
     for layer in handle.layers:
         share = layer.masked.pattern.density
         assert layer.mask.double().mean() == pytest.approx(share)
@@ -205,9 +211,33 @@ def test_weights_that_cannot_have_masks(case):
     assert handle.skipped == [("0.weight", why)]
 
 
-def test_shared_parameters_that_are_named():
-    with says(f"head.weight cannot have 4:8 masks: {SHARED}"):
-        mst.sparsify(Tied(), "4:8", select="head")
+@pytest.mark.parametrize(
+    "select", ["head", "embed", ["embed", "head"], lambda name, _: name == "head"]
+)
+def test_shared_parameters_that_are_named(select):
+    """One mask for all that share it, in use, in state dicts and in the end."""
+    model = Tied()
+    weight = model.head.weight
+    handle = mst.sparsify(model, "4:8", select=select)
+    (mask,) = handle.masks.values()
+    for used in (model.embed.weight, model.head.weight):
+        assert torch.equal(used, weight * mask)
+    assert not any("parametrizations" in key for key in mst.dense_state_dict(model))
+    assert torch.equal(mst.dense_state_dict(model)["head.weight"], weight * mask)
+    mst.sparsify(Tied(), "4:8", select=select).model.load_state_dict(model.state_dict())
+    plain = "the checkpoint has a plain head.weight, without a mask: load it before sparsify"
+    with says(f"{plain}; nothing was loaded"):
+        model.load_state_dict({"head.weight": weight})
+    assert [p.shape for p in model.parameters()].count(weight.shape) == 1
+    handle.finalize()
+    assert model.head.weight is model.embed.weight is weight
+    assert torch.equal(weight != 0, mask)
+    assert [name for name, _ in model.head.named_parameters()] == ["weight", "bias"]
+
+
+def test_types_pass_over_what_is_shared():
+    handle = mst.sparsify(Tied(), "4:8", select=nn.Linear)
+    assert handle.skipped == [("head.weight", SHARED)]
 
 
 OUT_OF_REACH = "it keeps its weights in a list that a parametrization does not reach; use {}Cell"
@@ -240,7 +270,7 @@ def test_quantised_modules(kind):
 NO_NAME = "no module's name fits {!r}: the model has linear, linears.0, linears.1"
 NO_MASK = "no module of ModuleDict gets a mask: it has 3 Linear, 1 LayerNorm"
 LINEARS = ("linear", "linears.0", "linears.1")
-NO_PATTERN = [f"no pattern is given for {name}" for name in LINEARS]
+NO_PATTERN = [f"{name}.weight: no pattern is given for it" for name in LINEARS]
 NARROW = [f"{name}.weight: its matrix is 8 x 8, narrower than 32" for name in LINEARS]
 
 
