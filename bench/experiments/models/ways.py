@@ -209,7 +209,7 @@ def _said(name: str, reasons: Mapping[str, str]) -> str:
                 return why
     family = f"{'.'.join(parts[:-1])}."
     for other, why in reasons.items():
-        if other and (name.startswith(f"{other}.") or other.startswith(family) and parts[2:]):
+        if other and (name.startswith(f"{other}.") or (other.startswith(family) and parts[2:])):
             return why
     return reasons.get("", "")
 
