@@ -1,6 +1,7 @@
 """An architecture that the code never saw, its modules renamed, ends right or named."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +60,7 @@ def models(draw):
     """Draw a model of random parts with random names, one linear layer among them."""
     names = draw(st.lists(WORDS, min_size=2, max_size=6, unique=True))
     model, holder = nn.Module(), nn.Module()
+    model.config = SimpleNamespace(to_dict=lambda: CONFIG)
     for k, name in enumerate(names):
         kind = draw(st.sampled_from(list(PARTS))) if k else "linear"
         a, b = draw(st.sampled_from(WIDTHS)), draw(st.sampled_from(WIDTHS))
