@@ -16,6 +16,7 @@ from torch import Tensor, nn
 import masksolve as ms
 import masksolve.torch as mst
 from masksolve.errors import MasksolveError
+from masksolve.torch.layouts import layouts_of
 
 from .findings import Difference, Outcome, Run
 from .make import Unmade, make
@@ -141,8 +142,6 @@ def _brief(error: Exception) -> str:
 
 def _layouts(model: nn.Module) -> dict[str, mst.Layout]:
     """Return the layouts that the module way knows, by the parameters' names."""
-    from masksolve.torch.layouts import layouts_of
-
     return {
         f"{prefix}.{name}".lstrip("."): layout
         for prefix, module in model.named_modules()
@@ -161,8 +160,11 @@ def _zeros(before: Named, after: Named) -> dict[str, Tensor]:
 
 
 def _obeys(mask: Tensor, layout: mst.Layout | None, pattern: str) -> bool:
+    """Tell whether a mask obeys along the axes that the module way knows; 2-D ones are plain."""
+    if layout is None and mask.ndim == 2:
+        layout = mst.Layout()
     if layout is None:
-        return False  # nobody knows along which axes its products run
+        return False
     return ms.is_valid(layout.matrices(mask.numpy()), pattern, axes=layout.matrix_axes)
 
 
