@@ -19,7 +19,7 @@ LIMIT = 8 * 2**30
 class Aside:
     """A process that calls functions one after the other: to load what they need takes long.
 
-    It is ended by what takes too long or runs out of memory, and then begun anew.
+    It is ended by what takes too long, may be by what takes too much memory, and then begun anew.
     """
 
     def __init__(self) -> None:
@@ -35,14 +35,21 @@ class Aside:
         -------
         answer : object or None
         why : str
-            Why there is no answer: it took too long, the process died, or an error's words.
+            Why there is no answer: it took too long, or the process died.
+
+        Raises
+        ------
+        Exception
+            What the function raises.
         """
         self._start()
         try:
             self._pipe.send((function, arguments))
             if self._pipe.poll(seconds):
-                answer, why = self._pipe.recv()
-                return answer, why
+                answer, error = self._pipe.recv()
+                if error is not None:
+                    raise error
+                return answer, ""
             why = f"no answer within {seconds:g} s"
         except (EOFError, ConnectionError):
             self._process.join()
@@ -76,6 +83,6 @@ def _serve(pipe: Connection) -> None:
         except EOFError:
             return
         try:
-            pipe.send((function(*arguments), ""))
+            pipe.send((function(*arguments), None))
         except Exception as error:
-            pipe.send((None, f"{type(error).__name__}: {error}"))
+            pipe.send((None, error))

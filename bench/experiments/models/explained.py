@@ -16,23 +16,33 @@ class Explanation:
     ----------
     of : str
         What is not as it should be: "same", "loads" or "obeys".
-    types, names : str
-        Patterns of types of models, and of weights' names in the model.
     sentence : str
+    types, names, modules : str
+        Patterns of types of models, of weights' names, and of types of the modules that hold
+        them.
     """
 
     of: str
-    types: str
-    names: str
     sentence: str
+    types: str = "*"
+    names: str = "*"
+    modules: str = "*"
 
 
-EXPLAINED: tuple[Explanation, ...] = ()
+TRANSPOSED = (
+    "A transposed convolution holds inputs first, (in, out / groups, ...). Its name does not "
+    "say so in the file: plain patterns run along its outputs there. Whole tiles hold both ways."
+)
+EXPLAINED = (
+    Explanation("same", TRANSPOSED, modules="ConvTranspose*"),
+    Explanation("obeys", TRANSPOSED, modules="ConvTranspose*"),
+)
 
 
-def explain(of: str, model_type: str, name: str) -> str:
+def explain(of: str, model_type: str, name: str = "", module: str = "") -> str:
     """Return the sentence that explains a no; empty if there is none."""
     for one in EXPLAINED:
-        if one.of == of and fnmatchcase(model_type, one.types) and fnmatchcase(name, one.names):
+        pairs = ((model_type, one.types), (name, one.names), (module, one.modules))
+        if one.of == of and all(fnmatchcase(what, pattern) for what, pattern in pairs):
             return one.sentence
     return ""

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-__all__ = ["Difference", "Findings", "Outcome", "Run"]
+__all__ = ["Broken", "Difference", "Findings", "Outcome", "Run"]
 
 
 class Difference(TypedDict):
     """Weights that one way chose and the other did not, or masked otherwise."""
 
     name: str  # in the model, numbers written as *
+    module: str  # the type of module that holds it
     count: int
     chosen_by: str  # "module", "file" or "both": by both, but with other masks
     why: str  # what the other way says of them; empty if nothing
+
+
+class Broken(TypedDict):
+    """Weights in memory that do not obey the pattern along the axes of their product."""
+
+    name: str  # numbers written as *
+    module: str
 
 
 class Outcome(TypedDict):
@@ -26,7 +34,7 @@ class Outcome(TypedDict):
     same: bool  # whether both ways masked the same weights in the same way
     loads: bool  # whether from_pretrained takes what the file way leaves, whole
     obeys: bool  # whether its weights in memory obey the pattern
-    broken: list[str]  # names of those that do not, numbers written as *
+    broken: list[Broken]
     refused: str  # what the file way or the loading said, if they refused
     differences: list[Difference]
 

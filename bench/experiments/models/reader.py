@@ -74,12 +74,12 @@ class Reader:
 def _sentences(model_type: str, outcome: Outcome, question: str) -> Iterator[str]:
     if question == "same":
         for one in outcome["differences"]:
-            yield explain("same", model_type, one["name"]) or _said(one)
+            yield explain("same", model_type, one["name"], one["module"]) or _said(one)
     elif question == "obeys":
-        for name in outcome["broken"]:
-            yield explain("obeys", model_type, name) or UNEXPLAINED
+        for held in outcome["broken"]:
+            yield explain("obeys", model_type, held["name"], held["module"]) or UNEXPLAINED
     else:
-        yield explain("loads", model_type, "") or UNEXPLAINED
+        yield explain("loads", model_type) or UNEXPLAINED
 
 
 def _said(difference: Difference) -> str:

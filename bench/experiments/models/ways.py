@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,11 +19,12 @@ import masksolve.torch as mst
 from masksolve.errors import MasksolveError
 from masksolve.torch.layouts import layouts_of
 
-from .findings import Difference, Outcome, Run
+from .differences import Way, differences, starred
+from .findings import Broken, Outcome, Run
 from .make import Unmade, make
 from .zoo import Architecture
 
-__all__ = ["compare", "nothing", "starred"]
+__all__ = ["compare", "nothing"]
 
 Named = Mapping[str, Tensor]
 
@@ -40,15 +42,14 @@ def compare(architecture: Architecture, patterns: Iterable[str]) -> Run:
         source = Path(folder, "model")
         try:
             model.save_pretrained(source)
-            del model
-            for pattern in patterns:
-                loaded, _ = _loaded(architecture, source)
-                run["parameters"] = sum(p.numel() for p in loaded.parameters())
-                run["experts"] = any(".experts" in name for name, _ in loaded.named_parameters())
-                target = Path(folder, re.sub(r"\W", "-", pattern))
-                run["outcomes"][pattern] = _outcome(architecture, loaded, source, target, pattern)
-        except Exception as error:  # transformers' own, of saving or loading what is not pruned
-            run["why"] = _brief(error)
+            model, _ = _loaded(architecture, source)
+        except Exception as error:  # transformers' own, of a model that was not pruned
+            return run | {"why": f"dense, as it is: {_brief(error)}"}
+        run["parameters"] = sum(p.numel() for p in model.parameters())
+        run["experts"] = any(".experts" in name for name, _ in model.named_parameters())
+        for pattern in patterns:
+            target = Path(folder, re.sub(r"\W", "-", pattern))
+            run["outcomes"][pattern] = _outcome(architecture, model, source, target, pattern)
     return run
 
 
@@ -66,11 +67,6 @@ def nothing(architecture: Architecture) -> Run:
     )
 
 
-def starred(name: str) -> str:
-    """Write numbers in a name as stars, so that layers alike have one name."""
-    return re.sub(r"(?<![^.])\d+(?![^.])", "*", name)
-
-
 def _loaded(architecture: Architecture, folder: Path) -> tuple[Any, dict[str, Any]]:
     model, told = architecture.model_class.from_pretrained(
         folder, dtype=torch.float32, output_loading_info=True
@@ -81,59 +77,60 @@ def _loaded(architecture: Architecture, folder: Path) -> tuple[Any, dict[str, An
 def _outcome(
     architecture: Architecture, model: Any, source: Path, target: Path, pattern: str
 ) -> Outcome:
-    """Mask a model both ways; the model is changed."""
-    before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    layouts = _layouts(model)
-    masks, passed_over = _by_modules(model, pattern)
-    left_out, refused = _by_file(source, target, pattern)
-    zeros, fine = {}, True
-    if not refused:
-        try:
-            after, told = _loaded(architecture, target)
-            fine = not any(told[kind] for kind in ("missing_keys", "mismatched_keys"))
-            zeros = _zeros(before, dict(after.named_parameters()))
-        except Exception as error:  # transformers' own
-            refused, fine = _brief(error), False
-    broken = sorted(
-        {starred(name) for name in zeros if not _obeys(~zeros[name], layouts.get(name), pattern)}
-    )
-    unlike = {
-        name
-        for name in masks.keys() & zeros.keys()
-        if not _alike(before[name], masks[name], ~zeros[name])
+    """Mask a model both ways, by copies of it."""
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    layouts, holders = _layouts(model), _holders(model)
+    modules = _by_modules(deepcopy(model), pattern)
+    file, loads = _by_file(architecture, weights, source, target, pattern)
+    broken = {
+        (starred(name), holders[name])
+        for name, mask in file.masks.items()
+        if not _obeys(mask, layouts.get(name), pattern)
     }
-    differences = _differences(masks, zeros, unlike, passed_over, left_out, refused)
+    unlike = differences(modules, file, weights, holders)
     parsed = ms.Pattern.parse(pattern)
-    pruned = (1 - parsed.n / parsed.m) * sum(values.numel() for values in before.values())
+    pruned = (1 - parsed.n / parsed.m) * sum(values.numel() for values in weights.values())
+    module_share, file_share = (
+        round(sum(float((~mask).sum()) for mask in way.masks.values()) / pruned, 4)
+        for way in (modules, file)
+    )
     return Outcome(
-        module_share=round(sum(float((~mask).sum()) for mask in masks.values()) / pruned, 4),
-        file_share=round(sum(float(zero.sum()) for zero in zeros.values()) / pruned, 4),
-        masked=len(masks),
-        skipped=dict(Counter(map(_kind_of, passed_over.values()))),
-        same=not differences,
-        loads=fine,
+        module_share=module_share,
+        file_share=file_share,
+        masked=len(modules.masks),
+        skipped=dict(Counter(map(_kind_of, modules.reasons.values()))),
+        same=not unlike,
+        loads=loads,
         obeys=not broken,
-        broken=broken,
-        refused=refused,
-        differences=differences,
+        broken=[Broken(name=name, module=module) for name, module in sorted(broken)],
+        refused=file.refused,
+        differences=unlike,
     )
 
 
-def _by_modules(model: nn.Module, pattern: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _by_modules(model: nn.Module, pattern: str) -> Way:
     try:
         handle = mst.sparsify(model, pattern)
     except MasksolveError as error:
-        return {}, {"": str(error)}
-    return {name: mask.bool() for name, mask in handle.masks.items()}, dict(handle.skipped)
+        return Way({}, {}, str(error))
+    masks = {name: mask.bool() for name, mask in handle.masks.items()}
+    return Way(masks, dict(handle.skipped), "")
 
 
-def _by_file(source: Path, target: Path, pattern: str) -> tuple[dict[str, str], str]:
-    """Return what was passed over, and what was said if all was refused."""
+def _by_file(
+    architecture: Architecture, weights: Named, source: Path, target: Path, pattern: str
+) -> tuple[Way, bool]:
+    """Prune a file and load it: masks are what became zero; tell also whether it loads whole."""
     try:
-        result = ms.solve_checkpoint(source, target, pattern, apply=True)
+        reasons = dict(ms.solve_checkpoint(source, target, pattern, apply=True).skipped)
     except MasksolveError as error:
-        return {}, str(error).replace(str(source), "the folder")
-    return dict(result.skipped), ""
+        return Way({}, {}, str(error).replace(str(source), "the folder")), True
+    try:
+        after, told = _loaded(architecture, target)
+    except Exception as error:  # transformers' own
+        return Way({}, reasons, _brief(error)), False
+    whole = not (told["missing_keys"] or told["mismatched_keys"])
+    return Way(_masks(weights, dict(after.named_parameters())), reasons, ""), whole
 
 
 def _brief(error: Exception) -> str:
@@ -149,71 +146,35 @@ def _layouts(model: nn.Module) -> dict[str, mst.Layout]:
     }
 
 
-def _zeros(before: Named, after: Named) -> dict[str, Tensor]:
-    """Tell where weights became zero, of those that did somewhere."""
+def _holders(model: nn.Module) -> dict[str, str]:
+    """Return the types of the modules that hold parameters, by the parameters' names."""
+    return {
+        f"{prefix}.{name}".lstrip("."): type(module).__name__
+        for prefix, module in model.named_modules()
+        for name, _ in module.named_parameters(recurse=False)
+    }
+
+
+def _masks(before: Named, after: Named) -> dict[str, Tensor]:
+    """Tell where weights stayed, of those that became zero somewhere."""
     found = {
-        name: (after[name] == 0) & (values != 0)
+        name: (after[name] != 0) | (values == 0)
         for name, values in before.items()
         if name in after and after[name].shape == values.shape
     }
-    return {name: zero for name, zero in found.items() if zero.any()}
+    return {name: mask for name, mask in found.items() if not mask.all()}
 
 
 def _obeys(mask: Tensor, layout: mst.Layout | None, pattern: str) -> bool:
-    """Tell whether a mask obeys along the axes that the module way knows; 2-D ones are plain."""
+    """Tell whether a mask obeys along the axes that the module way knows.
+
+    What it does not know, of two dimensions, is taken as (output, input).
+    """
     if layout is None and mask.ndim == 2:
         layout = mst.Layout()
     if layout is None:
         return False
     return ms.is_valid(layout.matrices(mask.numpy()), pattern, axes=layout.matrix_axes)
-
-
-def _alike(values: Tensor, mask: Tensor, other: Tensor) -> bool:
-    """Tell whether two masks are the same, or as good: large matrices hold equal weights."""
-    kept, as_well = (float(values[one].double().abs().sum()) for one in (mask, other))
-    return torch.equal(mask, other) or abs(kept - as_well) <= 1e-12 * kept
-
-
-def _differences(
-    masks: Named,
-    zeros: Named,
-    unlike: Collection[str],
-    passed_over: Mapping[str, str],
-    left_out: Mapping[str, str],
-    refused: str,
-) -> list[Difference]:
-    """Name what only one way masked, or both but not alike, and what the other says of it."""
-    found: Counter[tuple[str, str, str]] = Counter()
-    for name in {**masks, **zeros}:
-        if name not in zeros:
-            found[starred(name), "module", _said(name, left_out) or refused] += 1
-        elif name not in masks:
-            found[starred(name), "file", _said(name, passed_over)] += 1
-        elif name in unlike:
-            found[starred(name), "both", ""] += 1
-    return [
-        Difference(name=name, count=count, chosen_by=chosen_by, why=why)
-        for (name, chosen_by, why), count in found.items()
-    ]
-
-
-def _said(name: str, reasons: Mapping[str, str]) -> str:
-    """Return what a way says of a weight, whose name may differ in its file.
-
-    There its first parts may be others, it may be one of several that became one, and what
-    is said may be of its module.
-    """
-    parts = name.split(".")
-    tails = [f".{'.'.join(parts[k:])}" for k in range(max(1, len(parts) - 1))]
-    for tail in tails:
-        for other, why in reasons.items():
-            if f".{other}".endswith(tail):
-                return why
-    family = f"{'.'.join(parts[:-1])}."
-    for other, why in reasons.items():
-        if other and (name.startswith(f"{other}.") or (other.startswith(family) and parts[2:])):
-            return why
-    return reasons.get("", "")
 
 
 def _kind_of(why: str) -> str:

@@ -11,10 +11,11 @@ pytest.importorskip("matplotlib")
 
 from masksolve.bench.experiments.models import experiment
 from masksolve.bench.experiments.models.apart import Aside
+from masksolve.bench.experiments.models.differences import starred
 from masksolve.bench.experiments.models.explained import EXPLAINED
 from masksolve.bench.experiments.models.reader import UNEXPLAINED, Reader
 from masksolve.bench.experiments.models.shrink import shrunk
-from masksolve.bench.experiments.models.ways import compare, starred
+from masksolve.bench.experiments.models.ways import compare
 from masksolve.bench.experiments.models.zoo import Architecture, architectures
 
 from . import helpers
@@ -74,7 +75,8 @@ def test_what_takes_too_long_or_dies_is_ended_and_the_next_goes_on():
     try:
         assert aside.call(time.sleep, 60, seconds=0.2) == (None, "no answer within 0.2 s")
         assert aside.call(os._exit, 3, seconds=60) == (None, "the process died with exit code 3")
-        assert aside.call(int, "x", seconds=60)[1].startswith("ValueError: invalid literal")
+        with pytest.raises(ValueError, match="invalid literal"):
+            aside.call(int, "x", seconds=60)
         assert aside.call(abs, -2, seconds=60) == (2, "")
     finally:
         aside.close()
@@ -97,7 +99,13 @@ def test_no_no_without_a_sentence(found):
 
 
 def test_a_no_without_a_sentence_fails(found):
-    difference = {"name": "a.weight", "count": 1, "chosen_by": "both", "why": ""}
+    difference = {
+        "name": "a.weight",
+        "module": "Linear",
+        "count": 1,
+        "chosen_by": "both",
+        "why": "",
+    }
     outcome = {"same": False, "loads": True, "obeys": True, "differences": [difference]}
     outcome |= {"broken": [], "skipped": {}}
     run = {"model_type": "made_up", "kind": "decoder", "why": "", "outcomes": {"4:8": outcome}}
