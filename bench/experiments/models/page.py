@@ -10,7 +10,7 @@ from ...pages.page import Page
 from ...pages.words import listing, plain
 from .picture import shares
 from .reader import QUESTIONS, Reader
-from .tables import architectures, kinds, reasons, unmade
+from .tables import architectures, dense, kinds, reasons, unmade
 
 __all__ = ["fill"]
 
@@ -42,6 +42,7 @@ def fill(page: Page, reader: Reader) -> None:
     )
     page.heading(2, "Every architecture")
     page.fold(f"{len(reader.compared)} types, one a row", architectures(reader))
+    page.fold("What the modules leave dense, and why", dense(reader))
     page.fold(f"{len(reader.unmade)} types that were not compared, and why", unmade(reader))
 
 

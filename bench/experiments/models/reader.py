@@ -63,12 +63,12 @@ class Reader:
         """Return the types with a no that nothing explains."""
         return self.sentences().get(UNEXPLAINED, [])
 
-    def left_out(self, pattern: str) -> list[tuple[str, int]]:
-        """Return the reasons for which matrices get no masks by the module way, with counts."""
+    def left_out(self, pattern: str) -> Counter[str]:
+        """Count the matrices that get no masks by the module way, by reason."""
         found: Counter[str] = Counter()
         for run in self.compared:
             found.update(run["outcomes"][pattern]["skipped"])
-        return found.most_common()
+        return found
 
 
 def _sentences(model_type: str, outcome: Outcome, question: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from ...pages.table import Table
 from ...pages.words import listing, plain
 from .reader import QUESTIONS, Reader
 
-__all__ = ["architectures", "kinds", "reasons", "unmade"]
+__all__ = ["architectures", "dense", "kinds", "reasons", "unmade"]
 
 
 def kinds(reader: Reader) -> Table:
@@ -35,6 +35,15 @@ def reasons(reader: Reader) -> Table:
     table = Table("why not", ("", "why", "types", "which"), words=2)
     for number, (sentence, types) in enumerate(reader.sentences().items(), 1):
         table.add(str(number), plain(sentence), str(len(types)), plain(listing(types, 6)))
+    return table
+
+
+def dense(reader: Reader) -> Table:
+    """Lay out why matrices get no masks by the module way."""
+    table = Table("left dense", ("why", *(f"matrices, {p}" for p in reader.patterns)))
+    counts = [reader.left_out(pattern) for pattern in reader.patterns]
+    for why in sorted(set().union(*counts), key=lambda why: -sum(one[why] for one in counts)):
+        table.add(plain(why), *(f"{one[why]:,}" for one in counts))
     return table
 
 
