@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence, Set
 
 from masksolve.layout import Layout
-from masksolve.roles.experts import expert_layout, is_of_experts
+from masksolve.roles.experts import expert_layout, is_stack
 from masksolve.roles.facts import Facts
 from masksolve.roles.loading import parts_at_loading, regrouped
 from masksolve.roles.names import path_of, reason_by_name
@@ -14,7 +14,7 @@ from masksolve.roles.verdict import Verdict
 
 __all__ = ["judge"]
 
-VECTOR = "it is no matrix: all its sides but one are 1"
+VECTOR = "it is a vector or a number, no matrix"
 DEPTHWISE = "it is a depthwise convolution: one input to each output, nothing to group"
 BARE = "it is a parameter of its own, not the weight of a layer"
 
@@ -26,9 +26,12 @@ CONV1D = re.compile(r"(^|\.)(c_attn|c_proj|c_fc|q_attn)$")
 
 LAYERS = re.compile(r"(^|[._])[qkv]_proj_weight$|(^|\.)weight_[ih]h(_l\d+)?(_reverse)?$")
 """Weights of attention and of recurrent cells, whose names do not end in ``.weight``."""
-TRANSPOSED = re.compile(r"upsampl|upscal|(^|[._])(convtr|conv_?t\d|convt_\w+|ups|conv_up|deconv)")
-DECODES = re.compile(r"decoder|neck|fpn_layers|conv_transpose")
-MOST_KERNEL = 64
+TRANSPOSED = re.compile(
+    r"(^|[._])(convtr|conv_?t\d|convt_|ups(\.|$)|deconv|conv_?transpose)|(^|\.)upsampler$"
+)
+UPWARD = re.compile(r"upsampl|upscal|conv_up|decoder|neck|fpn|resize|(^|\.)head\.")
+"""Where a convolution is a transposed one if its kernel is even, as a stride's multiple is."""
+MOST_KERNEL = 31
 """Longer kernels of one dimension are rare, and rather a side of a matrix."""
 
 
@@ -52,7 +55,8 @@ def judge(name: str, shape: Sequence[int], facts: Facts, names: Set[str]) -> Ver
     'an embedding is a lookup, not a product'
     """
     sides = tuple(shape)
-    if sum(side != 1 for side in sides) < 2:
+    bare = not name.endswith(".weight") and name != "weight"
+    if len(sides) < 2 or (bare and len(sides) > 2 and sum(side != 1 for side in sides) < 2):
         return Verdict(None, VECTOR)
     why = reason_by_name(name, sides, facts, names)
     if why is not None:
@@ -60,15 +64,14 @@ def judge(name: str, shape: Sequence[int], facts: Facts, names: Set[str]) -> Ver
     path = path_of(name)
     if path.endswith("in_proj_weight") and sides[0] % 3 == 0 and len(sides) == 2:
         return Verdict(Layout(parts=3), regrouped=regrouped(path, facts))
-    if is_of_experts(path, sides):
+    if is_stack(path, sides, facts):
         layout, unsure = expert_layout(path, sides, facts)
         return Verdict(layout, unsure=unsure, regrouped=regrouped(path, facts))
-    bare = not name.endswith(".weight") and name != "weight"
     if len(sides) == 2:
         return _matrix(path, sides, facts, bare and any(k.endswith(".weight") for k in names))
     if bare:
         return Verdict(None, BARE if sides[0] == 1 else None, unsure=sides[0] != 1)
-    return _kernel(path, sides)
+    return _kernel(path, sides, facts)
 
 
 def _matrix(path: str, shape: tuple[int, ...], facts: Facts, bare: bool) -> Verdict:
@@ -99,11 +102,20 @@ def _conv1d(path: str, shape: tuple[int, ...], facts: Facts) -> Verdict:
     return Verdict(Layout((1, 0) if rows < columns else (0, 1)), unsure=rows == columns)
 
 
-def _kernel(path: str, shape: tuple[int, ...]) -> Verdict:
+def _kernel(path: str, shape: tuple[int, ...], facts: Facts) -> Verdict:
     """Judge a layer's weight of three or more dimensions."""
     if shape[1] == 1:
         return Verdict(Layout(), DEPTHWISE)
-    if len(shape) > 5 or (len(shape) == 3 and not shape[2] < min(shape[1], MOST_KERNEL + 1)):
+    if len(shape) > 5 or (len(shape) == 3 and not _is_kernel(path, shape, facts)):
         return Verdict(None, unsure=True)
-    upward = TRANSPOSED.search(path) or (DECODES.search(path) and shape[-1] % 2 == 0)
-    return Verdict(Layout((1, 0) if upward else (0, 1)))
+    upward = UPWARD.search(path) and shape[-1] % 2 == 0 and "patch" not in path
+    return Verdict(Layout((1, 0) if upward or TRANSPOSED.search(path) else (0, 1)))
+
+
+def _is_kernel(path: str, shape: tuple[int, ...], facts: Facts) -> bool:
+    """Tell a convolution of one dimension from a stack of matrices."""
+    if any("conv" in part for part in path.split(".")[-2:]):
+        return True
+    if shape[0] in facts.experts:
+        return False
+    return shape[2] < shape[1] and shape[2] <= MOST_KERNEL
