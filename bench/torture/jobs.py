@@ -52,6 +52,8 @@ def draw_job(trial: Trial, *, large: bool = False) -> Job:
     pattern = str(rng.choice(PATTERNS))
     kind = rng.choice(["masks", "weights", "apply"])
     options: tuple[str, ...] = ("--pattern", pattern)
+    if rng.random() < 0.3:
+        options += ("--tensors", *_matrices(shards))
     if large:
         options += ("--memory", "356MB")
     if kind != "apply":
@@ -59,6 +61,10 @@ def draw_job(trial: Trial, *, large: bool = False) -> Job:
         return Job("solve", source, shards, (source,), options, pattern, folder)
     trial.expect_done("solve", source, masks, *options, what="masks to apply")
     return Job("apply", source, shards, (source, masks), (), pattern, folder)
+
+
+def _matrices(shards: Shards) -> list[str]:
+    return [name for file in shards.values() for name, array in file.items() if array.ndim == 2]
 
 
 def made(target: Path) -> dict[str, bytes | None]:

@@ -21,6 +21,12 @@ from masksolve.storage.tensors import TensorSpec
 __all__ = ["Choice", "Tensors", "choose_tensors"]
 
 
+EXCLUDED = "it is excluded"
+NOT_ASKED = "it was not asked for"
+WISHES = (EXCLUDED, NOT_ASKED)
+FLAT = "it has fewer than two dimensions"
+
+
 class Tensors(Protocol):
     """What holds tensors: a file, or a checkpoint."""
 
@@ -57,8 +63,8 @@ class Choice:
     facts: Facts
 
     def reasons(self) -> list[tuple[str, int]]:
-        """Count the skipped ones by reason, most frequent first."""
-        return Counter(why for _, why in self.skipped).most_common()
+        """Count those that nobody said to skip by reason, most frequent first."""
+        return Counter(why for _, why in self.skipped if why not in WISHES).most_common()
 
 
 def choose_tensors(
@@ -132,13 +138,13 @@ def _unfit(
 ) -> str | None:
     """Say why a tensor is out of the question, whatever its name means."""
     if matches_any(spec.name, exclude):
-        return "it is excluded"
+        return EXCLUDED
     if named and not matches_any(spec.name, named):
-        return "it was not asked for"
+        return NOT_ASKED
     if spec.name in named:
         return None
     if len(spec.shape) < 2:
-        return "it has fewer than two dimensions"
+        return FLAT
     if not (spec.floating or masks):
         return f"its dtype is {spec.dtype}, no float that can be read"
     return None

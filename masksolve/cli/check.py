@@ -164,8 +164,9 @@ def _print_verdict(
     count: int,
 ) -> None:
     if options.json:
-        skipped = [] if choice is None else tensors.names_as_json(choice)
-        content: dict[str, Any] = {"valid": violation is None, "tensors": count, "skipped": skipped}
+        content: dict[str, Any] = {"valid": violation is None, "tensors": count}
+        if choice is not None:
+            content["skipped"] = tensors.names_as_json(choice)
         if violation is not None:
             details = {"tensor": name, **violation.details, "message": str(violation)}
             content["violation"] = details
@@ -219,9 +220,10 @@ def _certify(options: argparse.Namespace) -> int:
         for key in ("objective", "upper_bound", "gap")
     }
     total["status"] = Status.worst(Status(row["status"]) for row in rows).value
-    skipped = [] if masks.choice is None else tensors.names_as_json(masks.choice)
     if options.json:
-        content = {"optimal": optimal, "tensors": rows, "total": total, "skipped": skipped}
+        content = {"optimal": optimal, "tensors": rows, "total": total}
+        if masks.choice is not None:
+            content["skipped"] = tensors.names_as_json(masks.choice)
         common.print_json(content)
     else:
         lines = [_line(row, row["name"], row["status"]) for row in rows]

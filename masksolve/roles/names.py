@@ -45,15 +45,16 @@ ROLES = tuple(
          r"|(^|\.)embed_(\w+_)?(tokens|in|global|timestep)(_per_layer)?$"
          r"|(^|[._])(emb|embed|embeds|embedding|embeddings)(_layers?|_table|_\d+)?$"
          r"|(^|\.)(tokens|label|class)_embed$|(^|\.)(query_feat|queries_features)$"
-         r"|(^|\.)reference_points$"),
+         r"|(^|\.)reference_points$|(^|\.)audio\.encoder$"),
         (TOKENS, r"_tokens?$|(^|\.)(latents?(_query|_\dd)?|probe|prompt\w*)$"),
     )
 )  # fmt: skip
 """Each tried in turn on a path: a name without numbers, and without its last ``.weight``."""
 
 PRODUCTS = re.compile(
-    r"(^|[._])patch_(embed|embedding|embeddings)$|(^|\.)(mask_embedder|\w*class_embed)$"
+    r"(^|[._])patch_(embed|embedding|embeddings)$|(^|\.)(mask_embedder|(enc_out_)?class_embed)$"
     r"|(^|\.)(decoder_embed|predictor_embeddings|relative_pos_embeddings)$"
+    r"|(^|\.)patch_generator\.(video_)?embedder$"
     r"|(^|\.)xpath_unitseq2_embeddings$|_linear_embeddings$|(^|\.)vision_embed_tokens$"
 )
 """Layers that are named like tables."""
@@ -96,6 +97,8 @@ def reason_by_name(name: str, shape: tuple[int, ...], facts: Facts, names: Set[s
             return _tied(why, facts)
     if _is_gate(name, names):
         return ROUTER
+    if name == "query.weight" and "key.weight" not in names:  # of a detector, not of attention
+        return TOKENS
     if layer and len(shape) == 2:
         if LAST.search(path) and _words(shape[0], facts, names):
             return HEAD
@@ -109,8 +112,8 @@ def _tied(why: str, facts: Facts) -> str:
 
 def _is_gate(name: str, names: Set[str]) -> bool:
     """Tell a gate of experts by what stands beside it."""
-    before, gate, _ = name.rpartition(".gate.")
-    return bool(gate) and any(other.startswith(f"{before}.experts.") for other in names)
+    before, gate, _ = f".{name}".rpartition(".gate.")
+    return bool(gate) and any(f".{other}".startswith(f"{before}.experts.") for other in names)
 
 
 def _words(rows: int, facts: Facts, names: Set[str]) -> bool:

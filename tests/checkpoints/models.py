@@ -54,13 +54,21 @@ def slices_of(source, pattern, most, threads):
     """All slices that the solver is given, of so many bytes at most."""
     checkpoint = Checkpoint.open(source)
     method = Method(ms.Pattern.parse(pattern), "exact", {}, False, (), threads)
-    chosen = choose_tensors(checkpoint).axes
+    chosen = choose_tensors(checkpoint, ["*.weight"]).axes
     shards = plan_solved(checkpoint, chosen, method, apply=False, alone=False, most=most)
     return [piece for shard in shards for tensor in shard.tensors for piece in tensor.slices]
 
 
+def solve_all(source, target, pattern, **options):
+    """Solve every matrix, the ragged ones that are passed over by default as well."""
+    fit = (2,) if options.get("axes") is None else range(2, 9)
+    found = Checkpoint.open(source).tensors.values()
+    every = [spec.name for spec in found if spec.floating and len(spec.shape) in fit]
+    return ms.solve_checkpoint(source, target, pattern, **{"tensors": every} | options)
+
+
 def solved(weights, pattern="2:4", **options):
-    """What `solve` finds for every tensor that is chosen by default, or with axes."""
+    """What `solve` finds for every matrix, with axes in more dimensions too."""
     fit = (2,) if options.get("axes") is None else range(2, 9)
     chosen = {name: array for name, array in weights.items() if array.ndim in fit}
     return {name: ms.solve(array, pattern, **options) for name, array in chosen.items()}

@@ -15,6 +15,7 @@ from tests.checkpoints.models import (
     assert_masks,
     files_of,
     make_shards,
+    solve_all,
     write_checkpoint,
 )
 from tests.checkpoints.test_resume import cut_off
@@ -89,15 +90,15 @@ def test_an_input_that_is_written_over_is_refused(source, target, tmp_path, chan
     meddler = Meddler(source / name, content, change)
     if change is in_place and name == "model-2.safetensors":
         with suppress(ms.InvalidInput):
-            ms.solve_checkpoint(source, target, "2:4", apply=apply, progress=meddler)
-        ms.solve_checkpoint(source, target, "2:4", apply=apply)
+            solve_all(source, target, "2:4", apply=apply, progress=meddler)
+        solve_all(source, target, "2:4", apply=apply)
         (assert_applied if apply else assert_masks)(target, shards_in(source))
         return
     with pytest.raises(ms.InvalidInput, match=rf"{name} was changed while it was read"):
-        ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL, progress=meddler)
+        solve_all(source, target, "2:4", apply=apply, largest=SMALL, progress=meddler)
     assert not meddler.left
     assert not target.exists()
-    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    solve_all(source, target, "2:4", apply=apply, largest=SMALL)
     ms.verify_checkpoint(target)
 
 
@@ -107,15 +108,13 @@ def test_a_single_file_that_is_written_over(tmp_path, change):
     content = write_file(path, {"w": weights[1]}).read_bytes()
     write_file(path, {"w": weights[0]})
     with pytest.raises(ms.InvalidInput, match="was changed while it was read"):
-        ms.solve_checkpoint(
-            path, out, "2:4", largest=SMALL, progress=Meddler(path, content, change)
-        )
+        solve_all(path, out, "2:4", largest=SMALL, progress=Meddler(path, content, change))
     assert sorted(os.listdir(tmp_path)) == ["model.safetensors"]
 
 
 def test_weights_that_masks_are_applied_to(source, target, tmp_path, change):
     content = others(source, tmp_path)["model-1.safetensors"]
-    ms.solve_checkpoint(source, tmp_path / "masks", "2:4")
+    solve_all(source, tmp_path / "masks", "2:4")
     meddler = Meddler(source / "model-1.safetensors", content, change)
     with pytest.raises(ms.InvalidInput, match=r"was changed while|is not what its mask"):
         ms.apply_masks(source, tmp_path / "masks", target, progress=meddler)
@@ -125,7 +124,7 @@ def test_weights_that_masks_are_applied_to(source, target, tmp_path, change):
 def test_the_same_bytes_written_again_are_no_change_where_times_say_nothing(source, target):
     path = source / "model-1.safetensors"
     meddler = Meddler(path, path.read_bytes(), in_place)
-    ms.solve_checkpoint(source, target, "2:4", largest=SMALL, progress=meddler)
+    solve_all(source, target, "2:4", largest=SMALL, progress=meddler)
     assert not meddler.left
 
 
@@ -135,7 +134,7 @@ def test_the_same_bytes_written_again_are_no_change_where_times_say_nothing(sour
 @pytest.mark.parametrize("apply", [False, True], ids=["masks", "weights"])
 def test_a_finished_folder_knows_its_input(source, target, tmp_path, apply):
     """However old the other one looks."""
-    ms.solve_checkpoint(source, target, "2:4", apply=apply)
+    solve_all(source, target, "2:4", apply=apply)
     before = files_of(target)
     content = others(source, tmp_path)
     for name in content:
@@ -144,43 +143,43 @@ def test_a_finished_folder_knows_its_input(source, target, tmp_path, apply):
         replace(path, content[name])
         os.utime(path, ns=(0, 10**18))
         with pytest.raises(ms.InvalidInput, match=rf"{name}: tensor .* has changed since"):
-            ms.solve_checkpoint(source, target, "2:4", apply=apply)
+            solve_all(source, target, "2:4", apply=apply)
         path.write_bytes(held)
         os.utime(path, ns=(0, stat.st_mtime_ns))
-    assert ms.solve_checkpoint(source, target, "2:4", apply=apply).nbytes == 0
+    assert solve_all(source, target, "2:4", apply=apply).nbytes == 0
     assert files_of(target) == before
 
 
 def test_a_copy_of_the_input_will_do(source, target, tmp_path):
-    ms.solve_checkpoint(source, target, "2:4")
+    solve_all(source, target, "2:4")
     shutil.copytree(source, tmp_path / "copy")
-    assert ms.solve_checkpoint(tmp_path / "copy", target, "2:4").nbytes == 0
+    assert solve_all(tmp_path / "copy", target, "2:4").nbytes == 0
 
 
 def test_an_input_that_is_known_is_not_read(source, target, monkeypatch):
-    ms.solve_checkpoint(source, target, "2:4")
+    solve_all(source, target, "2:4")
     with monkeypatch.context() as patch:
         patch.setattr("masksolve.checkpoints.changes.read_slice", lambda piece: 1 / 0)
-        ms.solve_checkpoint(source, target, "2:4")
+        solve_all(source, target, "2:4")
         os.utime(source / "model-1.safetensors")
         with pytest.raises(ZeroDivisionError):
-            ms.solve_checkpoint(source, target, "2:4")
+            solve_all(source, target, "2:4")
 
 
 def test_a_manifest_of_the_build_before(source, target):
     """It says nothing of its inputs: they are read."""
-    ms.solve_checkpoint(source, target, "2:4")
+    solve_all(source, target, "2:4")
     path = target / "masksolve.json"
     content = json.loads(path.read_text())
     del content["inputs"], content["figures"]
     path.write_text(json.dumps(content))
-    found = ms.solve_checkpoint(source, target, "2:4")
+    found = solve_all(source, target, "2:4")
     assert (found.nbytes, found.figures) == (0, {})
     in_place(
         source / "model-1.safetensors", (source / "model-1.safetensors").read_bytes()[:-1] + b"x"
     )
     with pytest.raises(ms.InvalidInput, match=r"'odd\.weight' has changed since"):
-        ms.solve_checkpoint(source, target, "2:4")
+        solve_all(source, target, "2:4")
 
 
 def test_work_is_not_gone_on_with_on_other_weights(source, target, tmp_path):
@@ -192,7 +191,7 @@ def test_work_is_not_gone_on_with_on_other_weights(source, target, tmp_path):
     content = path.read_bytes()
     in_place(path, others(source, tmp_path)[name])
     with pytest.raises(ms.FileFormatError, match=r"has changed since the work in .* began"):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
     assert files_of(target) == before
     in_place(path, content)
-    ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+    solve_all(source, target, "2:4", largest=SMALL)

@@ -10,7 +10,7 @@ import pytest
 import masksolve as ms
 from masksolve.checkpoints import target as places
 from masksolve.checkpoints.lock import lock
-from tests.checkpoints.models import files_of
+from tests.checkpoints.models import files_of, solve_all
 from tests.cli.commands import MODULE, assert_one_line
 from tests.storage.files import write_file
 
@@ -52,7 +52,7 @@ def test_another_run_may_end_while_the_disk_is_measured(source, tmp_path, monkey
         return usage(folder)
 
     monkeypatch.setattr(places.shutil, "disk_usage", ending)
-    ms.solve_checkpoint(source, target, "4:8")
+    solve_all(source, target, "4:8")
     assert not (target / ".masksolve-work").exists()
     ms.verify_checkpoint(target)
 
@@ -95,10 +95,10 @@ def test_processes_on_one_output(tmp_path, kind, command):
     source = model.parent if kind == "folder" else model
     alone, masks, out = (tmp_path / name for name in ("alone", "masks", "out"))
     single = kind == "file"
-    ms.solve_checkpoint(source, masks, "4:8", single=single)
+    solve_all(source, masks, "4:8", single=single)
     if command == "solve":
         arguments = ["solve", source, out, "--pattern=4:8", "--apply"]
-        ms.solve_checkpoint(source, alone, "4:8", apply=True, single=single)
+        solve_all(source, alone, "4:8", apply=True, single=single)
     else:
         arguments = ["apply", source, masks, out]
         ms.apply_masks(source, masks, alone)

@@ -7,7 +7,7 @@ import pytest
 
 import masksolve as ms
 from masksolve.checkpoints.others import find_others
-from tests.checkpoints.models import files_of
+from tests.checkpoints.models import files_of, solve_all
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_everything_else_is_copied(folder, target):
     (folder / "loop").symlink_to(folder)
     (folder / "dangling").symlink_to("nowhere")
     os.mkfifo(folder / "pipe")
-    found = ms.solve_checkpoint(folder, target, "2:4", apply=True)
+    found = solve_all(folder, target, "2:4", apply=True)
     for name in EXPECTED:
         assert (target / name).read_bytes() == (folder / name).read_bytes()
         assert not (target / name).is_symlink()
@@ -57,14 +57,14 @@ def test_everything_else_is_copied(folder, target):
 
 
 def test_masks_alone_take_nothing_along(folder, target):
-    ms.solve_checkpoint(folder, target, "2:4")
+    solve_all(folder, target, "2:4")
     assert not (target / "config.json").exists()
 
 
 def test_apply_copies_the_same(folder, target, tmp_path):
-    ms.solve_checkpoint(folder, tmp_path / "masks", "2:4")
+    solve_all(folder, tmp_path / "masks", "2:4")
     ms.apply_masks(folder, tmp_path / "masks", tmp_path / "applied")
-    ms.solve_checkpoint(folder, target, "2:4", apply=True)
+    solve_all(folder, target, "2:4", apply=True)
     mine, theirs = files_of(tmp_path / "applied"), files_of(target)
     assert mine.keys() == theirs.keys()
     assert {name for name in mine if mine[name] != theirs[name]} == {"masksolve.json"}
@@ -72,7 +72,7 @@ def test_apply_copies_the_same(folder, target, tmp_path):
 
 def test_an_output_within_the_input_is_not_copied_into_itself(folder):
     target = folder / "sparse"
-    ms.solve_checkpoint(folder, target, "2:4", apply=True)
+    solve_all(folder, target, "2:4", apply=True)
     assert not (target / "sparse").exists()
     assert (target / "1_Pooling" / "config.json").exists()
 
@@ -89,4 +89,4 @@ def test_what_cannot_be_read_is_named(folder, target):
         pytest.skip("root reads everything")
     (folder / "a").chmod(0)
     with pytest.raises(ms.FileFormatError, match=r"cannot read .*a"):
-        ms.solve_checkpoint(folder, target, "2:4", apply=True)
+        solve_all(folder, target, "2:4", apply=True)

@@ -21,7 +21,7 @@ from masksolve.checkpoints.lock import lock
 from masksolve.checkpoints.output import ShardOutput
 from masksolve.checkpoints.runners import LocalRunner
 from masksolve.checkpoints.source import WORK
-from tests.checkpoints.models import INDEX, files_of, write_checkpoint
+from tests.checkpoints.models import INDEX, files_of, solve_all, write_checkpoint
 from tests.cli.commands import MODULE
 from tests.storage.files import unchanged, write_file
 
@@ -72,7 +72,7 @@ def interrupt(source, target, at, **options):
     with pytest.MonkeyPatch.context() as patch:
         Fuse(patch, at)
         try:
-            ms.solve_checkpoint(source, target, "2:4", **({"largest": SMALL} | options))
+            solve_all(source, target, "2:4", **({"largest": SMALL} | options))
         except PowerCut:
             return True
     return False
@@ -87,12 +87,12 @@ def cut_off(source, target, after=8, error=PowerCut, **options):
     """Run until so many slices are solved, and no further."""
     options = {"largest": SMALL, "runner": Counting(after, error)} | options
     with pytest.raises(error):
-        ms.solve_checkpoint(source, target, "2:4", **options)
+        solve_all(source, target, "2:4", **options)
 
 
 @pytest.fixture
 def undisturbed(source, tmp_path, apply):
-    ms.solve_checkpoint(source, tmp_path / "whole", "2:4", apply=apply, largest=SMALL)
+    solve_all(source, tmp_path / "whole", "2:4", apply=apply, largest=SMALL)
     return files_of(tmp_path / "whole")
 
 
@@ -103,7 +103,7 @@ def test_cut_off_at_every_write(source, target, undisturbed, apply):
         if not interrupt(source, target, at, apply=apply):
             break
         cuts += 1
-        ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+        solve_all(source, target, "2:4", apply=apply, largest=SMALL)
         assert files_of(target) == undisturbed
         shutil.rmtree(target)
     assert cuts > 50
@@ -111,10 +111,10 @@ def test_cut_off_at_every_write(source, target, undisturbed, apply):
 
 def test_cut_off_where_the_bits_of_a_mask_end_within_a_byte(source, target, tmp_path):
     options = {"tensors": ["experts"], "axes": (1, 2), "largest": 100}
-    ms.solve_checkpoint(source, tmp_path / "whole", "2:4", **options)
+    solve_all(source, tmp_path / "whole", "2:4", **options)
     at = 1
     while interrupt(source, target, at, **options):
-        ms.solve_checkpoint(source, target, "2:4", **options)
+        solve_all(source, target, "2:4", **options)
         assert files_of(target) == files_of(tmp_path / "whole")
         shutil.rmtree(target)
         at += 1
@@ -126,7 +126,7 @@ def test_cut_off_again_and_again(source, target, undisturbed, apply):
         assert interrupt(source, target, at, apply=apply)
         assert (target / WORK).is_dir()
         assert not (target / "masksolve.json").exists()
-    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    solve_all(source, target, "2:4", apply=apply, largest=SMALL)
     assert files_of(target) == undisturbed
 
 
@@ -151,9 +151,9 @@ def test_no_slice_that_is_written_is_solved_again(source, target, undisturbed, a
     options = {"apply": apply, "largest": SMALL}
     cut_off(source, target, 20, error, **options)
     rest = Counting()
-    found = ms.solve_checkpoint(source, target, "2:4", runner=rest, **options)
+    found = solve_all(source, target, "2:4", runner=rest, **options)
     every = Counting()
-    ms.solve_checkpoint(source, target.with_name("more"), "2:4", runner=every, **options)
+    solve_all(source, target.with_name("more"), "2:4", runner=every, **options)
     # The journal ends after a byte that is full: a slice more or less with odd shapes.
     assert every.solved - 20 <= rest.solved <= every.solved - 20 + 2
     assert 0 < found.nbytes < sum(a.stat().st_size for a in source.glob("*.safetensors"))
@@ -164,7 +164,7 @@ def test_progress_goes_on_where_it_was(source, target, apply):
     cut_off(source, target, 20, apply=apply)
     seen = []
     options = {"apply": apply, "largest": SMALL, "progress": lambda *counts: seen.append(counts)}
-    ms.solve_checkpoint(source, target, "2:4", **options)
+    solve_all(source, target, "2:4", **options)
     assert seen[0][0] > seen[0][1] / 4
     assert seen[-1][0] == seen[-1][1]
 
@@ -176,7 +176,7 @@ def test_bytes_that_a_power_cut_lost_are_written_again(source, target, undisturb
     content = bytearray(path.read_bytes())
     content[-100:] = bytes(100)
     path.write_bytes(content)
-    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    solve_all(source, target, "2:4", apply=apply, largest=SMALL)
     assert files_of(target) == undisturbed
 
 
@@ -194,7 +194,7 @@ def test_other_settings_are_refused(source, target, options, words):
     asked = {"pattern": "2:4", "largest": SMALL} | options
     words = f"output {target} holds a run .*{words}"
     with unchanged(target, files_of), pytest.raises(ms.InvalidInput, match=words):
-        ms.solve_checkpoint(source, target, **asked)
+        solve_all(source, target, **asked)
 
 
 def test_a_checkpoint_that_has_changed_is_refused(source, target, shards):
@@ -204,11 +204,11 @@ def test_a_checkpoint_that_has_changed_is_refused(source, target, shards):
     path.write_bytes(path.read_bytes())
     os.utime(path, ns=(0, 0))
     with pytest.raises(ms.InvalidInput, match="have changed since"):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
     shards["model-1.safetensors"]["norm"] = np.zeros(8)
     other = write_checkpoint(source.with_name("other"), shards)
     with pytest.raises(ms.InvalidInput, match="run of another checkpoint"):
-        ms.solve_checkpoint(other, target, "2:4", largest=SMALL)
+        solve_all(other, target, "2:4", largest=SMALL)
     assert files_of(target) == before
 
 
@@ -221,7 +221,7 @@ def test_a_tensor_that_has_changed_on_the_sly_is_found(source, target):
     path.write_bytes(content)
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     with pytest.raises(ms.FileFormatError, match=r"'a\.weight' has changed since"):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
 
 
 @pytest.mark.parametrize("name", ["settings.json", "journal.jsonl"])
@@ -232,7 +232,7 @@ def test_a_damaged_work_folder_is_refused(source, target, name):
     half, but_three = content[len(content) // 2 :], content.split(b"\n", 3)[3]
     path.write_bytes(half if name == "settings.json" else but_three)
     with pytest.raises(ms.FileFormatError, match=r"damaged.*: remove .*work"):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks")
@@ -243,8 +243,8 @@ def test_two_runs_at_once_are_refused(source, target):
         unchanged(target, files_of),
         pytest.raises(ms.InvalidInput, match=f"another run is at work in {target}"),
     ):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
-    ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
+    solve_all(source, target, "2:4", largest=SMALL)
 
 
 NONSENSE = {
@@ -273,7 +273,7 @@ def test_nonsense_in_the_work_folder_is_a_sentence(source, target, name, content
         unchanged(target, files_of),
         pytest.raises(ms.FileFormatError, match=r"damaged.*: remove .*work"),
     ):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
 
 
 @pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"NaN", b"1" + b"0" * 400, b'"1"'])
@@ -285,7 +285,7 @@ def test_numbers_that_none_can_be_are_nonsense_too(source, target, key, number):
     path.write_bytes(old.sub(b'"%s":%s' % (key, number), content, count=1))
     assert path.read_bytes() != content
     with pytest.raises(ms.FileFormatError, match=r"damaged.*: remove .*work"):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
 
 
 @pytest.mark.parametrize("key", [b"method", b"upper_bound", b"total", b"tiles", b"rivals"])
@@ -295,7 +295,7 @@ def test_a_verdict_without_one_of_its_parts_is_nonsense_too(source, target, key)
     content = path.read_bytes()
     path.write_bytes(content.replace(b'"%s"' % key, b'"%s"' % key.upper(), 1))
     with pytest.raises(ms.FileFormatError, match=r"damaged.*: remove .*work"):
-        ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+        solve_all(source, target, "2:4", largest=SMALL)
 
 
 def test_an_end_beyond_all_bytes_is_soon_found_out(source, target, undisturbed, apply):
@@ -305,7 +305,7 @@ def test_an_end_beyond_all_bytes_is_soon_found_out(source, target, undisturbed, 
     path.write_bytes(
         b"".join(lines[:-1]) + re.sub(rb'"end":[0-9]+', b'"end":%d' % 10**15, lines[-1])
     )
-    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    solve_all(source, target, "2:4", apply=apply, largest=SMALL)
     assert files_of(target) == undisturbed
 
 
@@ -318,10 +318,10 @@ def test_nothing_is_published_without_a_shard(source, target, apply):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(places.Target, "publish", lose)
         with pytest.raises(PowerCut):
-            ms.solve_checkpoint(source, target, "2:4", apply=apply)
+            solve_all(source, target, "2:4", apply=apply)
     (target / WORK / "files" / "model-2.safetensors").unlink()
     with pytest.raises(ms.FileFormatError, match=r"model-2\.safetensors is not as it was written"):
-        ms.solve_checkpoint(source, target, "2:4", apply=apply)
+        solve_all(source, target, "2:4", apply=apply)
     assert not (target / "masksolve.json").exists()
 
 
@@ -333,9 +333,9 @@ def test_a_shard_that_was_finished_and_is_damaged_is_found(source, target, apply
     for damaged in (content[:-9] + bytes(9), b"x" + content[1:], content[:-1]):
         path.write_bytes(damaged)
         with pytest.raises(ms.FileFormatError, match=r"model-1\.safetensors is not as it was"):
-            ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+            solve_all(source, target, "2:4", apply=apply, largest=SMALL)
     path.write_bytes(content)
-    ms.solve_checkpoint(source, target, "2:4", apply=apply, largest=SMALL)
+    solve_all(source, target, "2:4", apply=apply, largest=SMALL)
 
 
 @pytest.mark.parametrize("name", ["masksolve.json.part", "settings.json", "part", "lock"])
@@ -347,7 +347,7 @@ def test_shards_of_any_name(tmp_path, target, shards, name):
         write_file(source / name, renamed[name])
     for at in (5, 30):
         interrupt(source, target, at)
-    ms.solve_checkpoint(source, target, "2:4", largest=SMALL)
+    solve_all(source, target, "2:4", largest=SMALL)
     ms.verify_checkpoint(target)
     assert list(ms.load_masks(target / name)) == ["b.weight"]
 
@@ -358,7 +358,7 @@ def test_shards_that_cannot_be(source, target, name):
     index["weight_map"]["scale"] = name
     (source / INDEX).write_text(json.dumps(index))
     with pytest.raises(ms.FileFormatError, match=f"no shard can be named {name}"):
-        ms.solve_checkpoint(source, target, "2:4")
+        solve_all(source, target, "2:4")
 
 
 @contextmanager
@@ -404,7 +404,7 @@ def test_processes_that_are_killed(tmp_path, target, number, kind, options):
     if kind == "file":
         source = write_file(tmp_path / "model.safetensors", tensors)
     whole, single = tmp_path / "whole", kind == "file"
-    ms.solve_checkpoint(source, whole, "4:8", apply=bool(options), single=single)
+    solve_all(source, whole, "4:8", apply=bool(options), single=single)
     chance, kills = random.Random(0), 0
     for _ in range(2):
         before = journal_lines(tmp_path)

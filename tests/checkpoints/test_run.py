@@ -8,7 +8,14 @@ import pytest
 
 import masksolve as ms
 from masksolve.checkpoints.memory import parse_bytes, slice_bytes
-from tests.checkpoints.models import INDEX, assert_applied, assert_masks, files_of, write_checkpoint
+from tests.checkpoints.models import (
+    INDEX,
+    assert_applied,
+    assert_masks,
+    files_of,
+    solve_all,
+    write_checkpoint,
+)
 from tests.storage.files import contents, read_metadata, unchanged, write_file
 
 SMALL = 2000
@@ -18,7 +25,7 @@ SMALL = 2000
 @pytest.mark.parametrize("pattern", ["2:4", "3:8", "1:2,at-most", "2:4,plain", "2:5,plain"])
 @pytest.mark.parametrize("largest", [SMALL, None])
 def test_masks_are_those_of_whole_tensors(source, target, shards, pattern, largest):
-    found = ms.solve_checkpoint(source, target, pattern, largest=largest)
+    found = solve_all(source, target, pattern, largest=largest)
     assert_masks(target, shards, pattern)
     assert found.status is ms.Status.OPTIMAL
     assert found.objective == pytest.approx(sum(r.objective for r in found.records.values()))
@@ -29,7 +36,7 @@ def test_masks_are_those_of_whole_tensors(source, target, shards, pattern, large
 @pytest.mark.parametrize("method", ms.METHODS)
 @pytest.mark.parametrize("repair", [False, True])
 def test_no_method_depends_on_the_cuts(source, target, shards, method, repair):
-    ms.solve_checkpoint(source, target, "2:4", method=method, largest=SMALL, repair=repair)
+    solve_all(source, target, "2:4", method=method, largest=SMALL, repair=repair)
     if not repair:
         return assert_masks(target, shards, "2:4", method=method)
     for name, tensors in shards.items():
@@ -46,7 +53,7 @@ def test_no_method_depends_on_the_cuts(source, target, shards, method, repair):
 @pytest.mark.parametrize("largest", [SMALL, 300, None])
 def test_weights_are_masked_and_nothing_else_changes(source, target, shards, axes, largest):
     given = {} if axes is None else {"axes": axes}
-    ms.solve_checkpoint(source, target, "2:4", apply=True, largest=largest, **given)
+    solve_all(source, target, "2:4", apply=True, largest=largest, **given)
     assert_applied(target, shards, **given)
     for k, name in enumerate(shards):
         metadata = read_metadata(target / name)
@@ -60,13 +67,13 @@ def test_weights_are_masked_and_nothing_else_changes(source, target, shards, axe
 
 
 def test_masks_of_convolutions_along_axes_and_bits_between_bytes(source, target, shards):
-    ms.solve_checkpoint(source, target, "2:4", axes=(1, 2), tensors=["experts"], largest=100)
+    solve_all(source, target, "2:4", axes=(1, 2), tensors=["experts"], largest=100)
     name, chosen = "model-2.safetensors", {"experts": shards["model-2.safetensors"]["experts"]}
     assert_masks(target, {name: chosen}, axes=(1, 2))
 
 
 def test_the_index_of_masks_names_masks_only(source, target):
-    ms.solve_checkpoint(source, target, "2:4", exclude=["head*"])
+    solve_all(source, target, "2:4", exclude=["head*"])
     index = json.loads((target / INDEX).read_text())
     shards = {"a": 1, "odd": 1, "b": 2}
     names = {f"{name}.weight": f"model-{k}.safetensors" for name, k in shards.items()}
@@ -78,7 +85,7 @@ def test_the_index_of_masks_names_masks_only(source, target):
 def test_one_file_as_a_checkpoint(tmp_path, target):
     weights = np.random.default_rng(0).normal(size=(16, 24))
     path = write_file(tmp_path / "model.safetensors", {"w": weights})
-    ms.solve_checkpoint(path, target, "2:4", apply=True)
+    solve_all(path, target, "2:4", apply=True)
     assert_applied(target, {"model.safetensors": {"w": weights}})
 
 
@@ -87,7 +94,7 @@ def test_bytes_depend_neither_on_threads_nor_on_time(source, tmp_path, apply):
     found = []
     for threads in (1, 2, None):
         target = tmp_path / f"out{threads}"
-        ms.solve_checkpoint(source, target, "2:4", apply=apply, threads=threads, largest=SMALL)
+        solve_all(source, target, "2:4", apply=apply, threads=threads, largest=SMALL)
         found.append(files_of(target))
     assert found[0] == found[1] == found[2]
 
@@ -95,7 +102,7 @@ def test_bytes_depend_neither_on_threads_nor_on_time(source, tmp_path, apply):
 def test_progress_counts_bytes(source, target, shards):
     seen = []
     options = {"apply": True, "largest": SMALL, "progress": lambda *counts: seen.append(counts)}
-    found = ms.solve_checkpoint(source, target, "2:4", **options)
+    found = solve_all(source, target, "2:4", **options)
     nbytes = sum(array.nbytes for tensors in shards.values() for array in tensors.values())
     assert {total for _, total in seen} == {nbytes}
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
@@ -103,9 +110,9 @@ def test_progress_counts_bytes(source, target, shards):
 
 
 def test_again_with_the_same_settings_there_is_nothing_to_do(source, target):
-    first = ms.solve_checkpoint(source, target, "2:4")
+    first = solve_all(source, target, "2:4")
     with unchanged(target, files_of):
-        again = ms.solve_checkpoint(source, target, "2:4")
+        again = solve_all(source, target, "2:4")
     assert (again.records, again.nbytes) == (first.records, 0)
 
 
@@ -114,23 +121,23 @@ def test_again_with_the_same_settings_there_is_nothing_to_do(source, target):
 def test_weights_that_changed_since_are_noticed(source, target, shards, name, apply):
     """Of the same sizes, so that nothing but the bytes tells."""
     options = {"apply": apply, "largest": SMALL}
-    ms.solve_checkpoint(source, target, "2:4", **options)
+    solve_all(source, target, "2:4", **options)
     before = files_of(target)
     shard = next(shard for shard, tensors in shards.items() if name in tensors)
     later = (target / "masksolve.json").stat().st_mtime_ns + 10**9
     os.utime(source / shard, ns=(later, later))  # touched only
-    assert ms.solve_checkpoint(source, target, "2:4", **options).nbytes == 0
+    assert solve_all(source, target, "2:4", **options).nbytes == 0
     content = bytearray((source / shard).read_bytes())
     array = shards[shard][name]
     content[content.index(array.tobytes()) + 1] ^= 1
     (source / shard).write_bytes(content)
     os.utime(source / shard, ns=(later, later))
     if name == "norm" and not apply:  # no mask depends on it
-        ms.solve_checkpoint(source, target, "2:4", **options)
+        solve_all(source, target, "2:4", **options)
     else:
         words = rf"{shard}: tensor '{name}' has changed since {target} was made"
         with pytest.raises(ms.InvalidInput, match=words):
-            ms.solve_checkpoint(source, target, "2:4", **options)
+            solve_all(source, target, "2:4", **options)
     assert files_of(target) == before
 
 
@@ -146,14 +153,14 @@ def test_weights_that_changed_since_are_noticed(source, target, shards, name, ap
     ],
 )
 def test_a_finished_run_with_other_settings_is_refused(source, target, options, words):
-    ms.solve_checkpoint(source, target, "2:4")
+    solve_all(source, target, "2:4")
     words = f"output {target} holds a run .*{words}"
     with unchanged(target, files_of), pytest.raises(ms.InvalidInput, match=words):
-        ms.solve_checkpoint(source, target, **({"pattern": "2:4"} | options))
+        solve_all(source, target, **({"pattern": "2:4"} | options))
 
 
 def test_verification_finds_every_flipped_byte(source, target):
-    ms.solve_checkpoint(source, target, "2:4", apply=True)
+    solve_all(source, target, "2:4", apply=True)
     good = {name: data for name, data in contents(target).items() if name != "masksolve.json"}
     del good[".hidden"]  # which is empty
     assert ms.verify_checkpoint(target) == sum(map(len, good.values()))
@@ -186,9 +193,9 @@ def test_a_manifest_that_is_none(tmp_path, content):
 
 def test_masked_weights_can_be_solved_again(source, target, tmp_path, shards):
     """What a run copies and what it writes about itself does not pile up."""
-    ms.solve_checkpoint(source, target, "2:4", apply=True)
+    solve_all(source, target, "2:4", apply=True)
     again = tmp_path / "again"
-    ms.solve_checkpoint(target, again, "2:4", apply=True)
+    solve_all(target, again, "2:4", apply=True)
     assert_applied(again, shards)
     assert {path.name for path in again.iterdir()} == {path.name for path in target.iterdir()}
 
@@ -218,6 +225,6 @@ def test_slices_grow_with_memory_and_too_little_is_refused():
 def test_empty_tensors(tmp_path, target, shape, apply):
     shards = {"model.safetensors": {"w": np.zeros(shape, np.float32), "x": np.eye(8)}}
     source = write_checkpoint(tmp_path / "model", shards)
-    found = ms.solve_checkpoint(source, target, "2:4", apply=apply)
+    found = solve_all(source, target, "2:4", apply=apply)
     assert found.records["w"].objective == 0
     assert (assert_applied if apply else assert_masks)(target, shards) is None

@@ -12,7 +12,7 @@ import pytest
 import masksolve as ms
 from masksolve.checkpoints import runners, work
 from masksolve.checkpoints.work import read_slice, solve_slice
-from tests.checkpoints.models import slices_of
+from tests.checkpoints.models import slices_of, solve_all
 
 AHEAD = 3000
 
@@ -148,7 +148,7 @@ def interrupted(slices, begun):
 def test_progress_is_told_within_a_slice(source, target):
     """By bytes, box by box, and never backwards."""
     seen = []
-    ms.solve_checkpoint(
+    solve_all(
         source, target, "4:8", method="local_search", progress=lambda *told: seen.append(told)
     )
     done = [done for done, _ in seen]

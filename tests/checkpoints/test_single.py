@@ -9,6 +9,7 @@ import pytest
 import masksolve as ms
 from masksolve.checkpoints.runners import LocalRunner
 from masksolve.checkpoints.source import WORK
+from tests.checkpoints.models import solve_all
 from tests.checkpoints.test_resume import Counting, PowerCut, interrupt
 from tests.storage.files import read_file, read_metadata, write_file
 
@@ -32,8 +33,8 @@ def apply(request):
 
 
 def test_a_file_becomes_a_file_of_what_a_folder_becomes(model, source, out, target, apply):
-    ms.solve_checkpoint(model, out, "2:4", apply=apply)
-    ms.solve_checkpoint(source, target, "2:4", apply=apply)
+    solve_all(model, out, "2:4", apply=apply)
+    solve_all(source, target, "2:4", apply=apply)
     expected = {}
     for path in target.glob("*.safetensors"):
         expected |= read_file(path)
@@ -58,19 +59,19 @@ def test_a_file_becomes_a_file_of_what_a_folder_becomes(model, source, out, targ
     ],
 )
 def test_who_decides_what_the_output_is(model, tmp_path, name, single, is_file):
-    ms.solve_checkpoint(model, tmp_path / name, "2:4", single=single)
+    solve_all(model, tmp_path / name, "2:4", single=single)
     assert (tmp_path / name).is_file() == is_file
 
 
 def test_a_folder_there_already_gets_the_file(model, out):
     out.mkdir()
-    ms.solve_checkpoint(model, out, "2:4")
+    solve_all(model, out, "2:4")
     assert (out / "model.safetensors").is_file()
 
 
 def test_cut_off_at_every_write(model, out, tmp_path, apply):
     options = {"apply": apply, "largest": SMALL}
-    ms.solve_checkpoint(model, out, "2:4", **options)
+    solve_all(model, out, "2:4", **options)
     whole = out.read_bytes()
     out.unlink()
     cuts = 0
@@ -80,7 +81,7 @@ def test_cut_off_at_every_write(model, out, tmp_path, apply):
         cuts += 1
         assert not out.exists()
         assert [path.name.startswith(WORK) for path in tmp_path.iterdir()].count(True) == 1
-        ms.solve_checkpoint(model, out, "2:4", **options)
+        solve_all(model, out, "2:4", **options)
         assert out.read_bytes() == whole
         assert {path.name for path in tmp_path.iterdir()} == {model.name, out.name}
         out.unlink()
@@ -90,26 +91,26 @@ def test_cut_off_at_every_write(model, out, tmp_path, apply):
 def test_no_slice_that_is_written_is_solved_again(model, out, apply):
     options = {"apply": apply, "largest": SMALL}
     with pytest.raises(PowerCut):
-        ms.solve_checkpoint(model, out, "2:4", runner=Counting(20, PowerCut), **options)
+        solve_all(model, out, "2:4", runner=Counting(20, PowerCut), **options)
     rest, every = Counting(), Counting()
-    ms.solve_checkpoint(model, out, "2:4", runner=rest, **options)
-    ms.solve_checkpoint(model, out, "2:4", runner=every, **options)
+    solve_all(model, out, "2:4", runner=rest, **options)
+    solve_all(model, out, "2:4", runner=every, **options)
     assert every.solved - 20 <= rest.solved <= every.solved - 18
 
 
 def test_other_settings_are_refused_until_the_work_is_removed(model, out, tmp_path):
     assert interrupt(model, out, 20)
     with pytest.raises(ms.InvalidInput, match=r'pattern "2:4", not "1:4": remove .*work') as caught:
-        ms.solve_checkpoint(model, out, "1:4", largest=SMALL)
+        solve_all(model, out, "1:4", largest=SMALL)
     shutil.rmtree(str(caught.value).split("remove ")[1].split(" to give")[0])
-    ms.solve_checkpoint(model, out, "1:4", largest=SMALL)
+    solve_all(model, out, "1:4", largest=SMALL)
 
 
 def test_an_older_file_stays_until_all_is_done(model, out):
     out.write_bytes(b"older")
     assert interrupt(model, out, 20)
     assert out.read_bytes() == b"older"
-    ms.solve_checkpoint(model, out, "2:4", largest=SMALL)
+    solve_all(model, out, "2:4", largest=SMALL)
     assert ms.load_masks(out)
 
 
@@ -122,15 +123,15 @@ def test_an_older_file_of_the_same_size_is_not_taken_for_the_work(model, out, tm
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("masksolve.checkpoints.target.Target.publish", stop)
         with pytest.raises(PowerCut):
-            ms.solve_checkpoint(model, out, "2:4", largest=SMALL)
+            solve_all(model, out, "2:4", largest=SMALL)
     work = next(path for path in tmp_path.iterdir() if path.name.startswith(WORK))
     whole = (work / "files" / model.name).read_bytes()
     (work / "files" / model.name).unlink()
     out.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(ms.FileFormatError, match="is not as it was written: remove"):
-        ms.solve_checkpoint(model, out, "2:4", largest=SMALL)
+        solve_all(model, out, "2:4", largest=SMALL)
     out.write_bytes(whole)
-    ms.solve_checkpoint(model, out, "2:4", largest=SMALL)  # moved, and cut off then
+    solve_all(model, out, "2:4", largest=SMALL)  # moved, and cut off then
     assert not work.exists()
     assert out.read_bytes() == whole
 
@@ -140,13 +141,13 @@ def test_two_files_of_one_folder_do_not_meet(model, out, tmp_path):
     assert interrupt(model, out, 20)
     assert interrupt(model, other, 25)
     for path in (out, other):
-        ms.solve_checkpoint(model, path, "2:4", largest=SMALL)
+        solve_all(model, path, "2:4", largest=SMALL)
     assert out.read_bytes() == other.read_bytes()
 
 
 @pytest.mark.parametrize("made", ["masks", "weights", "applied"])
 def test_every_byte_has_its_checksum(model, out, tmp_path, made):
-    ms.solve_checkpoint(model, out, "2:4", apply=made == "weights")
+    solve_all(model, out, "2:4", apply=made == "weights")
     if made == "applied":
         ms.apply_masks(model, out, tmp_path / "applied.safetensors")
         out = tmp_path / "applied.safetensors"
@@ -174,7 +175,7 @@ def test_a_file_without_checksums(model, out):
 def test_rivals_are_the_same_for_any_cuts(model, source, out, target, shards, kind):
     methods = ("greedy", "two_approx")
     given = (model, out) if kind == "file" else (source, target)
-    found = ms.solve_checkpoint(*given, "4:8", compare=methods, largest=SMALL)
+    found = solve_all(*given, "4:8", compare=methods, largest=SMALL)
     tensors = {name: array for part in shards.values() for name, array in part.items()}
     assert set(found.figures) == {"a.weight", "odd.weight", "b.weight", "head.weight"}
     for name, figures in found.figures.items():
@@ -187,17 +188,17 @@ def test_rivals_are_the_same_for_any_cuts(model, source, out, target, shards, ki
         assert figures.total == pytest.approx(total, rel=1e-12)
         assert figures.tiles == expected.stats["tiles"]
     if kind == "folder":
-        again = ms.solve_checkpoint(*given, "4:8", compare=methods, largest=SMALL)
+        again = solve_all(*given, "4:8", compare=methods, largest=SMALL)
         for name, figures in again.figures.items():
             assert figures.to_json() == found.figures[name].to_json()
             assert figures.seconds is None
         with pytest.raises(ms.InvalidInput, match="compare"):
-            ms.solve_checkpoint(*given, "4:8", largest=SMALL)
+            solve_all(*given, "4:8", largest=SMALL)
 
 
 def test_a_folder_cannot_become_a_file(source, out):
     with pytest.raises(ms.InvalidInput, match="is a folder: its output is one, too"):
-        ms.solve_checkpoint(source, out, "2:4", single=True)
+        solve_all(source, out, "2:4", single=True)
 
 
 def test_memory_is_the_limit_of_one_tensor_too(model, out, monkeypatch):
@@ -207,13 +208,13 @@ def test_memory_is_the_limit_of_one_tensor_too(model, out, monkeypatch):
         def run(self, slices, ahead):
             return super().run((largest.append(piece.nbytes) or piece for piece in slices), ahead)
 
-    ms.solve_checkpoint(model, out, "2:4", largest=SMALL, runner=Noting())
+    solve_all(model, out, "2:4", largest=SMALL, runner=Noting())
     assert max(largest) < 4 * SMALL
 
 
 def test_the_name_of_a_file_may_be_as_long_as_names_can_be(model, tmp_path):
     out = tmp_path / ("x" * 255)
     assert interrupt(model, out, 20, single=True)
-    ms.solve_checkpoint(model, out, "2:4", largest=SMALL, single=True)
+    solve_all(model, out, "2:4", largest=SMALL, single=True)
     assert out.is_file()
     assert os.listdir(tmp_path).count(out.name) == 1

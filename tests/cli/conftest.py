@@ -78,6 +78,7 @@ def tensors():
         "head.weight": layer(8, 8, dtype=np.float16),
         "tiny.weight": layer(8, 12, dtype=ml_dtypes.float8_e4m3fn),
         "conv.weight": layer(8, 4, 3, 3),
+        "cube": layer(4, 8, 8),
         "steps": rng.integers(-99, 99, (8, 8)),
         "scale": np.float32(3.0).reshape(()),
         "phases": layer(3, 3, dtype=np.complex64),
@@ -87,7 +88,7 @@ def tensors():
 
 @pytest.fixture
 def matrices(tensors):
-    """The tensors that are chosen by default: those of two dimensions, of floats."""
+    """The floats of two dimensions; by default the ragged one is passed over."""
     names = ("encoder.0.weight", "encoder.1.weight", "head.weight", "tiny.weight")
     return {name: tensors[name] for name in names}
 

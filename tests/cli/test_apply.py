@@ -9,6 +9,7 @@ import pytest
 import masksolve as ms
 from masksolve.checkpoints.manifest import verify_checkpoint
 from tests.checkpoints.models import INDEX, write_checkpoint
+from tests.cli.commands import MATRICES
 from tests.storage import files
 from tests.storage.files import contents, read_file, read_metadata, unchanged, write_file
 
@@ -16,7 +17,7 @@ from tests.storage.files import contents, read_file, read_metadata, unchanged, w
 @pytest.fixture
 def masks(run, model, tmp_path):
     path = tmp_path / "masks"
-    run("solve", model, path, "--pattern", "2:4")
+    run("solve", model, path, "--pattern", "2:4", *MATRICES)
     return path
 
 
@@ -185,7 +186,7 @@ def test_bad_input(refused, model, masks, tmp_path, monkeypatch, command, words)
 
 @pytest.fixture
 def sharded_masks(run, sharded, tmp_path):
-    run("solve", sharded, tmp_path / "mask-shards", "--pattern", "2:4")
+    run("solve", sharded, tmp_path / "mask-shards", "--pattern", "2:4", *MATRICES)
     return tmp_path / "mask-shards"
 
 
@@ -214,7 +215,7 @@ def test_folders(run, refused, sharded, sharded_masks, masks, out, tensors, sing
 
 
 def test_shards_are_those_of_solve_apply(run, sharded, sharded_masks, out, tmp_path):
-    run("solve", sharded, tmp_path / "both", "--pattern", "2:4", "--apply")
+    run("solve", sharded, tmp_path / "both", "--pattern", "2:4", *MATRICES, "--apply")
     run("apply", sharded, sharded_masks, out)
     for path in sharded.glob("*.safetensors"):
         assert (out / path.name).read_bytes() == (tmp_path / "both" / path.name).read_bytes()

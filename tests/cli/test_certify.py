@@ -5,11 +5,12 @@ import pytest
 
 import masksolve as ms
 from masksolve.bench.encoder import encoder_file
+from tests.cli.commands import MATRICES
 from tests.storage.files import write_file
 
 
 def masks_of(run, model, out, method="exact", pattern="2:4"):
-    run("solve", model, out, "--pattern", pattern, "--method", method)
+    run("solve", model, out, "--pattern", pattern, *MATRICES, "--method", method)
     return out
 
 

@@ -106,6 +106,7 @@ OTHERS = {
     "check, a violation in a batch": "check full --pattern=2:4 --tensors batch --axes 0,1",
     "certify": "certify shards shards-masks",
     "certify, not optimal": "certify file rough",
+    "certify, no records": "certify file dense --pattern=2:4",
     "plan": "plan file",
     "plan --sample": "plan file --patterns 2:4 30:64 2:4,plain --sample=2",
     "methods": "methods",
@@ -113,7 +114,12 @@ OTHERS = {
 }
 
 
-REFUSED = ("check, a violation", "check, a violation in a batch", "certify, not optimal")
+REFUSED = (
+    "check, a violation",
+    "check, a violation in a batch",
+    "certify, not optimal",
+    "certify, no records",
+)
 """The answer is "no": exit code 1."""
 
 
@@ -158,6 +164,8 @@ def write_inputs(folder):
     os.mkfifo(shards / "pipe")
     full = {"one": np.ones((8, 8), np.bool_), "batch": np.ones((8, 8, 3), np.bool_)}
     write_file(folder / "full", full)
+    block = np.kron(np.eye(2), np.ones((2, 2), np.bool_))
+    write_file(folder / "dense", {"a": np.tile(block, (16, 12)), "bias": np.ones(3)})
     for name in ("before.json", "after.json"):
         (folder / name).write_bytes((DOCS / "results" / "results.json").read_bytes())
 

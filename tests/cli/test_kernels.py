@@ -10,7 +10,7 @@ from numba.core.caching import UserProvidedCacheLocator
 
 import masksolve as ms
 from masksolve.kernels import engine
-from tests.cli.commands import MODULE, assert_one_line, shown_on_a_terminal
+from tests.cli.commands import MATRICES, MODULE, assert_one_line, shown_on_a_terminal
 from tests.storage.files import write_file
 
 
@@ -28,7 +28,7 @@ def kernels(tmp_path, monkeypatch, matrices):
     return max(small, key=lambda path: path.stat().st_mtime)  # others are of earlier sources
 
 
-SOLVE = ["solve", "model", "out", "--pattern", "2:4"]
+SOLVE = ["solve", "model", "out", "--pattern", "2:4", *MATRICES]
 
 
 def test_a_terminal_shows_that_kernels_are_compiled(kernels):

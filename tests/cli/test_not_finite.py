@@ -33,7 +33,7 @@ def bad(request, tmp_path, monkeypatch):
     "command",
     [
         "solve bad out --pattern 2:4",
-        "solve bad out --pattern 2:5",
+        "solve bad out --pattern 2:5 --tensors weight",
         "solve bad out --pattern 2:4,plain",
         "solve bad out --pattern 2:4 --method greedy",
         "solve bad out --pattern 2:4 --apply",

@@ -8,7 +8,7 @@ import pytest
 
 import masksolve as ms
 from masksolve.storage.tensors import TensorFile
-from tests.cli.commands import MODULE, SCRIPT, shown_on_a_terminal
+from tests.cli.commands import MATRICES, MODULE, SCRIPT, shown_on_a_terminal
 from tests.storage.files import contents, read_file, read_metadata, same_bits, write_file
 
 FIGURES = ("method", "objective", "upper_bound", "gap")
@@ -26,7 +26,7 @@ def same_figures(row, result):
 
 @pytest.mark.parametrize("pattern", ["2:4", "1:2,at-most", "3:8,plain", "2:5,plain,at-most"])
 def test_masks_and_figures_are_those_of_solve(run, model, out, matrices, pattern):
-    report = run("solve", model, out, "--pattern", pattern, "--json").json
+    report = run("solve", model, out, "--pattern", pattern, *MATRICES, "--json").json
     stored = ms.load_masks(out)
     assert (report["pattern"], report["method"]) == (pattern, "exact")
     assert [row["name"] for row in report["tensors"]] == list(stored) == list(matrices)
@@ -43,7 +43,7 @@ def test_masks_and_figures_are_those_of_solve(run, model, out, matrices, pattern
 
 @pytest.mark.parametrize("method", ms.METHODS)
 def test_every_method(run, model, out, matrices, method):
-    report = run("solve", model, out, "--pattern=2:4", "--method", method, "--json").json
+    report = run("solve", model, out, "--pattern=2:4", *MATRICES, "--method", method, "--json").json
     for row in report["tensors"]:
         assert same_figures(row, ms.solve(matrices[row["name"]], "2:4", method=method))
     assert (report["total"]["status"] == "optimal") == ms.METHODS[method].exact
@@ -64,12 +64,14 @@ def test_options_of_a_method(run, model, out, matrices):
         ("--tensors encoder.*", "encoder.0.weight encoder.1.weight"),
         ("--tensors *.0.* head.weight", "encoder.0.weight head.weight"),
         ("--tensors [!e]*.weight --exclude conv.* t*", "head.weight"),
-        ("--exclude *.1.* tiny.weight nobody", "encoder.0.weight head.weight"),
+        ("--exclude *.1.* tiny.weight nobody", "head.weight conv.weight"),
         ("--tensors steps flags", "steps flags"),  # no floats: in full only
         ("--tensors s*s head.weight steps", "head.weight steps"),
         ("--tensors conv.weight --axes 0,1", "conv.weight"),
         ("--tensors *.weight --axes=-3,-4 --exclude e* h* t*", "conv.weight"),
-        ("--axes 0,1", "encoder.0.weight encoder.1.weight head.weight tiny.weight conv.weight"),
+        ("--axes 0,1", "encoder.1.weight head.weight tiny.weight conv.weight"),
+        ("", "encoder.1.weight head.weight tiny.weight conv.weight"),
+        ("--axes conv*=1,0 --axes -2,-1 --tensors conv.weight", "conv.weight"),
     ],
 )
 def test_choice_of_tensors(run, model, out, tensors, options, names):
@@ -77,13 +79,23 @@ def test_choice_of_tensors(run, model, out, tensors, options, names):
     stored = ms.load_masks(out)
     assert list(stored) == names.split()
     for name, mask in stored.items():
-        axes = (1, 0) if "-3,-4" in options else (0, 1)
+        axes = (1, 0) if {"--axes=-3,-4", "conv*=1,0"} & {*options.split()} else (0, 1)
         assert mask.axes == axes
         assert np.array_equal(mask.mask, ms.solve(tensors[name], "2:4", axes=axes).mask)
 
 
 def test_compare_shows_what_rivals_lose(run, model, out, matrices):
-    command = ("solve", model, out, "--pattern", "4:8", "--compare", "greedy", "two_approx")
+    command = (
+        "solve",
+        model,
+        out,
+        "--pattern",
+        "4:8",
+        *MATRICES,
+        "--compare",
+        "greedy",
+        "two_approx",
+    )
     report = run(*command, "--json").json
     for method in ("greedy", "two_approx"):
         kept = [ms.solve(w, "4:8", method=method).objective for w in matrices.values()]
@@ -97,7 +109,7 @@ def test_compare_shows_what_rivals_lose(run, model, out, matrices):
 
 
 def test_repair_fills_what_a_heuristic_leaves_short(run, model, out, matrices):
-    command = ("solve", model, out, "--pattern", "2:4", "--method", "greedy", "--json")
+    command = ("solve", model, out, "--pattern", "2:4", *MATRICES, "--method", "greedy", "--json")
     before = run(*command).json["total"]
     after = run(*command, "--repair").json["total"]
     assert (before["status"], after["status"]) == ("underfilled", "feasible")
@@ -146,7 +158,7 @@ def test_an_older_output_is_replaced(run, model, out, tmp_path):
 
 
 def test_the_table_names_tensors_and_figures(run, model, out, matrices):
-    lines = run("solve", model, out, "--pattern", "2:4").out.splitlines()
+    lines = run("solve", model, out, "--pattern", "2:4", *MATRICES).out.splitlines()
     assert lines[0].startswith("2:4 by exact: ")
     for name, weights in matrices.items():
         line = next(line for line in lines if name in line)
@@ -158,7 +170,8 @@ def test_the_table_names_tensors_and_figures(run, model, out, matrices):
 @pytest.mark.parametrize("shape", [(0, 8), (8, 0), (0, 0)], ids=str)
 def test_empty_tensors_get_empty_masks(run, tmp_path, out, shape):
     model = write_file(tmp_path / "model", {"w": np.zeros(shape, np.float32)})
-    row = run("solve", model, out, "--pattern=2:4", "--threads=2", "--json").json["tensors"][0]
+    asked = ("--pattern=2:4", "--tensors", "w")
+    row = run("solve", model, out, *asked, "--threads=2", "--json").json["tensors"][0]
     assert (row["objective"], row["gap"], row["status"]) == (0, 0, "optimal")
     assert ms.load_masks(out)["w"].mask.shape == shape
     run("check", out)

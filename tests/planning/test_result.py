@@ -56,7 +56,7 @@ def test_progress(weights):
         ([[1.0]], {"score": 3}, "score must be a function"),
         ({}, {}, "the mapping holds no array"),
         (np.empty((0, 3)), {}, "holds no matrix"),
-        (fake_module(bias=FakeParameter(np.ones(3))), {}, "holds no 2-D float parameter"),
+        (fake_module(bias=FakeParameter(np.ones(3))), {}, "SimpleNamespace holds no float tensor"),
         ([[1.0]], {"patterns": []}, "patterns is empty"),
         ([[1.0]], {"patterns": 3}, "patterns must be a list"),
         ([[1.0]], {"patterns": ["2:4", "5:4"]}, "n must be at most m"),
@@ -83,7 +83,7 @@ def test_bad_files(tmp_path, weights):
     bad = write_file(tmp_path / "bad", {"good": weights[:3], "bad": weights})
     for path, error, words in (
         (tmp_path / "missing", ms.FileFormatError, "missing: No such file"),
-        (vectors, ms.InvalidInput, "vectors holds no 2-D float tensor"),
+        (vectors, ms.InvalidInput, "vectors holds no float tensor"),
         (bad, ms.InvalidInput, r"bad: tensor 'bad': weights\[3, 5\] is nan"),
     ):
         with pytest.raises(error, match=words):
