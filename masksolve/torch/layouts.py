@@ -7,7 +7,7 @@ such products, one for each position of its kernel; a grouped one has a matrix a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from torch import Tensor, nn
@@ -15,9 +15,10 @@ from torch.nn.parameter import UninitializedParameter
 
 from masksolve.errors import InvalidInput
 from masksolve.layout import Layout
+from masksolve.pattern import Pattern
 from masksolve.torch.names import own_tensors
 
-__all__ = ["Layout", "layout_of", "layouts_of", "register_layout"]
+__all__ = ["Layout", "default_layout", "layout_of", "layouts_of", "register_layout"]
 
 
 Layouts: TypeAlias = Callable[[nn.Module], Mapping[str, Layout]]
@@ -168,3 +169,26 @@ def layout_of(module: nn.Module, name: str = "weight") -> Layout:
             f"no layout is known for {kind}: tell it by masksolve.torch.register_layout"
         )
     raise InvalidInput(f"{kind} has no matrix {name!r}: it has {', '.join(known)}")
+
+
+def default_layout(shape: Sequence[int], pattern: Pattern) -> Layout:
+    """Return the layout of a tensor of which nothing else is known.
+
+    Raises
+    ------
+    InvalidInput
+        If it could be a stack of matrices, across which that would run, as well as a
+        convolution.
+
+    Examples
+    --------
+    >>> default_layout((64, 32, 3), Pattern.parse("2:4"))  # three positions: a convolution
+    Layout(axes=(0, 1), parts=1)
+    """
+    if len(shape) == 3 and shape[2] >= pattern.m:
+        raise InvalidInput(
+            f"{' x '.join(map(str, shape))} may be a stack of matrices: say Layout((1, 2)) if "
+            "these are outputs x inputs, Layout((2, 1)) if inputs x outputs, and Layout() for a "
+            "convolution"
+        )
+    return Layout()

@@ -55,14 +55,14 @@ def lines_on_dense(masked_share: float, skipped: Iterable[tuple[str, str]]) -> l
     >>> skipped = [("embed", "a lookup"), ("pos", "a table"), ("bias", "a table")]
     >>> for line in lines_on_dense(0.75, skipped):
     ...     print(line)
-    masks on 75.0 % of all parameters
+    masks on 75.0 % of the model's parameters
     dense: embed, a lookup
     dense: pos and 1 more, a table
     """
     names: dict[str, list[str]] = {}
     for name, why in skipped:
         names.setdefault(why, []).append(name)
-    lines = [f"masks on {100 * masked_share:.1f} % of all parameters"]
+    lines = [f"masks on {100 * masked_share:.1f} % of the model's parameters"]
     for why, (first, *others) in names.items():
         more = f" and {len(others)} more" if others else ""
         lines.append(f"dense: {first}{more}, {why}")

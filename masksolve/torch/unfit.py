@@ -11,13 +11,13 @@ from torch.nn.utils import parametrize
 
 from masksolve.roles import Facts, judge
 from masksolve.roles.judging import BARE
+from masksolve.roles.names import EMBEDDING, HEAD
 from masksolve.torch.masked import Masked
 from masksolve.torch.names import Memory, Place
 
 __all__ = ["Purposes", "obstacle", "out_of_reach", "sharing"]
 
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
-LOOKUP = "an embedding is a lookup, not a product"
 
 
 class Purposes:
@@ -52,9 +52,9 @@ class Purposes:
             be a product all the same: a convolution of patches.
         """
         if isinstance(module, LOOKUPS) or (module in self._inputs and not known):
-            return LOOKUP
+            return EMBEDDING
         if module in self._heads:
-            return "it is the output head"
+            return HEAD
         why = judge(name, tuple(tensor.shape), self._facts, self._names).why
         return None if why == BARE else why  # of layouts the module knows more than the name
 

@@ -136,6 +136,46 @@ def test_a_module_under_two_names_is_one():
     torch.testing.assert_close(model(x), expected)
 
 
+class Twice(nn.Module):
+    """One module under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.between = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.last = self.first
+
+    def forward(self, x):
+        return self.last(self.between(self.first(x)))
+
+
+@pytest.mark.parametrize("select", ["last", "first", ["las?"], lambda name, _: name == "last"])
+def test_a_module_is_selected_by_any_of_its_names(select):
+    model, x = Twice(), torch.randn(3, 8)
+    handle = mst.sparsify(model, {"last": "4:8"}, select=select)
+    assert list(handle.masks) == ["first.weight"]
+    plain = Twice()
+    plain.load_state_dict(mst.dense_state_dict(model))  # neither name is missing, nor another left
+    torch.testing.assert_close(plain(x), model(x))
+    again = Twice()
+    mst.sparsify(again, "4:8", select=select)
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(x), model(x))
+    with says(
+        "the checkpoint has a plain last.weight, without a mask: load it before sparsify; "
+        "nothing was loaded"
+    ):
+        again.load_state_dict({"last.weight": plain.last.weight}, strict=False)
+    handle.finalize()
+    assert torch.equal(model(x), plain(x))
+
+
+def test_prune_takes_masks_by_any_name_of_a_module():
+    model = Twice()
+    mask = mst.stored_mask(mst.solve_mask(model.last.weight, "4:8"), model.last.weight, "4:8")
+    mst.prune_with(model, {"last.weight": mask})
+    assert list(mst.masks_of(model, "4:8")) == ["first.weight"]
+
+
 def test_the_model_itself_may_be_a_layer():
     handle = mst.sparsify(nn.Linear(8, 8), "4:8", select="*")
     assert list(handle.masks) == ["weight"]
