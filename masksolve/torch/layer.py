@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from masksolve.result import MaskResult
 from masksolve.torch.distributed import part, whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
+from masksolve.torch.names import Place, join
 from masksolve.torch.results import DeviceResult
 
 __all__ = ["Layer", "masked_layers"]
@@ -35,6 +36,8 @@ class Layer:
         What the solver said last, on the CPU or on the layer's device.
     seconds : float
         Spent on this layer's masks in all.
+    places : list of Place
+        Where the parameter is held: under several names, or by several modules that share it.
     """
 
     name: str
@@ -43,6 +46,14 @@ class Layer:
     masked: Masked
     result: MaskResult | DeviceResult | None = None
     seconds: float = 0.0
+    places: list[Place] = field(default_factory=list)
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        """Take what was pickled, also before layers knew all their places."""
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        if "places" not in state[1]:
+            self.places = [Place(self.name, self.module, self.tensor_name)]
 
     @property
     def original(self) -> nn.Parameter:
@@ -80,13 +91,15 @@ class Layer:
 
         With zeros where the mask has them, or as it was before it had one.
         """
-        order, parameters = self.masked.order, self.module._parameters
+        order = self.masked.order
         if masked:
             with torch.no_grad():
                 self.original.copy_(part(self.used(), self.original))
-        parametrize.remove_parametrizations(self.module, self.tensor_name, leave_parametrized=False)
-        for name in sorted(parameters, key=lambda n: order.index(n) if n in order else len(order)):
-            parameters[name] = parameters.pop(name)
+        for module, tensor_name in dict.fromkeys((p.module, p.tensor_name) for p in self.places):
+            parametrize.remove_parametrizations(module, tensor_name, leave_parametrized=False)
+            held = module._parameters
+            for name in sorted(held, key=lambda n: order.index(n) if n in order else len(order)):
+                held[name] = held.pop(name)
 
     @torch.no_grad()
     def used(self) -> Tensor:
@@ -97,12 +110,16 @@ class Layer:
         return weight.detach()
 
 
-def masked_layers(model: nn.Module) -> Iterator[Layer]:
-    """Find the masked weights of a model, in its order."""
-    for prefix, module in model.named_modules():
+def masked_layers(model: nn.Module) -> list[Layer]:
+    """Find the masked weights of a model, in its order; one that is shared comes once."""
+    layers: dict[Masked, Layer] = {}
+    for prefix, module in model.named_modules(remove_duplicate=False):
         if not parametrize.is_parametrized(module):
             continue
         for tensor_name, chain in module.parametrizations.items():
             for masked in chain:
                 if isinstance(masked, Masked):
-                    yield Layer(f"{prefix}.{tensor_name}".lstrip("."), module, tensor_name, masked)
+                    name = join(prefix, tensor_name)
+                    layer = layers.setdefault(masked, Layer(name, module, tensor_name, masked))
+                    layer.places.append(Place(name, module, tensor_name))
+    return list(layers.values())

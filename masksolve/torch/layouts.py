@@ -7,15 +7,18 @@ such products, one for each position of its kernel; a grouped one has a matrix a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from masksolve.errors import InvalidInput
 from masksolve.layout import Layout
+from masksolve.pattern import Pattern
+from masksolve.torch.names import own_tensors
 
-__all__ = ["Layout", "layout_of", "layouts_of", "register_layout"]
+__all__ = ["Layout", "default_layout", "layout_of", "layouts_of", "register_layout"]
 
 
 Layouts: TypeAlias = Callable[[nn.Module], Mapping[str, Layout]]
@@ -49,6 +52,31 @@ def _input_first(module: nn.Module) -> dict[str, Layout]:
     return {"weight": Layout(axes=(1, 0))}
 
 
+def _stacked(axes: tuple[int, int]) -> Layouts:
+    """Make the layouts of modules that stack a matrix an expert in tensors of three axes."""
+
+    def layouts(module: nn.Module) -> dict[str, Layout]:
+        held = own_tensors(module)
+        return {name: Layout(axes) for name, tensor in held if _dimensions(tensor) == 3}
+
+    return layouts
+
+
+def _dimensions(tensor: Tensor) -> int:
+    return 0 if isinstance(tensor, UninitializedParameter) else tensor.ndim
+
+
+def _dbrx(module: nn.Module) -> dict[str, Layout]:
+    """One expert after the other, in tensors of two axes; the last product runs the other way."""
+    parts = module.moe_num_experts
+    return {"w1": Layout(parts=parts), "v1": Layout(parts=parts), "w2": Layout((1, 0), parts)}
+
+
+_OUTPUTS_FIRST, _INPUTS_FIRST = _stacked((1, 2)), _stacked((2, 1))
+
+
+_MODELS = "transformers.models"
+_SPEECH = f"{_MODELS}.kyutai_speech_to_text.modeling_kyutai_speech_to_text"
 _LAYOUTS: dict[type[nn.Module] | str, Layouts] = {
     nn.Linear: _linear,
     nn.Conv1d: _convolution,
@@ -64,6 +92,16 @@ _LAYOUTS: dict[type[nn.Module] | str, Layouts] = {
     nn.Embedding: _linear,
     nn.EmbeddingBag: _linear,
     "transformers.pytorch_utils.Conv1D": _input_first,  # GPT-2's: a linear layer, transposed
+    # What stacks matrices and does not say how, by is_transposed.
+    f"{_MODELS}.convbert.modeling_convbert.GroupedLinearLayer": _INPUTS_FIRST,
+    f"{_MODELS}.dbrx.modeling_dbrx.DbrxExpertGLU": _dbrx,
+    f"{_MODELS}.inkling.modeling_inkling.InklingSharedExperts": _OUTPUTS_FIRST,
+    f"{_MODELS}.jetmoe.modeling_jetmoe.JetMoeParallelExperts": _OUTPUTS_FIRST,
+    f"{_SPEECH}.KyutaiSpeechToTextFlexibleLinear": _OUTPUTS_FIRST,
+    f"{_MODELS}.llama4.modeling_llama4.Llama4TextExperts": _INPUTS_FIRST,
+    f"{_MODELS}.longcat_flash.modeling_longcat_flash.LongcatFlashExperts": _OUTPUTS_FIRST,
+    f"{_MODELS}.moshi.modeling_moshi.MoshiFlexibleLinear": _OUTPUTS_FIRST,
+    f"{_MODELS}.step3p7.modeling_step3p7.Step3p7Experts": _OUTPUTS_FIRST,
 }
 """By type, or by its full name so that nothing need be imported."""
 
@@ -93,11 +131,18 @@ def register_layout(kind: type[nn.Module], layouts: Layouts) -> None:
 
 
 def layouts_of(module: nn.Module) -> Mapping[str, Layout]:
-    """Return the layouts of a module's own parameters; empty if its type is not known."""
+    """Return the layouts of a module's own parameters; empty if nothing tells.
+
+    Experts of transformers 5 have ``is_transposed``: whether a stack of theirs is (experts,
+    inputs, outputs), or else (experts, outputs, inputs).
+    """
     for kind in type(module).__mro__:
         found = _LAYOUTS.get(kind) or _LAYOUTS.get(f"{kind.__module__}.{kind.__qualname__}")
         if found is not None:
             return found(module)
+    transposed = getattr(module, "is_transposed", None)
+    if isinstance(transposed, bool):
+        return (_INPUTS_FIRST if transposed else _OUTPUTS_FIRST)(module)
     return {}
 
 
@@ -124,3 +169,26 @@ def layout_of(module: nn.Module, name: str = "weight") -> Layout:
             f"no layout is known for {kind}: tell it by masksolve.torch.register_layout"
         )
     raise InvalidInput(f"{kind} has no matrix {name!r}: it has {', '.join(known)}")
+
+
+def default_layout(shape: Sequence[int], pattern: Pattern) -> Layout:
+    """Return the layout of a tensor of which nothing else is known.
+
+    Raises
+    ------
+    InvalidInput
+        If it could be a stack of matrices, across which that would run, as well as a
+        convolution.
+
+    Examples
+    --------
+    >>> default_layout((64, 32, 3), Pattern.parse("2:4"))  # three positions: a convolution
+    Layout(axes=(0, 1), parts=1)
+    """
+    if len(shape) == 3 and shape[2] >= pattern.m:
+        raise InvalidInput(
+            f"{' x '.join(map(str, shape))} may be a stack of matrices: say Layout((1, 2)) if "
+            "these are outputs x inputs, Layout((2, 1)) if inputs x outputs, and Layout() for a "
+            "convolution"
+        )
+    return Layout()

@@ -34,10 +34,19 @@ def give_mask(
     InvalidInput
         If there is no such estimator, or the decay is no number from 0 up.
     """
-    module, name = choice.module, choice.tensor_name
-    original = module._parameters[name]
+    original = choice.module._parameters[choice.tensor_name]
     masked = Masked(original, choice.pattern, choice.layout, estimator, decay, absorb_mean)
-    masked.order = order
+    masked.order = tuple(
+        dict.fromkeys(order + tuple(n for twin in choice.twins for n in twin.module._parameters))
+    )
+    _parametrize(choice.module, choice.tensor_name, masked)
+    for twin in choice.twins:  # one mask: what is zero for one of them is so for all
+        _parametrize(twin.module, twin.tensor_name, masked)
+    return masked
+
+
+def _parametrize(module: nn.Module, name: str, masked: Masked) -> None:
+    original = module._parameters[name]
     # Torch would point the parameter to its memory anew, and whoever waits for its gradient, as
     # DistributedDataParallel does, would wait in vain; so a stand-in goes through that.
     stand_in = nn.Parameter(original.detach(), original.requires_grad)
@@ -50,4 +59,3 @@ def give_mask(
     module.parametrizations[name].original = original
     module.parametrizations.train(module.training)
     make_portable(module)
-    return masked

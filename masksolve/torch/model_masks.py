@@ -14,12 +14,14 @@ from torch.nn.utils import prune
 from masksolve.checkpoints import load as files
 from masksolve.errors import FileFormatError, InvalidInput, MasksolveError, MaskViolation, about
 from masksolve.pattern import Pattern
+from masksolve.roles import Facts, judge
 from masksolve.storage.stored import StoredMask
 from masksolve.storage.tensors import TensorFile
 from masksolve.torch.arrays import as_array
 from masksolve.torch.distributed import whole
 from masksolve.torch.layer import masked_layers
-from masksolve.torch.layouts import Layout, layouts_of
+from masksolve.torch.layouts import Layout, default_layout, layouts_of
+from masksolve.torch.names import join
 
 __all__ = ["load_masks", "masks_of", "prune_with", "stored_mask"]
 
@@ -76,10 +78,11 @@ def stored_mask(
     >>> stored_mask(torch.eye(4), weight, "1:4").objective
     30.0
     """
-    layout = Layout() if layout is None else layout
+    wanted = Pattern.parse(pattern)
+    layout = default_layout(tuple(weight.shape), wanted) if layout is None else layout
     return StoredMask.of(
         as_array(whole(mask), "mask"),
-        pattern,
+        wanted,
         as_array(whole(weight), "weight"),
         axes=layout.axes,
         parts=layout.parts,
@@ -106,8 +109,8 @@ def masks_of(
     pattern : Pattern or str
         Of prune's masks, which do not know theirs; those of `sparsify` do.
     layouts : mapping of str to Layout, optional
-        By the name of the weight, where a module's type does not tell. Default: the first
-        axis is the output, the second the input.
+        By the name of the weight, where neither a module's type nor the name tells.
+        Default: the first axis is the output, the second the input.
 
     Returns
     -------
@@ -197,7 +200,11 @@ def prune_with(
     ['0.weight_mask']
     """
     chosen = files.load_masks(masks) if isinstance(masks, str | Path) else masks
-    weights = dict(target.named_parameters()) if isinstance(target, nn.Module) else target
+    weights: Mapping[str, Tensor] = (
+        dict(target.named_parameters(remove_duplicate=False))
+        if isinstance(target, nn.Module)
+        else target
+    )
     for name, mask in chosen.items():
         if name not in weights:
             raise InvalidInput(f"{type(target).__name__} has no dense weights {name!r}")
@@ -226,21 +233,27 @@ def _like(mask: StoredMask, weight: Tensor) -> Tensor:
     return torch.from_numpy(mask.mask).to(weight.device, weight.dtype)
 
 
-def _of_modules(model: nn.Module) -> Iterator[tuple[str, Tensor, Tensor, Layout]]:
+def _of_modules(model: nn.Module) -> Iterator[tuple[str, Tensor, Tensor, Layout | None]]:
     for prefix, module in model.named_modules():
         for buffer_name, mask in module.named_buffers(recurse=False):
             tensor_name = buffer_name.removesuffix("_mask")
             original = module._parameters.get(f"{tensor_name}_orig")
             if tensor_name != buffer_name and original is not None:
-                layout = layouts_of(module).get(tensor_name, Layout())
-                yield f"{prefix}.{tensor_name}".lstrip("."), mask, original.detach(), layout
+                name = join(prefix, tensor_name)
+                layout = layouts_of(module).get(tensor_name) or _by_name(name, mask)
+                yield name, mask, original.detach(), layout
 
 
-def _of_state(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor, Tensor, Layout]]:
+def _of_state(state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor, Tensor, Layout | None]]:
     for key in state:
         name = key.removesuffix("_mask")
         if name != key and f"{name}_orig" in state:
-            yield name, state[key], state[f"{name}_orig"], Layout()
+            yield name, state[key], state[f"{name}_orig"], _by_name(name, state[key])
+
+
+def _by_name(name: str, mask: Tensor) -> Layout | None:
+    """Return the layout that a name and a shape tell, as in files."""
+    return judge(name, tuple(mask.shape), Facts(), frozenset()).layout
 
 
 def _read_state(path: str | Path) -> Mapping[str, Tensor]:

@@ -13,6 +13,8 @@ from masksolve.errors import InvalidInput
 from masksolve.torch.distributed import whole
 from masksolve.torch.layer import masked_layers
 from masksolve.torch.masked import decode
+from masksolve.torch.names import Place
+from masksolve.torch.stacks import mask_once
 
 __all__ = ["dense_state_dict", "keep_checkpoints_safe", "make_portable"]
 
@@ -42,28 +44,34 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     """
     state = {name: whole(value) for name, value in model.state_dict().items()}
     for layer in masked_layers(model):
-        prefix = layer.name[: -len(layer.tensor_name)]
-        for key in list(state):
-            if key.startswith(f"{prefix}parametrizations.{layer.tensor_name}."):
+        used = layer.used()
+        for place in layer.places:
+            inside = f"{_stem(place)}parametrizations.{place.tensor_name}."
+            for key in [key for key in state if key.startswith(inside)]:
                 del state[key]
-        state[layer.name] = layer.used()
+            state[place.name] = used
     return state
+
+
+def _stem(place: Place) -> str:
+    """Return what the names of all that a module holds begin with."""
+    return place.name[: -len(place.tensor_name)]
 
 
 def keep_checkpoints_safe(model: nn.Module) -> None:
     """Check what is loaded into a sparsified model, or a part of it, before any of it is."""
     for module in model.modules():
-        if next(masked_layers(module), None) is not None:
+        if masked_layers(module):
             module.register_load_state_dict_pre_hook(_refuse_others)
 
 
 def _refuse_others(
     model: nn.Module, state: Mapping[str, Tensor], prefix: str, *others: Any
 ) -> None:
-    for layer in masked_layers(model):
-        stem = f"{prefix}{layer.name[: -len(layer.tensor_name)]}"
-        name = f"{prefix}{layer.name}"
-        code = state.get(f"{stem}parametrizations.{layer.tensor_name}.0.code")
+    places = [(layer, place) for layer in masked_layers(model) for place in layer.places]
+    for layer, place in places:
+        name = f"{prefix}{place.name}"
+        code = state.get(f"{prefix}{_stem(place)}parametrizations.{place.tensor_name}.0.code")
         mine = layer.masked.pattern
         if code is not None and decode(code) != mine:
             raise InvalidInput(
@@ -78,7 +86,7 @@ def _refuse_others(
 
 
 def make_portable(module: nn.Module) -> None:
-    """Let a parametrized module be pickled and copied.
+    """Let a parametrized module be pickled and copied, and mask stacks once a call.
 
     Parametrization makes a class on the fly for each module. Torch refuses to pickle these,
     and lets deep copies share one, so that a copy made plain would take the weight from
@@ -86,6 +94,7 @@ def make_portable(module: nn.Module) -> None:
     """
     kind: Any = type(module)
     kind.__reduce_ex__, kind.__copy__, kind.__deepcopy__ = _reduce, _copy, _deepcopy
+    mask_once(module)
 
 
 def _plain_state(module: nn.Module) -> tuple[type[nn.Module], dict[str, Any]]:

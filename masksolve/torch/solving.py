@@ -10,7 +10,7 @@ from torch import Tensor
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.torch.devices import mask_of
-from masksolve.torch.layouts import Layout
+from masksolve.torch.layouts import Layout, default_layout
 
 __all__ = ["solve_mask"]
 
@@ -42,6 +42,7 @@ def solve_mask(
     layout : Layout, optional
         Which axes are the matrix's; default: the first is the output, the second the
         input, as in linear layers and convolutions. `layout_of` has those of others.
+        Three axes that could as well stack the matrices of experts need one.
 
     Returns
     -------
@@ -65,7 +66,8 @@ def solve_mask(
             [0, 0, 0, 1]], dtype=torch.int32)
     """
     pattern = Pattern.parse(pattern)
-    layout = Layout() if layout is None else layout
+    shape = tensor.shape if isinstance(tensor, Tensor) else ()
+    layout = default_layout(shape, pattern) if layout is None else layout
     if not isinstance(layout, Layout):
         raise InvalidInput(f"layout must be a Layout or None, got {layout!r}")
     # abs is left to the solver, which takes it as it reads.
@@ -79,7 +81,7 @@ def solve_mask(
         scores,
         layout,
         pattern,
-        shape=tensor.shape if isinstance(tensor, Tensor) else (),
+        shape=shape,
         method=method,
         options=options,
         magnitude=by_magnitude,

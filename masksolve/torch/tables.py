@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
-__all__ = ["as_table"]
+__all__ = ["as_table", "lines_on_dense"]
 
 
 def as_table(
@@ -45,3 +45,25 @@ def as_table(
     text = StringIO()
     Console(file=text, width=200, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def lines_on_dense(masked_share: float, skipped: Iterable[tuple[str, str]]) -> list[str]:
+    """Say how much of a model has masks, and what has none, a line for each reason.
+
+    Examples
+    --------
+    >>> skipped = [("embed", "a lookup"), ("pos", "a table"), ("bias", "a table")]
+    >>> for line in lines_on_dense(0.75, skipped):
+    ...     print(line)
+    masks on 75.0 % of the model's parameters
+    dense: embed, a lookup
+    dense: pos and 1 more, a table
+    """
+    names: dict[str, list[str]] = {}
+    for name, why in skipped:
+        names.setdefault(why, []).append(name)
+    lines = [f"masks on {100 * masked_share:.1f} % of the model's parameters"]
+    for why, (first, *others) in names.items():
+        more = f" and {len(others)} more" if others else ""
+        lines.append(f"dense: {first}{more}, {why}")
+    return lines

@@ -41,12 +41,15 @@ def in_blocks(*names):
     return {f"blocks.{k}.{name}" for k in range(2) for name in names}
 
 
+DEPTHWISE = "it is a depthwise convolution: one input to each output, nothing to group"
+
+
 def test_default():
     handle = mst.sparsify(Model(), "4:8")
     assert set(handle.masks) == {"conv.weight", "head.weight"} | in_blocks(*BLOCK)
     assert handle.skipped == [
         ("embed.weight", "an embedding is a lookup, not a product"),
-        ("depthwise.weight", "its matrix is 1 x 1, narrower than 8"),
+        ("depthwise.weight", DEPTHWISE),
         ("small.weight", "its matrix is 10 x 16, no multiple of 8"),
     ]
 
@@ -99,7 +102,10 @@ def test_patterns_by_name():
         **{f"blocks.0.{name}": "2:4" for name in BLOCK if "up" not in name},
         **{f"blocks.1.{name}": "6:8" for name in BLOCK if "up" not in name},
     }
-    assert handle.skipped == []
+    dense = ["embed", "depthwise", "blocks.0.up", "blocks.1.up", "head", "small"]
+    assert dict(handle.skipped) == {
+        f"{name}.weight": "no pattern is given for it" for name in dense
+    }
     for layer in handle.layers:
         share = layer.masked.pattern.density
         assert layer.mask.double().mean() == pytest.approx(share)
@@ -128,6 +134,46 @@ def test_a_module_under_two_names_is_one():
     hidden = nn.functional.linear(x, weight, model[0].bias).relu()
     expected = nn.functional.linear(hidden, weight, model[0].bias)
     torch.testing.assert_close(model(x), expected)
+
+
+class Twice(nn.Module):
+    """One module under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.between = nn.Linear(8, 8), nn.Linear(8, 8)
+        self.last = self.first
+
+    def forward(self, x):
+        return self.last(self.between(self.first(x)))
+
+
+@pytest.mark.parametrize("select", ["last", "first", ["las?"], lambda name, _: name == "last"])
+def test_a_module_is_selected_by_any_of_its_names(select):
+    model, x = Twice(), torch.randn(3, 8)
+    handle = mst.sparsify(model, {"last": "4:8"}, select=select)
+    assert list(handle.masks) == ["first.weight"]
+    plain = Twice()
+    plain.load_state_dict(mst.dense_state_dict(model))  # neither name is missing, nor another left
+    torch.testing.assert_close(plain(x), model(x))
+    again = Twice()
+    mst.sparsify(again, "4:8", select=select)
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(x), model(x))
+    with says(
+        "the checkpoint has a plain last.weight, without a mask: load it before sparsify; "
+        "nothing was loaded"
+    ):
+        again.load_state_dict({"last.weight": plain.last.weight}, strict=False)
+    handle.finalize()
+    assert torch.equal(model(x), plain(x))
+
+
+def test_prune_takes_masks_by_any_name_of_a_module():
+    model = Twice()
+    mask = mst.stored_mask(mst.solve_mask(model.last.weight, "4:8"), model.last.weight, "4:8")
+    mst.prune_with(model, {"last.weight": mask})
+    assert list(mst.masks_of(model, "4:8")) == ["first.weight"]
 
 
 def test_the_model_itself_may_be_a_layer():
@@ -205,9 +251,33 @@ def test_weights_that_cannot_have_masks(case):
     assert handle.skipped == [("0.weight", why)]
 
 
-def test_shared_parameters_that_are_named():
-    with says(f"head.weight cannot have 4:8 masks: {SHARED}"):
-        mst.sparsify(Tied(), "4:8", select="head")
+@pytest.mark.parametrize(
+    "select", ["head", "embed", ["embed", "head"], lambda name, _: name == "head"]
+)
+def test_shared_parameters_that_are_named(select):
+    """One mask for all that share it, in use, in state dicts and in the end."""
+    model = Tied()
+    weight = model.head.weight
+    handle = mst.sparsify(model, "4:8", select=select)
+    (mask,) = handle.masks.values()
+    for used in (model.embed.weight, model.head.weight):
+        assert torch.equal(used, weight * mask)
+    assert not any("parametrizations" in key for key in mst.dense_state_dict(model))
+    assert torch.equal(mst.dense_state_dict(model)["head.weight"], weight * mask)
+    mst.sparsify(Tied(), "4:8", select=select).model.load_state_dict(model.state_dict())
+    plain = "the checkpoint has a plain head.weight, without a mask: load it before sparsify"
+    with says(f"{plain}; nothing was loaded"):
+        model.load_state_dict({"head.weight": weight})
+    assert [p.shape for p in model.parameters()].count(weight.shape) == 1
+    handle.finalize()
+    assert model.head.weight is model.embed.weight is weight
+    assert torch.equal(weight != 0, mask)
+    assert [name for name, _ in model.head.named_parameters()] == ["weight", "bias"]
+
+
+def test_types_pass_over_what_is_shared():
+    handle = mst.sparsify(Tied(), "4:8", select=nn.Linear)
+    assert handle.skipped == [("head.weight", SHARED)]
 
 
 OUT_OF_REACH = "it keeps its weights in a list that a parametrization does not reach; use {}Cell"
@@ -240,7 +310,7 @@ def test_quantised_modules(kind):
 NO_NAME = "no module's name fits {!r}: the model has linear, linears.0, linears.1"
 NO_MASK = "no module of ModuleDict gets a mask: it has 3 Linear, 1 LayerNorm"
 LINEARS = ("linear", "linears.0", "linears.1")
-NO_PATTERN = [f"no pattern is given for {name}" for name in LINEARS]
+NO_PATTERN = [f"{name}.weight: no pattern is given for it" for name in LINEARS]
 NARROW = [f"{name}.weight: its matrix is 8 x 8, narrower than 32" for name in LINEARS]
 
 

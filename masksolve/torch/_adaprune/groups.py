@@ -156,9 +156,14 @@ def as_weights(
         if id(one.module) in callers:
             caller, source = callers[id(one.module)]
             sources = [source]
+        if one.twins:
+            shared = ", ".join(twin.name for twin in one.twins)
+            unknown.append((one.name, f"{shared} has the same numbers, for other inputs"))
+            continue
         if not sources:
             kind = type(one.module).__name__
-            unknown.append((one.name, f"what a {kind} multiplies its weight by is not known"))
+            why = f"what a {kind} multiplies its {one.tensor_name} by is not known"
+            unknown.append((one.name, why))
             continue
         parameter = one.module._parameters[one.tensor_name]
         form = Form(one.layout, tuple(parameter.shape))

@@ -22,8 +22,10 @@ from masksolve.torch._adaprune.groups import Group, Weight, as_weights, drop_end
 from masksolve.torch._adaprune.masker import Masker
 from masksolve.torch._adaprune.report import AdaPruned, LayerReport
 from masksolve.torch._adaprune.settings import Mode, Optimizer, Settings
+from masksolve.torch.names import size_of
 from masksolve.torch.scores import CalibratedScore
-from masksolve.torch.selection import Patterns, Select, choose
+from masksolve.torch.selection import choose
+from masksolve.torch.selectors import Patterns, Select
 
 __all__ = ["adaprune"]
 
@@ -197,12 +199,14 @@ def adaprune(
         for weight in weights:
             weight.restore()
         raise
+    masks = {weight.name: mask for weight, (mask, _) in run.done.items()}
     return AdaPruned(
         layers=[report for _, report in run.done.values()],
-        masks={weight.name: mask for weight, (mask, _) in run.done.items()},
+        masks=masks,
         skipped=skipped,
         batches=len(calibration.batches),
         seconds=time.perf_counter() - start,
+        masked_share=sum(mask.numel() for mask in masks.values()) / size_of(model),
     )
 
 

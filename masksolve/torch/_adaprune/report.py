@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from masksolve.torch.tables import as_table
+from masksolve.torch.tables import as_table, lines_on_dense
 
 __all__ = ["AdaPruned", "LayerReport"]
 
@@ -50,10 +50,12 @@ class AdaPruned:
     masks : dict of str to Tensor of bool
         By the names of the weights, True = kept.
     skipped : list of (str, str)
-        Weights that were left dense, and why.
+        Parameters of two or more dimensions that were left dense, and why.
     batches : int
     seconds : float
         In all.
+    masked_share : float
+        Of all parameters of the model: how many have a mask, kept or not.
     """
 
     layers: list[LayerReport]
@@ -61,6 +63,7 @@ class AdaPruned:
     skipped: list[tuple[str, str]]
     batches: int
     seconds: float
+    masked_share: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report, without masks, as dicts, lists and numbers."""
@@ -69,6 +72,7 @@ class AdaPruned:
             "skipped": [list(pair) for pair in self.skipped],
             "batches": self.batches,
             "seconds": self.seconds,
+            "masked_share": self.masked_share,
         }
 
     def __str__(self) -> str:
@@ -90,4 +94,4 @@ class AdaPruned:
             ),
             title=f"AdaPrune, {self.batches} batches, {self.seconds:.1f} s",
         )
-        return "\n".join([table, *(f"dense: {name}, {why}" for name, why in self.skipped)])
+        return "\n".join([table, *lines_on_dense(self.masked_share, self.skipped)])

@@ -16,7 +16,7 @@ from masksolve.torch.dst.layers import Conv1d, Conv2d, Linear
 from masksolve.torch.dst.options import PUBLISHED_BELOW, Kind, as_kind
 from masksolve.torch.dst.recurrent import LSTM, LSTMCell
 from masksolve.torch.dst.thresholds import Thresholded, sparse_weights
-from masksolve.torch.selection import Select, as_predicate
+from masksolve.torch.selectors import Select, as_predicate
 
 __all__ = ["convert", "finalize"]
 

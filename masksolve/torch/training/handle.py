@@ -55,7 +55,7 @@ class Handle:
     model : Module
     layers : list of Layer
     skipped : list of (str, str)
-        Weights that `sparsify` passed over, and why.
+        Parameters of two or more dimensions that `sparsify` passed over, and why.
     steps : int
         Optimizer steps taken.
     history : History
@@ -84,7 +84,7 @@ class Handle:
         threads: int | None = None,
     ) -> None:
         self.model = model
-        self.layers = list(masked_layers(model))
+        self.layers = masked_layers(model)
         if not self.layers:
             raise InvalidInput(f"{type(model).__name__} has no masks: sparsify it first")
         self.skipped: list[tuple[str, str]] = []
@@ -222,7 +222,7 @@ class Handle:
         since : int, optional
             The step from whose masks the distance (SAD) is told; default: the first ones'.
         """
-        return report(self.layers, self.history, self.steps, self.skipped, since)
+        return report(self.model, self.layers, self.history, self.steps, self.skipped, since)
 
     def finalize(self) -> dict[str, Tensor]:
         """Leave plain modules with dense weights in which the pruned ones are zero.

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from torch import nn
+
 from masksolve.errors import InvalidInput
 from masksolve.torch.layer import Layer
-from masksolve.torch.tables import as_table
+from masksolve.torch.names import size_of
+from masksolve.torch.tables import as_table, lines_on_dense
 from masksolve.torch.training.history import History, LayerRecord, Record
 
 __all__ = ["Report", "ReportRow", "report"]
@@ -47,6 +50,9 @@ class Report:
     layers : list of ReportRow
     total : ReportRow
     skipped : list of (str, str)
+        Weights that have no mask, and why.
+    masked_share : float
+        Of all parameters of the model: how many have a mask, kept or not.
     """
 
     step: int
@@ -54,6 +60,7 @@ class Report:
     layers: list[ReportRow]
     total: ReportRow
     skipped: list[tuple[str, str]]
+    masked_share: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as dicts, lists and numbers."""
@@ -68,10 +75,11 @@ class Report:
             total=_cells(self.total) if len(self.layers) > 1 else None,
             title=f"masks after {self.step} steps",
         )
-        return "\n".join([table, *(f"dense: {name}, {why}" for name, why in self.skipped)])
+        return "\n".join([table, *lines_on_dense(self.masked_share, self.skipped)])
 
 
 def report(
+    model: nn.Module,
     layers: Sequence[Layer],
     history: History,
     steps: int,
@@ -109,7 +117,7 @@ def report(
         seconds=sum(row.seconds for row in rows),
         **_figures(Record(steps, records).whole if complete else None),
     )
-    return Report(steps, since, rows, total, skipped)
+    return Report(steps, since, rows, total, skipped, size / size_of(model))
 
 
 def _figures(record: LayerRecord | None) -> dict[str, float | None]:

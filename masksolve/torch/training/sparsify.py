@@ -15,7 +15,8 @@ from masksolve.torch.masked import Estimator
 from masksolve.torch.masking import give_mask
 from masksolve.torch.persistence import keep_checkpoints_safe
 from masksolve.torch.scores import LayerScore
-from masksolve.torch.selection import Patterns, Select, choose
+from masksolve.torch.selection import choose
+from masksolve.torch.selectors import Patterns, Select
 from masksolve.torch.sparse_linear import make_plain, make_sparse
 from masksolve.torch.training.handle import Handle
 
@@ -154,7 +155,7 @@ def sparsify(
     except BaseException:  # the model is left as it was
         if handle is not None:
             handle.detach()
-        for layer in list(masked_layers(model)):
+        for layer in masked_layers(model):
             layer.release(masked=False)
         for one in chosen:
             make_plain(one.module)
@@ -173,9 +174,9 @@ def _refuse_unfit(model: nn.Module) -> None:
             f"the model is sharded already, by {wrapper}: sparsify it first, and then use "
             "fully_shard"
         )
-    already = next(masked_layers(model), None)
-    if already is not None:
+    already = masked_layers(model)
+    if already:
         raise InvalidInput(
-            f"the model is sparsified already: {already.name} has {already.masked.pattern} "
+            f"the model is sparsified already: {already[0].name} has {already[0].masked.pattern} "
             "masks; finalize its handle first, or get another by Handle(model)"
         )
