@@ -15,6 +15,7 @@ EXPERIMENTS = {
     "diversity": "whether the number of masks that a pattern allows predicts their quality",
     "dst": "what Dynamic Sparse Training leaves of networks, over a sweep of alpha",
     "filters": "what provable filter pruning costs, and how good its bounds are",
+    "models": "whether a model's modules and its file choose the same weights",
     "training": "what exact masks, and renewing them often, buy in sparse training",
 }
 USAGE = "python -m bench.experiments NAME [options]"

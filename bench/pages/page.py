@@ -63,6 +63,12 @@ class Page:
         self.tables.append(table)
         self.blocks.append(table.markdown())
 
+    def fold(self, summary: str, table: Table) -> None:
+        """Add a table that is closed until its summary is clicked on."""
+        self.blocks.append(f"<details><summary>{summary}</summary>")
+        self.table(table)
+        self.blocks.append("</details>")
+
     def code(self, language: str, text: str) -> None:
         """Add a block of code."""
         self.blocks.append(f"```{language}\n{text.strip()}\n```")

@@ -48,6 +48,8 @@ class Experiment(Generic[ReaderT]):
         ``fill(page, reader, **files)`` lays it out on a page.
     files : mapping of str to (str, callable)
         Options for further files of the page: what they are, and what reads them.
+    wrong : callable, optional
+        ``wrong(reader)`` says what findings must not hold, if they do: the command fails then.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Experiment(Generic[ReaderT]):
     reader: Callable[[Any], ReaderT]
     fill: Callable[..., None]
     files: Mapping[str, tuple[str, Callable[[Path], Any]]] = field(default_factory=dict)
+    wrong: Callable[[ReaderT], str] = lambda reader: ""
 
     def load(self, path: Path) -> Any:
         """Read findings.
@@ -84,11 +87,13 @@ class Experiment(Generic[ReaderT]):
             sys.exit(f"error: {error}")
         except KeyboardInterrupt:
             sys.exit("stopped: what was finished is kept; the same command goes on")
-        page = page_of(options)
-        self.fill(page, self.reader(found), **files)
+        page, reader = page_of(options), self.reader(found)
+        self.fill(page, reader, **files)
         show(page.tables, console)
         for path in page.write():
             console.print(f"wrote {path}")
+        if said := self.wrong(reader):
+            sys.exit(f"error: {said}")
 
     def _run(self, options: argparse.Namespace, console: Console) -> Any:
         session = Session(options.processes, options.out.with_suffix(".jsonl"), console)

@@ -16,7 +16,7 @@ from masksolve.bench.step_cost.tables import read
 from ..processes import ROOT, python
 from . import helpers
 
-NAMES = "adaprune, diversity, dst, filters and training"
+NAMES = "adaprune, diversity, dst, filters, models and training"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""What the two ways mask differently in a model, by name, and what each says of it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .findings import Difference
+
+__all__ = ["Way", "differences", "starred"]
+
+Named = Mapping[str, Tensor]
+
+
+class Way(NamedTuple):
+    """What a way did to a model in memory.
+
+    Attributes
+    ----------
+    masks : mapping of str to Tensor
+        By the parameters' names; bool, true where weights are kept.
+    reasons : mapping of str to str
+        Why others have none, by the names that the way gives them.
+    refused : str
+        What it said, if it refused the model.
+    """
+
+    masks: Named
+    reasons: Mapping[str, str]
+    refused: str
+
+
+def differences(
+    modules: Way, file: Way, weights: Named, holders: Mapping[str, str]
+) -> list[Difference]:
+    """Name what is not masked alike, and what the way says of it that did not choose it.
+
+    Parameters
+    ----------
+    modules, file : Way
+    weights : mapping of str to Tensor
+        As they were, dense.
+    holders : mapping of str to str
+        The types of the modules that hold the weights.
+    """
+    found: Counter[tuple[str, str, str, str]] = Counter()
+    for name in sorted(modules.masks.keys() | file.masks.keys()):
+        chosen_by, why = "both", ""
+        if name not in file.masks:
+            chosen_by, why = "module", _said(name, file)
+        elif name not in modules.masks:
+            chosen_by, why = "file", _said(name, modules)
+        elif _alike(weights[name], modules.masks[name], file.masks[name]):
+            continue
+        found[starred(name), holders[name], chosen_by, why] += 1
+    return [
+        Difference(name=name, module=module, count=count, chosen_by=chosen_by, why=why)
+        for (name, module, chosen_by, why), count in found.items()
+    ]
+
+
+def starred(name: str) -> str:
+    """Write numbers in a name as stars, so that layers alike have one name."""
+    return re.sub(r"(?<![^.])\d+(?![^.])", "*", name)
+
+
+def _alike(values: Tensor, mask: Tensor, other: Tensor) -> bool:
+    """Tell whether two masks are the same, or as good: large matrices hold equal weights."""
+    kept, as_well = (float(values[one].double().abs().sum()) for one in (mask, other))
+    return torch.equal(mask, other) or abs(kept - as_well) <= 1e-12 * kept
+
+
+def _said(name: str, way: Way) -> str:
+    """Return what a way says of a weight, whose name may differ in its file.
+
+    There its first parts may be others, it may be one of several that became one, and what
+    is said may be of its module.
+    """
+    parts = name.split(".")
+    tails = [f".{'.'.join(parts[k:])}" for k in range(max(1, len(parts) - 1))]
+    for tail in tails:
+        for other, why in way.reasons.items():
+            if f".{other}".endswith(tail):
+                return why
+    family = f"{'.'.join(parts[:-1])}."
+    for other, why in way.reasons.items():
+        if name.startswith(f"{other}.") or (other.startswith(family) and parts[2:]):
+            return why
+    return way.refused
