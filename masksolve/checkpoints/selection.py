@@ -112,7 +112,8 @@ def choose_tensors(
     skipped = []
     for name, spec in tensors.items():
         verdict, pair = judge(name, spec.shape, facts, tensors.keys()), given.get(name)
-        why = _unfit(spec, named, exclude, masks)
+        usual = not named and (spec.floating or not masks)
+        why = _unfit(spec, named, exclude, masks) or (verdict.why if usual else None)
         if why is None:
             why = _obstacle(spec, verdict, pair, patterns)
             if why is not None and named:
@@ -120,8 +121,7 @@ def choose_tensors(
         if why is None:
             with about(f"{source.path}: tensor {brief(name)!r}"):
                 pair = as_axes(pair or _axes(spec, verdict), len(spec.shape), "weights")
-            if not named and (spec.floating or not masks):
-                why = verdict.why or _misfit(spec, verdict, pair, patterns)
+            why = _misfit(spec, verdict, pair, patterns) if usual else None
         if why is None and pair is not None:
             chosen[name] = pair
         elif why is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ __all__ = ["Checkpoint"]
 MANIFEST = "masksolve.json"
 WORK = ".masksolve-work"
 INDEX = ".safetensors.index.json"
+VARIANT = re.compile(r"\.safetensors\.index\.[^.]+\.json$")
+"""End of the index of a variant, such as fp16, that may lie beside the usual one or alone."""
 SINGLE = "model.safetensors"
 
 
@@ -60,7 +63,7 @@ class Checkpoint:
         if not os.path.isdir(path):  # a name too long is none
             return cls._of(path, {path.name: path}, None, {})
         name = _find(path)
-        if not name.endswith(INDEX):
+        if name.endswith(".safetensors"):
             return cls._of(path, {name: path / name}, None, {})
         names, metadata = _read_index(path / name)
         for shard in set(names.values()):
@@ -115,14 +118,19 @@ def _find(folder: Path) -> str:
     """Choose the index of a folder, else its only file of tensors."""
     with naming(folder, "read"):
         names = sorted(entry.name for entry in folder.iterdir())
-    for ending in (INDEX, ".safetensors"):
-        found = [name for name in names if name.endswith(ending) and name != ending]
-        usual = SINGLE.removesuffix(".safetensors") + ending
+    indices = [name for name in names if name.endswith(INDEX) and name != INDEX]
+    files = [name for name in names if Path(name).suffix == ".safetensors"]
+    variants = [name for name in names if VARIANT.search(name) and SINGLE not in names]
+    for kind, found, usual in (
+        (f"*{INDEX}", indices, f"model{INDEX}"),
+        ("*.safetensors.index.*.json", variants, f"model{INDEX}"),
+        ("*.safetensors", files, SINGLE),
+    ):
         if len(found) == 1 or usual in found:
             return usual if usual in found else found[0]
         if found:
             raise FileFormatError(
-                f"{folder} holds {len(found)} files *{ending}, such as {found[0]} and "
+                f"{folder} holds {len(found)} files {kind}, such as {found[0]} and "
                 f"{found[1]}: expected one, or {usual}"
             )
     raise FileFormatError(f"{folder} holds no safetensors file")

@@ -38,6 +38,25 @@ def test_the_usual_name_goes_first(tmp_path):
     assert list(Checkpoint.open(tmp_path).tensors) == ["model.safetensors"]
 
 
+def test_the_index_of_a_variant(source):
+    """As transformers names it: alone it will do, beside another it is not looked at."""
+    usual = source / INDEX
+    variant = source / "model.safetensors.index.fp16.json"
+    usual.rename(variant)
+    found = Checkpoint.open(source)
+    assert (found.index, len(found.shards)) == (variant.name, 3)
+    content = json.loads(variant.read_text())
+    content["weight_map"]["norm"] = "model.fp16-1.safetensors"
+    usual.write_text(json.dumps(content))
+    with refused(source, "model.fp16-1.safetensors is missing", f"{INDEX} names it"):
+        Checkpoint.open(source)
+    usual.rename(source / "model.safetensors.index.bf16.json")
+    with refused(source, "2 files", "index.bf16.json", variant.name):
+        Checkpoint.open(source)
+    write_file(source / "model.safetensors", {"w": np.eye(4)})
+    assert list(Checkpoint.open(source).tensors) == ["w"]
+
+
 def test_no_file_or_too_many(tmp_path):
     with refused(tmp_path, "holds no safetensors"):
         Checkpoint.open(tmp_path)
