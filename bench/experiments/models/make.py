@@ -66,5 +66,5 @@ def _reason(error: Exception) -> str:
         return f"it needs {found[1]}"
     if isinstance(error, Unmade):
         return text
-    found = re.findall(r"(\w+Error): ((?:(?!\w+Error: ).)*)", f"{type(error).__name__}: {text}")
-    return ": ".join(found[-1] if found else (type(error).__name__, text))[:200]  # the innermost
+    inner = re.findall(r"(\w+Error): ((?:(?!\w+Error: ).)*)", f"{type(error).__name__}: {text}")
+    return ": ".join(inner[-1] if inner else (type(error).__name__, text))[:200]  # the innermost
