@@ -48,6 +48,8 @@ WISHES: Mapping[str, Mapping[str, Any]] = {
     "nemotron": {"num_key_value_heads": 2},
     "neomme": {"layer_types": ["full_attention"] * 4},
     "perceiver": {"num_latents": 16, "max_position_embeddings": 104, "image_size": 32},
+    "qwen3_vl_moe": {"moe_intermediate_size": 48},  # else a matrix is square: which way is it?
+    "qwen3_vl_moe_text": {"moe_intermediate_size": 48},
     "time_series_transformer": FORECAST,
     "wav2vec2-bert": {"vocab_size": 488},
 }
