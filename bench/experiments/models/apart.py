@@ -8,8 +8,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-import torch
-
 __all__ = ["Aside"]
 
 LIMIT = 8 * 2**30
@@ -76,7 +74,6 @@ class Aside:
 
 def _serve(pipe: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
-    torch.set_num_threads(1)
     while True:
         try:
             function, arguments = pipe.recv()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .findings import Difference
 
-__all__ = ["Way", "differences", "starred"]
+__all__ = ["Way", "differences", "general", "starred"]
 
 Named = Mapping[str, Tensor]
 
@@ -24,14 +24,14 @@ class Way(NamedTuple):
     ----------
     masks : mapping of str to Tensor
         By the parameters' names; bool, true where weights are kept.
-    reasons : mapping of str to str
-        Why others have none, by the names that the way gives them.
+    reasons : dict of str to str
+        Why others have none, by the parameters' names, or the modules'.
     refused : str
         What it said, if it refused the model.
     """
 
     masks: Named
-    reasons: Mapping[str, str]
+    reasons: dict[str, str]
     refused: str
 
 
@@ -57,7 +57,7 @@ def differences(
             chosen_by, why = "file", _said(name, modules)
         elif _alike(weights[name], modules.masks[name], file.masks[name]):
             continue
-        found[starred(name), holders[name], chosen_by, why] += 1
+        found[starred(name), holders[name], chosen_by, general(why)] += 1
     return [
         Difference(name=name, module=module, count=count, chosen_by=chosen_by, why=why)
         for (name, module, chosen_by, why), count in found.items()
@@ -69,6 +69,11 @@ def starred(name: str) -> str:
     return re.sub(r"(?<![^.])\d+(?![^.])", "*", name)
 
 
+def general(why: str) -> str:
+    """Return a reason without what differs from weight to weight."""
+    return re.sub(r"\d+( x \d+)?", lambda number: "N x N" if number[1] else "N", why.split(": ")[0])
+
+
 def _alike(values: Tensor, mask: Tensor, other: Tensor) -> bool:
     """Tell whether two masks are the same, or as good: large matrices hold equal weights."""
     kept, as_well = (float(values[one].double().abs().sum()) for one in (mask, other))
@@ -76,19 +81,6 @@ def _alike(values: Tensor, mask: Tensor, other: Tensor) -> bool:
 
 
 def _said(name: str, way: Way) -> str:
-    """Return what a way says of a weight, whose name may differ in its file.
-
-    There its first parts may be others, it may be one of several that became one, and what
-    is said may be of its module.
-    """
-    parts = name.split(".")
-    tails = [f".{'.'.join(parts[k:])}" for k in range(max(1, len(parts) - 1))]
-    for tail in tails:
-        for other, why in way.reasons.items():
-            if f".{other}".endswith(tail):
-                return why
-    family = f"{'.'.join(parts[:-1])}."
-    for other, why in way.reasons.items():
-        if name.startswith(f"{other}.") or (other.startswith(family) and parts[2:]):
-            return why
-    return way.refused
+    """Return what a way says of a weight, or of the module that holds it."""
+    known = (one for one in way.reasons if name == one or name.startswith(f"{one}."))
+    return next((way.reasons[one] for one in known), way.refused)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import torch
+
 from ...pages.words import listing
 from ..shared.experiment import Experiment
 from ..shared.session import Session
@@ -55,8 +57,13 @@ def measure(size: Size, seeds: int | None, session: Session) -> Findings:
 
 def both(architecture: Architecture, seconds: float) -> Run:
     """Compare both ways of an architecture, in a process that may be ended."""
-    run, why = _aside().call(compare, architecture, PATTERNS, seconds=seconds)
+    run, why = _aside().call(_compare, architecture, seconds=seconds)
     return run or nothing(architecture) | {"why": why}
+
+
+def _compare(architecture: Architecture) -> Run:
+    torch.set_num_threads(1)
+    return compare(architecture, PATTERNS)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -87,5 +86,4 @@ def _said(difference: Difference) -> str:
     why, chosen_by = difference["why"], difference["chosen_by"]
     if not why or chosen_by not in OTHER:
         return UNEXPLAINED
-    general = re.sub(r"\d+", "N", why.split(": ")[0])
-    return f"Passed over by the {OTHER[chosen_by]} way alone: {general}."
+    return f"Passed over by the {OTHER[chosen_by]} way alone: {why}."

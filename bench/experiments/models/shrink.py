@@ -11,14 +11,17 @@ __all__ = ["RUNGS", "shrunk"]
 COUNTS = (
     (r"(num_)?(.*_)?(hidden_|encoder_|decoder_|num_)layers?|n_layers?|layers|.*_num_layers", 4),
     (r"(encoder_|decoder_)?layers|num_blocks|n_layer|depth|.*_depth|num_transformer_layers", 4),
-    (r"vocab_size|.*_vocab_size|n_words", 320),
-    (r"max_position_embeddings|n_positions|max_source_positions|max_target_positions", 96),
+    (r"vocab_size|.*_vocab_size|n_words", 488),
+    (r"max_position_embeddings|n_positions|max_source_positions|max_target_positions", 104),
     (r"num_experts|num_local_experts|n_routed_experts|moe_num_experts|num_total_experts", 8),
     (r"num_experts_per_tok(en)?|moe_top_?k|top_k_experts|moe_k", 2),
     (r"n_group|topk_group|first_k_dense_replace|num_expert_group|moe_layer_start_index", 1),
     (r"n_shared_experts|num_shared_experts|moe_num_shared_experts", 1),
 )
-"""How many of something: what only repeats, is looked up or routed to."""
+"""How many of something: what only repeats, is looked up or routed to.
+
+No width is like the numbers of words and of positions: by these tables are known.
+"""
 
 WIDTHS = (
     (r"qk_rope_head_dim", 8),

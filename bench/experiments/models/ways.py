@@ -19,9 +19,10 @@ import masksolve.torch as mst
 from masksolve.errors import MasksolveError
 from masksolve.torch.layouts import layouts_of
 
-from .differences import Way, differences, starred
+from .differences import Way, differences, general, starred
 from .findings import Broken, Outcome, Run
 from .make import Unmade, make
+from .origins import origins
 from .zoo import Architecture
 
 __all__ = ["compare", "nothing"]
@@ -87,6 +88,9 @@ def _outcome(
         for name, mask in file.masks.items()
         if not _obeys(mask, layouts.get(name), pattern)
     }
+    only = {name: weights[name] for name in modules.masks.keys() - file.masks.keys()}
+    for name, called in origins(source, file.reasons.keys(), only).items():
+        file.reasons[name] = file.reasons[called]
     unlike = differences(modules, file, weights, holders)
     parsed = ms.Pattern.parse(pattern)
     pruned = (1 - parsed.n / parsed.m) * sum(values.numel() for values in weights.values())
@@ -98,7 +102,7 @@ def _outcome(
         module_share=module_share,
         file_share=file_share,
         masked=len(modules.masks),
-        skipped=dict(Counter(map(_kind_of, modules.reasons.values()))),
+        skipped=dict(Counter(map(general, modules.reasons.values()))),
         same=not unlike,
         loads=loads,
         obeys=not broken,
@@ -175,8 +179,3 @@ def _obeys(mask: Tensor, layout: mst.Layout | None, pattern: str) -> bool:
     if layout is None:
         return False
     return ms.is_valid(layout.matrices(mask.numpy()), pattern, axes=layout.matrix_axes)
-
-
-def _kind_of(why: str) -> str:
-    """Return a reason without what differs from weight to weight."""
-    return re.sub(r"\d+ x \d+", "N x N", why.split(": ")[0])

@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib")
 
 from masksolve.bench.experiments.models import experiment
 from masksolve.bench.experiments.models.apart import Aside
-from masksolve.bench.experiments.models.differences import starred
+from masksolve.bench.experiments.models.differences import general, starred
 from masksolve.bench.experiments.models.explained import EXPLAINED
 from masksolve.bench.experiments.models.reader import UNEXPLAINED, Reader
 from masksolve.bench.experiments.models.shrink import shrunk
@@ -59,8 +59,8 @@ def test_sizes_are_small_wherever_they_stand():
     assert small["text_config"] == {
         "hidden_size": 48,
         "num_hidden_layers": 4,
-        "vocab_size": 320,
-        "pad_token_id": 49999 % 320,
+        "vocab_size": 488,
+        "pad_token_id": 49999 % 488,
         "layer_types": ["a"] * 4,
         "id2label": {0: "a"},
     }
@@ -112,7 +112,7 @@ def test_a_no_without_a_sentence_fails(found):
     reader = Reader({"settings": {"patterns": ["4:8"]}, "runs": [run]})
     assert reader.sentences() == {UNEXPLAINED: ["made_up"]}
     assert experiment.wrong(reader) == "nothing explains where made_up differ"
-    difference |= {"chosen_by": "module", "why": "it is 3 wide: really"}
+    difference |= {"chosen_by": "module", "why": general("it is 3 wide: really")}
     said = Reader(reader.found).sentences()
     assert said == {"Passed over by the file way alone: it is N wide.": ["made_up"]}
 
