@@ -24,6 +24,8 @@ INPUT_FIRST = frozenset({
 """Types of models with GPT-2's Conv1D: linear layers (in, out)."""
 CONV1D = re.compile(r"(^|\.)(c_attn|c_proj|c_fc|q_attn)$")
 
+LAYER = re.compile(r"\.weight$|\.parametrizations\.")
+"""In a file that has such names, what has none is no layer's weight."""
 LAYERS = re.compile(r"(^|[._])[qkv]_proj_weight$|(^|\.)weight_[ih]h(_l\d+)?(_reverse)?$")
 """Weights of attention and of recurrent cells, whose names do not end in ``.weight``."""
 TRANSPOSED = re.compile(
@@ -68,7 +70,7 @@ def judge(name: str, shape: Sequence[int], facts: Facts, names: Set[str]) -> Ver
         layout, unsure = expert_layout(path, sides, facts)
         return Verdict(layout, unsure=unsure, regrouped=regrouped(path, facts))
     if len(sides) == 2:
-        return _matrix(path, sides, facts, bare and any(k.endswith(".weight") for k in names))
+        return _matrix(path, sides, facts, bare and any(map(LAYER.search, names)))
     if bare:
         return Verdict(None, BARE if sides[0] == 1 else None, unsure=sides[0] != 1)
     return _kernel(path, sides, facts)

@@ -39,6 +39,7 @@ ROLES = tuple(
         (NORM, r"(norm|Norm)\d*$|(^|\.)(ln|bn)(_?\d*|_\w+)$|(^|\.)grn$"),
         (ROUTER, r"(^|[._])router(\.|$)|(^|\.)shared_experts?_gate$|(^|\.)moe\.gate$"),
         (HEAD, r"lm_heads?(\.decoder)?$|(^|\.)predictions\.decoder$|(^|\.)pred_layer\.proj$"
+         r"|(^|\.)log_softmax\.mlp\.layer0$"
          r"|(^|\.)(embed_out|output_projection|vocab_projector|codebooks_head|codec_head"
          r"|unembed\w*)$"),
         (EMBEDDING, r"(^|[._])wte$|(^|\.)shared$|(^|\.)codebooks?$|[eE]mbedder(_\d+)?$"
@@ -52,7 +53,8 @@ ROLES = tuple(
 """Each tried in turn on a path: a name without numbers, and without its last ``.weight``."""
 
 PRODUCTS = re.compile(
-    r"(^|[._])patch_(embed|embedding|embeddings)$|(^|\.)(mask_embedder|(enc_out_)?class_embed)$"
+    r"(^|[._])patch_(embed|embedding|embeddings)$"
+    r"|(^|\.)(mask_embedder|cond_embed|(enc_out_)?class_embed)$"
     r"|(^|\.)(decoder_embed|predictor_embeddings|relative_pos_embeddings)$"
     r"|(^|\.)patch_generator\.(video_)?embedder$"
     r"|(^|\.)xpath_unitseq2_embeddings$|_linear_embeddings$|(^|\.)vision_embed_tokens$"
@@ -128,7 +130,7 @@ def _by_size(name: str, shape: tuple[int, ...], facts: Facts) -> str | None:
     tried = facts.model_type is not None and facts.known  # its routers are known by name
     if not tried and facts.unmistakable(shape[0], facts.experts):
         return ROUTER
-    if any(part.isdigit() for part in name.split(".")):
+    if any(part[-1:].isdigit() for part in name.split(".")):
         return None  # one of many layers: tables of words and of places stand alone
     if facts.unmistakable(shape[0], facts.vocabularies):
         return _tied("its rows are the vocabulary: an embedding, or an output head", facts)

@@ -132,6 +132,18 @@ def test_a_stack_as_deep_as_experts_is_no_kernel():
     assert judged("blocks.0.conv.weight", (8, 64, 16), config).layout == Layout()
 
 
+def test_a_numbered_layer_is_no_table_of_words():
+    config = {"vocab_size": 320}
+    assert "vocabulary" in judged("model.words.weight", (320, 64), config).why
+    for name in ("model.linear_1.weight", "model.layers.0.mix.weight"):
+        assert judged(name, (320, 64), config).why is None
+
+
+def test_bare_buffers_beside_parametrizations():
+    other = {"conv.parametrizations.weight.original1"}
+    assert "of its own" in judged("quantizer.embed_avg", (64, 64), names=other).why
+
+
 def test_convolutions():
     assert judged("conv.weight", (64, 32, 3, 3)).layout == Layout()
     assert judged("decoder.upsample.weight", (64, 32, 4)).layout == Layout((1, 0))
