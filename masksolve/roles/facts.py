@@ -14,7 +14,7 @@ __all__ = ["Facts"]
 
 POSITIONS = frozenset({
     "max_position_embeddings", "n_positions", "max_source_positions", "max_target_positions",
-    "num_position_embeddings",
+    "num_position_embeddings", "num_queries",
 })  # fmt: skip
 EXPERTS = frozenset({"num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"})
 WIDTHS = frozenset({"hidden_size", "d_model", "n_embd", "embed_dim", "hidden_dim", "dim"})

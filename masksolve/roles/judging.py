@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence, Set
 
 from masksolve.layout import Layout
-from masksolve.roles.experts import expert_layout, is_of_experts
+from masksolve.roles.experts import expert_layout, is_stack
 from masksolve.roles.facts import Facts
 from masksolve.roles.loading import parts_at_loading, regrouped
 from masksolve.roles.names import path_of, reason_by_name
@@ -24,10 +24,14 @@ INPUT_FIRST = frozenset({
 """Types of models with GPT-2's Conv1D: linear layers (in, out)."""
 CONV1D = re.compile(r"(^|\.)(c_attn|c_proj|c_fc|q_attn)$")
 
+LAYER = re.compile(r"\.weight$|\.parametrizations\.")
+"""In a file that has such names, what has none is no layer's weight."""
 LAYERS = re.compile(r"(^|[._])[qkv]_proj_weight$|(^|\.)weight_[ih]h(_l\d+)?(_reverse)?$")
 """Weights of attention and of recurrent cells, whose names do not end in ``.weight``."""
-TRANSPOSED = re.compile(r"(^|[._])(convtr|conv_?t\d|convt_|ups(\.|$)|deconv|conv_?transpose)")
-UPWARD = re.compile(r"upsampl|upscal|conv_up|decoder|neck|fpn_layers")
+TRANSPOSED = re.compile(
+    r"(^|[._])(convtr|conv_?t\d|convt_|ups(\.|$)|deconv|conv_?transpose)|(^|\.)upsampler$"
+)
+UPWARD = re.compile(r"upsampl|upscal|conv_up|decoder|neck|fpn|resize|(^|\.)head\.")
 """Where a convolution is a transposed one if its kernel is even, as a stride's multiple is."""
 MOST_KERNEL = 31
 """Longer kernels of one dimension are rare, and rather a side of a matrix."""
@@ -53,7 +57,8 @@ def judge(name: str, shape: Sequence[int], facts: Facts, names: Set[str]) -> Ver
     'an embedding is a lookup, not a product'
     """
     sides = tuple(shape)
-    if sum(side != 1 for side in sides) < 2:
+    bare = not name.endswith(".weight") and name != "weight"
+    if len(sides) < 2 or (bare and len(sides) > 2 and sum(side != 1 for side in sides) < 2):
         return Verdict(None, VECTOR)
     why = reason_by_name(name, sides, facts, names)
     if why is not None:
@@ -61,12 +66,11 @@ def judge(name: str, shape: Sequence[int], facts: Facts, names: Set[str]) -> Ver
     path = path_of(name)
     if path.endswith("in_proj_weight") and sides[0] % 3 == 0 and len(sides) == 2:
         return Verdict(Layout(parts=3), regrouped=regrouped(path, facts))
-    if is_of_experts(path, sides):
+    if is_stack(path, sides, facts):
         layout, unsure = expert_layout(path, sides, facts)
         return Verdict(layout, unsure=unsure, regrouped=regrouped(path, facts))
-    bare = not name.endswith(".weight") and name != "weight"
     if len(sides) == 2:
-        return _matrix(path, sides, facts, bare and any(k.endswith(".weight") for k in names))
+        return _matrix(path, sides, facts, bare and any(map(LAYER.search, names)))
     if bare:
         return Verdict(None, BARE if sides[0] == 1 else None, unsure=sides[0] != 1)
     return _kernel(path, sides, facts)

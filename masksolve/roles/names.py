@@ -39,21 +39,24 @@ ROLES = tuple(
         (NORM, r"(norm|Norm)\d*$|(^|\.)(ln|bn)(_?\d*|_\w+)$|(^|\.)grn$"),
         (ROUTER, r"(^|[._])router(\.|$)|(^|\.)shared_experts?_gate$|(^|\.)moe\.gate$"),
         (HEAD, r"lm_heads?(\.decoder)?$|(^|\.)predictions\.decoder$|(^|\.)pred_layer\.proj$"
+         r"|(^|\.)log_softmax\.mlp\.layer0$"
          r"|(^|\.)(embed_out|output_projection|vocab_projector|codebooks_head|codec_head"
          r"|unembed\w*)$"),
         (EMBEDDING, r"(^|[._])wte$|(^|\.)shared$|(^|\.)codebooks?$|[eE]mbedder(_\d+)?$"
          r"|(^|\.)embed_(\w+_)?(tokens|in|global|timestep)(_per_layer)?$"
          r"|(^|[._])(emb|embed|embeds|embedding|embeddings)(_layers?|_table|_\d+)?$"
          r"|(^|\.)(tokens|label|class)_embed$|(^|\.)(query_feat|queries_features)$"
-         r"|(^|\.)reference_points$"),
+         r"|(^|\.)reference_points$|(^|\.)audio\.encoder$"),
         (TOKENS, r"_tokens?$|(^|\.)(latents?(_query|_\dd)?|probe|prompt\w*)$"),
     )
 )  # fmt: skip
 """Each tried in turn on a path: a name without numbers, and without its last ``.weight``."""
 
 PRODUCTS = re.compile(
-    r"(^|[._])patch_(embed|embedding|embeddings)$|(^|\.)(mask_embedder|\w*class_embed)$"
+    r"(^|[._])patch_(embed|embedding|embeddings)$"
+    r"|(^|\.)(mask_embedder|cond_embed|(enc_out_)?class_embed)$"
     r"|(^|\.)(decoder_embed|predictor_embeddings|relative_pos_embeddings)$"
+    r"|(^|\.)patch_generator\.(video_)?embedder$"
     r"|(^|\.)xpath_unitseq2_embeddings$|_linear_embeddings$|(^|\.)vision_embed_tokens$"
 )
 """Layers that are named like tables."""
@@ -96,6 +99,8 @@ def reason_by_name(name: str, shape: tuple[int, ...], facts: Facts, names: Set[s
             return _tied(why, facts)
     if _is_gate(name, names):
         return ROUTER
+    if name == "query.weight" and "key.weight" not in names:  # of a detector, not of attention
+        return TOKENS
     if layer and len(shape) == 2:
         if LAST.search(path) and _words(shape[0], facts, names):
             return HEAD
@@ -109,8 +114,8 @@ def _tied(why: str, facts: Facts) -> str:
 
 def _is_gate(name: str, names: Set[str]) -> bool:
     """Tell a gate of experts by what stands beside it."""
-    before, gate, _ = name.rpartition(".gate.")
-    return bool(gate) and any(other.startswith(f"{before}.experts.") for other in names)
+    before, gate, _ = f".{name}".rpartition(".gate.")
+    return bool(gate) and any(f".{other}".startswith(f"{before}.experts.") for other in names)
 
 
 def _words(rows: int, facts: Facts, names: Set[str]) -> bool:
@@ -125,7 +130,7 @@ def _by_size(name: str, shape: tuple[int, ...], facts: Facts) -> str | None:
     tried = facts.model_type is not None and facts.known  # its routers are known by name
     if not tried and facts.unmistakable(shape[0], facts.experts):
         return ROUTER
-    if any(part.isdigit() for part in name.split(".")):
+    if any(part[-1:].isdigit() for part in name.split(".")):
         return None  # one of many layers: tables of words and of places stand alone
     if facts.unmistakable(shape[0], facts.vocabularies):
         return _tied("its rows are the vocabulary: an embedding, or an output head", facts)

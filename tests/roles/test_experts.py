@@ -3,7 +3,7 @@
 import pytest
 
 from masksolve.layout import Layout
-from masksolve.roles import Facts
+from masksolve.roles import Facts, judge
 from masksolve.roles.experts import expert_layout
 
 OUT_FIRST, IN_FIRST = Layout((1, 2)), Layout((2, 1))
@@ -44,3 +44,12 @@ def test_files_of_qwen3_vl_lie_as_their_sides_say():
     config = {"model_type": "qwen3_vl_moe", "text_config": {"hidden_size": 64}}
     assert expert_layout(UP, (8, 64, 96), Facts.of(config)) == (IN_FIRST, False)
     assert expert_layout(UP, (8, 96, 64), Facts.of(config)) == (OUT_FIRST, False)
+
+
+def test_stacks_of_groups_and_of_codebooks():
+    for kind, name, layout in (
+        ("convbert", "convbert.encoder.layer.0.intermediate.dense.weight", IN_FIRST),
+        ("moshi", "depth_decoder.layers.0.mlp.fc1.weight", OUT_FIRST),
+        ("moshi", "depth_decoder.layers.0.self_attn.q_proj.linear.weight", OUT_FIRST),
+    ):
+        assert judge(name, (8, 64, 48), Facts.of({"model_type": kind}), {name}).layout == layout

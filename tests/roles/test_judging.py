@@ -58,7 +58,9 @@ REASONS = {
     "conv.parametrizations.weight.original0": ((64, 16), "made of"),
     "conv.weight": ((64, 1, 4), "depthwise"),
     "encoder.mask_token": ((4, 64), "tokens"),
-    "fc.weight": ((1, 64), "vector"),
+    "vit.cls_token": ((1, 1, 64), "vector"),
+    "model.denoising_class_embed.weight": ((81, 64), "lookup"),
+    "query.weight": ((100, 64), "tokens"),
     "fc.weight_scale": ((8, 8), "scale"),
     "projector.table": ((64, 64), "parameter of its own"),
 }
@@ -96,6 +98,15 @@ def test_a_gate_is_a_router_beside_experts_only():
     assert judged(gate, (64, 64), names={"layers.1.mlp.experts.0.w1.weight"}).why is None
 
 
+def test_a_gate_at_the_root():
+    assert "experts" in judged("gate.weight", (8, 64), names={"experts.0.w1.weight"}).why
+
+
+def test_a_layer_of_one_output_is_a_product():
+    assert judged("score.weight", (1, 64)) == (Layout(), None, False, None)
+    assert judged("conv.weight", (1, 64, 1, 1)) == (Layout(), None, False, None)
+
+
 def test_bare_parameters_are_weights_only_in_files_of_arrays():
     assert judged("a", (64, 64)).why is None
     assert "of its own" in judged("a", (64, 64), names={"fc.weight"}).why
@@ -121,10 +132,25 @@ def test_a_stack_as_deep_as_experts_is_no_kernel():
     assert judged("blocks.0.conv.weight", (8, 64, 16), config).layout == Layout()
 
 
+def test_a_numbered_layer_is_no_table_of_words():
+    config = {"vocab_size": 320}
+    assert "vocabulary" in judged("model.words.weight", (320, 64), config).why
+    for name in ("model.linear_1.weight", "model.layers.0.mix.weight"):
+        assert judged(name, (320, 64), config).why is None
+
+
+def test_bare_buffers_beside_parametrizations():
+    other = {"conv.parametrizations.weight.original1"}
+    assert "of its own" in judged("quantizer.embed_avg", (64, 64), names=other).why
+
+
 def test_convolutions():
     assert judged("conv.weight", (64, 32, 3, 3)).layout == Layout()
     assert judged("decoder.upsample.weight", (64, 32, 4)).layout == Layout((1, 0))
     assert judged("decoder.resnet.conv.weight", (64, 32, 3)).layout == Layout()
+    assert judged("decoder.upsampler.0.weight", (64, 32, 5)).layout == Layout((1, 0))
+    assert judged("neck.fpn1.0.weight", (64, 32, 2, 2)).layout == Layout((1, 0))
+    assert judged("neck.patch_embed.weight", (64, 32, 2, 2)).layout == Layout()
     assert judged("layers.0.convtr.weight", (64, 32, 7)).layout == Layout((1, 0))
 
 
