@@ -143,7 +143,7 @@ def test_what_it_cannot_follow_is_named():
     assert list(pruned.masks) == ["layer.weight"]
     assert dict(pruned.skipped) == {
         "experts": "what a Mixed multiplies its experts by is not known",
-        "embed.weight": shared,
+        "embed.weight": "an embedding is a lookup, not a product",
         "head.weight": shared,
     }
     assert pruned.to_dict()["masked_share"] == 16 * 16 / (4 * 16 * 16 + 16)
