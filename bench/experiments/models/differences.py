@@ -71,7 +71,9 @@ def starred(name: str) -> str:
 
 def general(why: str) -> str:
     """Return a reason without what differs from weight to weight."""
-    return re.sub(r"\d+( x \d+)?", lambda number: "N x N" if number[1] else "N", why.split(": ")[0])
+    return re.sub(
+        r"\b\d+( x \d+)?\b", lambda number: "N x N" if number[1] else "N", why.split(": ")[0]
+    )
 
 
 def _alike(values: Tensor, mask: Tensor, other: Tensor) -> bool:

@@ -86,7 +86,8 @@ def architectures() -> list[Architecture]:
     tasks = {task: getattr(modeling_auto, f"MODEL_FOR_{task}_MAPPING_NAMES") for task in KINDS}
     found = []
     for model_type in sorted(CONFIG_MAPPING_NAMES):
-        name, kind = modeling_auto.MODEL_MAPPING_NAMES.get(model_type), "other"
+        name = modeling_auto.MODEL_MAPPING_NAMES.get(model_type)
+        kind = "vision" if "vision" in model_type else "other"
         for task, classes in tasks.items():
             if model_type in classes:
                 name, kind = classes[model_type], KINDS[task]
