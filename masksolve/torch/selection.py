@@ -42,9 +42,10 @@ def choose(
 
     Without `select` these are all matrices that a sparse product could run: of linear layers,
     convolutions, attention, recurrent cells and stacked experts, with sides that are multiples
-    of m, and not shared with another module; no embeddings, output heads, routers or tables.
-    With it anything goes whose layout is known and whose sides are as long as m, and what it
-    asks for by name or function must fit; a parameter that is shared gets one mask for all.
+    of m; no embeddings, output heads, routers or tables, and nothing that shares memory with
+    what is no such matrix. With `select` anything goes whose layout is known and whose sides
+    are as long as m, and what it asks for by name or function must fit. A parameter that is
+    shared gets one mask for all.
 
     Every parameter of two or more dimensions that `select` takes and that gets no mask is
     among those that were passed over.
@@ -62,7 +63,7 @@ def choose(
             continue
         why = out_of_reach(module)
         if why is not None:
-            chooser.pass_over(prefix or type(module).__name__, why, "masks")
+            chooser.pass_over_all(prefix, module, why)
             continue
         layouts = layouts_of(module)
         wanted = pattern_of(prefix, module) if layouts else None
@@ -102,6 +103,13 @@ class _Chooser:
             raise InvalidInput(f"{name} cannot have {what}: {why}")
         self.skipped.append((name, why))
 
+    def pass_over_all(self, prefix: str, module: nn.Module, why: str) -> None:
+        """Name all matrices of a module, or refuse the module if just that was asked for."""
+        shown = prefix or type(module).__name__
+        held = [join(prefix, name) for name, tensor in own_tensors(module) if tensor.ndim > 1]
+        for name in [shown] if self._strict or not held else held:
+            self.pass_over(name, why, "masks")
+
     def consider(self, place: Place, layout: Layout, pattern: Pattern | None) -> None:
         """Take a parameter whose layout is known, if nothing speaks against it."""
         if pattern is None:
@@ -114,7 +122,9 @@ class _Chooser:
             assert parameter is not None  # else that were the obstacle
             if id(parameter) in self._taken:
                 return  # by another of its names
-            twins, why = sharing(place, parameter, self._memory, whole=self._strict)
+            twins = [twin for twin in self._memory.twins(parameter) if twin != place]
+            fine = self._strict or all(self._is_alike(twin, layout) for twin in twins)
+            why = sharing(place, parameter, self._memory, whole=fine)
             why = why or self._unfit(place, parameter, layout, pattern)
         if why is not None:
             self.pass_over(place.name, why, f"{pattern} masks")
@@ -122,6 +132,14 @@ class _Chooser:
         held = (place.module, place.tensor_name)
         self.chosen.append(Choice(place.name, *held, layout, pattern, tuple(twins)))
         self._taken |= {id(at.module._parameters[at.tensor_name]) for at in (place, *twins)}
+
+    def _is_alike(self, twin: Place, layout: Layout) -> bool:
+        """Tell whether a parameter is the matrix of a product where it is held, too."""
+        if layouts_of(twin.module).get(twin.tensor_name) != layout:
+            return False
+        tensor = twin.module._parameters[twin.tensor_name]
+        assert tensor is not None
+        return self._purposes.against(twin.name, twin.module, tensor, known=True) is None
 
     def _unfit(
         self, place: Place, parameter: nn.Parameter, layout: Layout, pattern: Pattern

@@ -118,10 +118,8 @@ def obstacle(module: nn.Module, name: str) -> str | None:
     return None
 
 
-def sharing(
-    place: Place, parameter: nn.Parameter, memory: Memory, *, whole: bool
-) -> tuple[list[Place], str | None]:
-    """Return where else the numbers of a parameter are held, and why it is better left alone.
+def sharing(place: Place, parameter: nn.Parameter, memory: Memory, *, whole: bool) -> str | None:
+    """Say why a parameter is better left alone for what has the same memory.
 
     Parameters
     ----------
@@ -133,12 +131,11 @@ def sharing(
     whole : bool
         Whether it is fine for others to have all of its numbers, and so its mask.
     """
-    near, twins = memory.sharing(parameter), memory.twins(parameter)
-    others = [twin for twin in twins if twin != place]
-    if len(near) == 1 or (whole and len(near) == len(twins)):
-        return others, None
+    near = memory.sharing(parameter)
+    if len(near) == 1 or (whole and len(near) == len(memory.twins(parameter))):
+        return None
     if all(each.module._parameters[each.tensor_name] is parameter for each in near):
         names = ", ".join(each.name for each in near)
-        return others, f"it is one parameter under several names: {names}"
+        return f"it is one parameter under several names: {names}"
     names = ", ".join(each.name for each in near if each != place)
-    return others, f"it shares memory with {names}"
+    return f"it shares memory with {names}"

@@ -202,7 +202,8 @@ class Tied(nn.Module):
 def test_tied_weights_are_passed_over():
     handle = mst.sparsify(Tied(), "4:8")
     assert list(handle.masks) == ["hidden.weight"]
-    assert handle.skipped == [("embed.weight", SHARED), ("head.weight", SHARED)]
+    lookup = "an embedding is a lookup, not a product"
+    assert handle.skipped == [("embed.weight", lookup), ("head.weight", SHARED)]
 
 
 def with_(change, *sizes):
@@ -275,6 +276,25 @@ def test_shared_parameters_that_are_named(select):
     assert [name for name, _ in model.head.named_parameters()] == ["weight", "bias"]
 
 
+class Alike(nn.Module):
+    """Two layers with one weight, which is the matrix of a product in both."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.own = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.two.weight = self.one.weight
+
+
+@pytest.mark.parametrize("select", [None, nn.Linear])
+def test_a_weight_that_is_shared_among_its_like_gets_one_mask(select):
+    model = Alike()
+    handle = mst.sparsify(model, "4:8", select=select)
+    assert list(handle.masks) == ["one.weight", "own.weight"]
+    assert handle.skipped == []
+    assert torch.equal(model.two.weight != 0, handle.masks["one.weight"])
+    assert torch.equal(model.one.weight, model.two.weight)
+
+
 def test_types_pass_over_what_is_shared():
     handle = mst.sparsify(Tied(), "4:8", select=nn.Linear)
     assert handle.skipped == [("head.weight", SHARED)]
@@ -288,8 +308,11 @@ def test_recurrent_layers(kind):
     name, why = kind.__name__, OUT_OF_REACH.format(kind.__name__)
     with says(f"rnn cannot have masks: {why}"):
         mst.sparsify(nn.ModuleDict({"rnn": kind(8, 8)}), "4:8", select="rnn")
-    with says(f"no module of {name} gets a mask: it has 1 {name}; {name}: {why}"):
+    each = "".join(f"; weight_{side}_l0: {why}" for side in ("ih", "hh"))
+    with says(f"no module of {name} gets a mask: it has 1 {name}{each}"):
         mst.sparsify(kind(8, 8), "4:8")
+    beside = mst.sparsify(nn.ModuleDict({"rnn": kind(8, 8), "fc": nn.Linear(8, 8)}), "4:8")
+    assert dict(beside.skipped) == {"rnn.weight_ih_l0": why, "rnn.weight_hh_l0": why}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -84,8 +84,8 @@ def adaprune(
         As for `sparsify`: for example ``"4:8"``, or `ByDensity` for what each layer's zeros
         allow.
     select : optional
-        Which modules, as for `sparsify`. Default: linear layers, convolutions, attention and
-        recurrent cells that the pattern fits and some batch reaches.
+        Which modules, as for `sparsify`. Default: what `sparsify` takes of linear layers,
+        convolutions, attention and recurrent cells that some batch reaches.
     mode : {"sequential", "parallel"}
         Sequential: X' is what the model gives once the layers before are pruned, so that
         later ones make up for them; two passes for every input that some layers share.

@@ -61,9 +61,9 @@ def sparsify(
     select : optional
         Which modules: a type or types, a name pattern or several (``"encoder.*.fc?"``),
         a function of (name, module). Default: what a sparse product could run, of sides
-        that are multiples of m; no embeddings and nothing that shares its weight. What is
-        selected needs sides of at least m; what cannot have masks is passed over if types
-        were given, and refused else.
+        that are multiples of m; no embeddings, output heads, routers or tables, and nothing
+        that shares memory with these. What is selected needs sides of at least m; what
+        cannot have masks is passed over if types were given, and refused else.
     estimator : {"ste", "sr_ste", "masked_decay", "none"}
         What gradient the dense weight gets: straight through; with `decay` of the pruned
         weights in every backward pass (Zhou et al. 2021), or once just before the

@@ -122,6 +122,37 @@ def test_what_cannot_be_pruned_is_left_out_or_refused_by_name():
         mst.adaprune(Partly(), batches(), "4:8", dense_ends=True)
 
 
+class Mixed(nn.Module):
+    """A layer, experts in a stack, and a head that is the embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.layer = nn.Embedding(16, 16), nn.Linear(16, 16)
+        self.head = nn.Linear(16, 16, bias=False)
+        self.head.weight = self.embed.weight
+        self.is_transposed, self.experts = False, nn.Parameter(torch.randn(2, 16, 16))
+
+    def forward(self, x):
+        return self.head(self.layer(x @ self.experts.sum(0).T))
+
+
+def test_what_it_cannot_follow_is_named():
+    """Of all parameters in two dimensions or more, as for sparsify."""
+    pruned = mst.adaprune(Mixed(), batches(), "4:8")
+    shared = "it is one parameter under several names: embed.weight, head.weight"
+    assert list(pruned.masks) == ["layer.weight"]
+    assert dict(pruned.skipped) == {
+        "experts": "what a Mixed multiplies its experts by is not known",
+        "embed.weight": "an embedding is a lookup, not a product",
+        "head.weight": shared,
+    }
+    assert pruned.to_dict()["masked_share"] == 16 * 16 / (4 * 16 * 16 + 16)
+    assert "masks on 24.6 % of the model's parameters" in str(pruned)
+    why = "embed.weight has the same numbers, for other inputs"
+    with pytest.raises(ms.InvalidInput, match=f"head.weight cannot be pruned: {why}"):
+        mst.adaprune(Mixed(), batches(), "4:8", select="head")
+
+
 class Fickle(nn.Module):
     """Uses a layer twice while the one before gives what it gave at first."""
 

@@ -22,6 +22,7 @@ def test_figures(since):
         assert row.shape == tuple(masks[row.name].shape)
         assert row.pattern == ("2:4" if row.name == "conv.weight" else "4:8")
     total, size = report.total, sum(mask.numel() for mask in masks.values())
+    assert report.masked_share == size / sum(p.numel() for p in handle.model.parameters())
     assert (total.name, total.shape, total.pattern) == ("all", (size,), "2:4, 4:8")
     for row in (*report.layers, total):
         names = WEIGHTS if row is total else [row.name]
