@@ -25,6 +25,8 @@ def misfit(sides: tuple[int, int], pattern: Pattern, *, whole: bool) -> str | No
     """
     shown, m = f"its matrix is {sides[0]} x {sides[1]}", pattern.m
     checked = sides if pattern.transposable else sides[1:]
+    if not min(sides):
+        return f"{shown}, empty"
     if min(checked) < m:
         return f"{shown}, narrower than {m}"
     if whole and any(side % m for side in checked):

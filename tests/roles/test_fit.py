@@ -25,3 +25,7 @@ def test_ragged_sides_fit_where_tiles_need_not_be_whole(pattern, rows, columns):
 def test_plain_patterns_run_along_inputs_only():
     assert misfit((10, 32), Pattern.parse("2:4,plain"), whole=True) is None
     assert misfit((32, 10), Pattern.parse("2:4,plain"), whole=True) is not None
+
+
+def test_an_empty_matrix_fits_no_pattern():
+    assert misfit((0, 32), Pattern.parse("2:4,plain"), whole=False) == "its matrix is 0 x 32, empty"

@@ -64,4 +64,7 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if found := re.search(r"requires the (\S+) library", text):
         return f"it needs {found[1]}"
-    return text[:200] if isinstance(error, Unmade) else f"{type(error).__name__}: {text}"[:200]
+    if isinstance(error, Unmade):
+        return text
+    inner = re.findall(r"(\w+Error): ((?:(?!\w+Error: ).)*)", f"{type(error).__name__}: {text}")
+    return ": ".join(inner[-1] if inner else (type(error).__name__, text))[:200]  # the innermost

@@ -27,6 +27,6 @@ def origins(folder: Path, names: Collection[str], weights: Mapping[str, Tensor])
             for name in sorted(set(names) & set(file.keys())):
                 there = file.get_tensor(name).float().flatten()
                 for wanted, values in weights.items():
-                    if torch.isin(values.flatten()[:ENOUGH], there).all():
+                    if values.numel() and torch.isin(values.flatten()[:ENOUGH], there).all():
                         found.setdefault(wanted, name)
     return found

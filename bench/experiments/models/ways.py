@@ -43,9 +43,11 @@ def compare(architecture: Architecture, patterns: Iterable[str]) -> Run:
         source = Path(folder, "model")
         try:
             model.save_pretrained(source)
-            model, _ = _loaded(architecture, source)
+            model, told = _loaded(architecture, source)
         except Exception as error:  # transformers' own, of a model that was not pruned
             return run | {"why": f"dense, as it is: {_brief(error)}"}
+        if told["missing_keys"]:
+            return run | {"why": "dense, as it is: what was saved is not found again at loading"}
         run["parameters"] = sum(p.numel() for p in model.parameters())
         run["experts"] = any(".experts" in name for name, _ in model.named_parameters())
         for pattern in patterns:
