@@ -51,9 +51,8 @@ def draw_job(trial: Trial, *, large: bool = False) -> Job:
     write(source, shards, folder=folder)
     pattern = str(rng.choice(PATTERNS))
     kind = rng.choice(["masks", "weights", "apply"])
-    options: tuple[str, ...] = ("--pattern", pattern)
-    if rng.random() < 0.3:
-        options += ("--tensors", *_matrices(shards))
+    # Ragged ones too, which by default are passed over.
+    options: tuple[str, ...] = ("--pattern", pattern, "--tensors", *_matrices(shards))
     if large:
         options += ("--memory", "356MB")
     if kind != "apply":

@@ -35,8 +35,6 @@ def draw(rng: np.random.Generator, *, large: bool = False) -> Shards:
     for k in range(count):
         shape = tuple(rng.integers(1, 100, size=rng.choice([1, 2, 2, 2, 3])))
         shape = shape if prod(shape) < 20_000 else shape[:2]
-        if rng.random() < 0.7:  # others are passed over, unless they are asked for
-            shape = tuple(-(-side // 8) * 8 for side in shape)
         found[k % len(found)][form.format(k)] = _weights(rng, shape)
     found[0][form.format("first")] = _weights(rng, LARGE if large else (64, 64))
     return {f"model-{k}.safetensors": tensors for k, tensors in enumerate(found)}

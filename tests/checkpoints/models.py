@@ -54,17 +54,22 @@ def slices_of(source, pattern, most, threads):
     """All slices that the solver is given, of so many bytes at most."""
     checkpoint = Checkpoint.open(source)
     method = Method(ms.Pattern.parse(pattern), "exact", {}, False, (), threads)
-    chosen = choose_tensors(checkpoint, ["*.weight"]).axes
+    chosen = choose_tensors(checkpoint, floats_of(source, (2,))).axes
     shards = plan_solved(checkpoint, chosen, method, apply=False, alone=False, most=most)
     return [piece for shard in shards for tensor in shard.tensors for piece in tensor.slices]
+
+
+def floats_of(source, ndims):
+    """Names of tensors of so many dimensions."""
+    found = Checkpoint.open(source).tensors.values()
+    return [spec.name for spec in found if spec.floating and len(spec.shape) in ndims]
 
 
 def solve_all(source, target, pattern, **options):
     """Solve every matrix, the ragged ones that are passed over by default as well."""
     fit = (2,) if options.get("axes") is None else range(2, 9)
-    found = Checkpoint.open(source).tensors.values()
-    every = [spec.name for spec in found if spec.floating and len(spec.shape) in fit]
-    return ms.solve_checkpoint(source, target, pattern, **{"tensors": every} | options)
+    asked = {"tensors": floats_of(source, fit)} | options
+    return ms.solve_checkpoint(source, target, pattern, **asked)
 
 
 def solved(weights, pattern="2:4", **options):
