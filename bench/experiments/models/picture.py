@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from ...pages.style import FAINT, OTHERS, OURS, bare, legend_beside, per_cent, sheet
+from ...pages.style import FAINT, INK, OTHERS, OURS, bare, legend_beside, per_cent, sheet
 from ...pages.words import short_name
 from .findings import Run
 from .reader import Reader
@@ -26,7 +27,10 @@ def shares(reader: Reader) -> Figure | None:
         return None
     pattern = reader.patterns[0]
     rows = [kind for kind, _ in Counter(run["kind"] for run in reader.compared).most_common()]
-    hint = "one dot for each architecture, made small; the least masked of each kind is named"
+    hint = (
+        "one dot for each architecture, made small; lines join what both ways mask of one; the "
+        "least masked of each kind is named"
+    )
     title = f"Masked share of all parameters, {pattern}"
     with sheet(1, 1, 10, 0.75 * len(rows) + 1.4, title, hint) as (figure, panels):
         axes = panels[0]
@@ -69,9 +73,9 @@ def _row(axes: Axes, y: float, runs: list[Run], pattern: str) -> None:
     axes.annotate(
         short_name(runs[least]["model_type"]),
         (module[least], heights[least]),
-        xytext=(8, 0),
+        xytext=(0, 6),
         textcoords="offset points",
-        va="center",
-        size=7.5,
-        color=FAINT,
+        size=8,
+        color=INK,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
     )
