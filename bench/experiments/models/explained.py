@@ -29,14 +29,30 @@ class Explanation:
     modules: str = "*"
 
 
-TRANSPOSED = (
-    "A transposed convolution holds inputs first, (in, out / groups, ...). Its name does not "
-    "say so in the file: plain patterns run along its outputs there. Whole tiles hold both ways."
+RECURRENT = (
+    "torch's recurrent layers keep their weights in a list that a parametrization does not "
+    "reach, so the module way passes them over by name. A file has no such bounds."
+)
+INTERLEAVED = (
+    "The file interleaves the rows of two matrices, and loading sets them apart. Tiles of the "
+    "file would be none in memory: the file way passes them over under transposable patterns; "
+    "the module way solves them as loaded."
+)
+ROTARY = (
+    "Loading puts rows in another order, for rotary positions. Tiles of the file would be none "
+    "in memory: the file way passes them over under transposable patterns; the module way "
+    "solves them as loaded."
 )
 EXPLAINED = (
-    Explanation("same", TRANSPOSED, modules="ConvTranspose*"),
-    Explanation("obeys", TRANSPOSED, modules="ConvTranspose*"),
+    Explanation("same", RECURRENT, modules="LSTM"),
+    Explanation("same", INTERLEAVED, modules="Inkling*Experts"),
+    *(
+        Explanation("same", ROTARY, types, names)
+        for types in ("gradium_phonon_tts", "kimi_k25", "mistral_large4", "step3p7")
+        for names in ("*attn.[qkv]_proj.weight", "*attention.[qk]_proj.weight")
+    ),
 )
+"""The first that fits is taken; what none fits is explained by the way that passed it over."""
 
 
 def explain(of: str, model_type: str, name: str = "", module: str = "") -> str:

@@ -75,7 +75,8 @@ def _in_short(reader: Reader) -> Iterator[str]:
         )
         yield (
             f"{pattern}, of {len(runs)}: {listing(parts)}. The median masked share of all "
-            f"parameters is {module:.0f} % by the modules and {file:.0f} % by the file."
+            f"parameters is {module:.0f} % by the modules and {file:.0f} % by the file; neither "
+            f"masks anything of {sum(not (one['masked'] or one['file_share']) for one in found)}."
         )
     explained = len(reader.sentences())
     unexplained = reader.unexplained()
