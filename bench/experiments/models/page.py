@@ -75,8 +75,7 @@ def _in_short(reader: Reader) -> Iterator[str]:
         )
         yield (
             f"{pattern}, of {len(runs)}: {listing(parts)}. The median masked share of all "
-            f"parameters is {module:.0f} % by the modules and {file:.0f} % by the file; neither "
-            f"masks anything of {sum(not (one['masked'] or one['file_share']) for one in found)}."
+            f"parameters is {module:.0f} % by the modules and {file:.0f} % by the file."
         )
     explained = len(reader.sentences())
     unexplained = reader.unexplained()

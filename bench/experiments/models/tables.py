@@ -42,7 +42,9 @@ def dense(reader: Reader) -> Table:
     """Lay out why matrices get no masks by the module way."""
     table = Table("left dense", ("why", *(f"matrices, {p}" for p in reader.patterns)))
     counts = [reader.left_out(pattern) for pattern in reader.patterns]
-    for why in sorted(set().union(*counts), key=lambda why: -sum(one[why] for one in counts)):
+    for why in sorted(
+        set().union(*counts), key=lambda why: (-sum(one[why] for one in counts), why)
+    ):
         table.add(plain(why), *(f"{one[why]:,}" for one in counts))
     return table
 

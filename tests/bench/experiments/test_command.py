@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("matplotlib")
+pytest.importorskip("scipy.stats")  # its import fails where torch is hidden
 
 from masksolve.bench.experiments import command
 from masksolve.bench.pages.words import listing
