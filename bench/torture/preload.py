@@ -25,7 +25,7 @@ def _warm() -> None:
         source, masks = Path(name, "in"), Path(name, "masks")
         write(source, {"all": weights}, folder=False)
         for pattern in PATTERNS:
-            ms.solve_checkpoint(source, masks, pattern, single=True)
+            ms.solve_checkpoint(source, masks, pattern, tensors=["*"], single=True)
             for name, stored in ms.load_masks(masks).items():
                 ms.certify(weights[name], stored.mask, pattern)
         ms.apply_masks(source, masks, Path(masks.parent, "out"))
