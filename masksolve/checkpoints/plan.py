@@ -9,8 +9,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from masksolve.checkpoints.slices import cut
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import Slice
@@ -22,7 +20,7 @@ from masksolve.problem import warn_of_kernels
 from masksolve.storage.checksums import checksums, sign
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.records import KEY, NO_HASH, MaskRecord, describe, read_records
-from masksolve.storage.tensors import DTYPES, TensorFile, TensorSpec, make_header, refuse_dtype
+from masksolve.storage.tensors import TensorFile, TensorSpec, as_dtype, make_header, refuse_dtype
 from masksolve.tiles import TileLayout
 
 __all__ = ["Method", "Shard", "Tensor", "fingerprint", "plan_applied", "plan_solved"]
@@ -272,9 +270,7 @@ def _runs(file: TensorFile, spec: TensorSpec, record: MaskRecord, most: int) -> 
 
 
 def _itemsize(spec: TensorSpec) -> int:
-    import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8
-
-    return np.dtype(DTYPES[spec.dtype]).itemsize
+    return as_dtype(spec.dtype).itemsize
 
 
 def fingerprint(shards: Sequence[Shard]) -> str:

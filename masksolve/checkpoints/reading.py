@@ -44,7 +44,7 @@ class Arriving:
     Raises
     ------
     FileFormatError
-        Here and later, if they cannot be read.
+        By `fetch` and `pieces`, if they cannot be read.
     """
 
     def __init__(self, path: str, offset: int, nbytes: int, room: Room | None = None) -> None:
@@ -102,6 +102,11 @@ def read(path: str, offset: int, nbytes: int, room: Room | None = None) -> Bytes
     -------
     ndarray of uint8
         Shorter than `nbytes` where the file is.
+
+    Raises
+    ------
+    FileFormatError
+        If it cannot be read.
     """
     arriving = Arriving(path, offset, nbytes, room)
     arriving.fetch()

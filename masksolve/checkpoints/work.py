@@ -174,13 +174,7 @@ class Solved:
 
 
 def begin_reading(piece: Slice, room: Room | None = None) -> Arriving:
-    """Begin to read the bytes of a slice, no others.
-
-    Raises
-    ------
-    FileFormatError
-        If the file is missing.
-    """
+    """Get ready to read the bytes of a slice, no others."""
     return Arriving(piece.path, piece.offset, piece.nbytes, room)
 
 
