@@ -44,14 +44,14 @@ def assert_masked(found, tensors, masks):
 
 def test_zeros_where_masks_have_them(run, model, masks, out, tensors):
     ran = run("apply", model, masks, out)
-    assert ran.out == f"{out}: 4 of 10 tensors masked\n"
+    assert ran.out == f"{out}: 4 of 11 tensors masked\n"
     kept = masks_in(masks)
     assert_masked(read_file(out), tensors, kept)
     run("check", out)
     assert read_metadata(out).items() >= {"format": "pt", "note": "ü"}.items()
     again = run("apply", model, masks, out, "--json").json
     assert [row["name"] for row in again["tensors"]] == list(kept)
-    assert (again["tensors"][0]["pattern"], again["copied"]) == ("2:4", 6)
+    assert (again["tensors"][0]["pattern"], again["copied"]) == ("2:4", 7)
 
 
 @pytest.mark.parametrize("options", ["", "--tensors conv.weight steps --axes 0,1"])
@@ -197,7 +197,7 @@ def test_folders(run, refused, sharded, sharded_masks, masks, out, tensors, sing
     assert len(kept) == 4
     ran = run("apply", sharded, given, out)
     assert ran.out == (
-        f"{out}: 4 of 10 tensors masked\n"
+        f"{out}: 4 of 11 tensors masked\n"
         "copied with all their weights, masks are not for them: pytorch_model.bin\n"
     )
     found = {}
@@ -341,7 +341,7 @@ def test_interrupted_work_is_gone_on_with(sharded, sharded_masks, out, tmp_path,
 def test_a_choice_of_masks(run, model, masks, sharded, out, tensors, options, names, kind):
     ran = run("apply", model if kind == "file" else sharded, masks, out, *options.split())
     chosen = names.split()
-    assert ran.out.startswith(f"{out}: {len(chosen)} of 10 tensors masked\n")
+    assert ran.out.startswith(f"{out}: {len(chosen)} of 11 tensors masked\n")
     found = {}
     for path in out.glob("*.safetensors") if kind == "folder" else [out]:
         found |= read_file(path)
@@ -363,4 +363,4 @@ def test_an_input_that_is_gone_when_all_is_done(run, model, masks, out, monkeypa
         return found
 
     monkeypatch.setattr("masksolve.cli.apply.apply_masks", apply)
-    assert run("apply", model, masks, out).out == f"{out}: 4 of 10 tensors masked\n"
+    assert run("apply", model, masks, out).out == f"{out}: 4 of 11 tensors masked\n"

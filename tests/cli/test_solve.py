@@ -69,7 +69,7 @@ def test_options_of_a_method(run, model, out, matrices):
         ("--tensors s*s head.weight steps", "head.weight steps"),
         ("--tensors conv.weight --axes 0,1", "conv.weight"),
         ("--tensors *.weight --axes=-3,-4 --exclude e* h* t*", "conv.weight"),
-        ("--axes 0,1", "encoder.1.weight head.weight tiny.weight conv.weight"),
+        ("--axes 0,1", "encoder.1.weight head.weight tiny.weight conv.weight cube"),
         ("", "encoder.1.weight head.weight tiny.weight conv.weight"),
         ("--axes conv*=1,0 --axes -2,-1 --tensors conv.weight", "conv.weight"),
     ],

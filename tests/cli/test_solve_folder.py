@@ -79,7 +79,7 @@ def test_one_line_and_nothing_written(refused, folder, model, monkeypatch, comma
     other.mkdir()
     (other / "notes.txt").write_text("keep me")
     with unchanged(folder.parent, models.files_of):
-        refused("solve", *command.split(), "--pattern=2:4", words=words)
+        refused("solve", "--pattern=2:4", *command.split(), words=words)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_patterns_by_density_as_published(prune, mnist, tmp_path, capsys):
     said = capsys.readouterr().out
     row = next(line for line in said.splitlines() if line.strip().startswith("3.weight"))
     assert "2:4,plain" in row
-    assert "1.weight" not in said
+    assert "dense: 1.weight and 1 more, no pattern is given for it" in said
 
 
 def small():
