@@ -1,20 +1,27 @@
 """Selection networks: the n-th and the (n+1)-th largest of m values, branch-free.
 
-Batcher's odd-even merge sort on the next power of two, its spare inputs fixed to plus
-or minus infinity so that comparators against them vanish, cut down to the comparators'
-halves on which the two outputs depend. How many spare inputs are plus infinity is
-chosen to leave the fewest operations.
+Each is cut from a larger one. Spare inputs are fixed to plus or minus infinity, so that
+comparators against them vanish; comparators lose the halves on which the outputs do not depend.
+To be cut are Batcher's odd-even merge sort of a power of two, and what a search found for the
+middle pair of 16 and of 32 (`MIDDLES`). Which inputs are spare is chosen to leave the fewest
+operations.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-__all__ = ["SelectionNetwork", "selection_network"]
+from masksolve.kernels.middles import MIDDLES
+
+__all__ = ["SelectionNetwork", "middle_network", "selection_network"]
 
 PLUS, MINUS = -1, -2
 """Wires that carry an infinity instead of a value."""
+
+Comparators: TypeAlias = Sequence[tuple[int, int]]
+"""Pairs of wires; the larger value goes to the first of a pair."""
 
 
 class Step(NamedTuple):
@@ -49,18 +56,64 @@ def selection_network(n: int, m: int) -> SelectionNetwork:
     >>> len(found.steps), found.operations
     (5, 8)
     """
+    return min(_candidates(n, m), key=lambda found: found.operations)
+
+
+@cache
+def middle_network(n: int, m: int) -> SelectionNetwork:
+    """Do the same where the two may come in either order: their sum needs no last comparator.
+
+    Examples
+    --------
+    >>> [middle_network(m // 2, m).operations for m in (4, 8, 16, 32)]
+    [6, 26, 80, 254]
+    """
+    return min(map(_unordered, _candidates(n, m)), key=lambda found: found.operations)
+
+
+def _candidates(n: int, m: int) -> Iterator[SelectionNetwork]:
+    """Cut networks from all that are known, with infinities to the first inputs and the last."""
     size = 1 << (m - 1).bit_length()
-    return min(
-        (_pruned(n, m, size, above) for above in range(size - m + 1)),
-        key=lambda found: found.operations,
-    )
+    for above in range(size - m + 1):
+        wires = [PLUS] * above + list(range(m)) + [MINUS] * (size - m - above)
+        yield _pruned(_merge_sort(size), wires, above + n - 1)
+    if size in MIDDLES and 0 <= size // 2 - n <= size - m:
+        middle = size // 2 - 1
+        comparators = [*MIDDLES[size], (middle, middle + 1)]
+        yield _pruned(comparators, _spared(comparators, n, m, size), middle)
 
 
-def _pruned(n: int, m: int, size: int, above: int) -> SelectionNetwork:
-    wires = [PLUS] * above + list(range(m)) + [MINUS] * (size - m - above)
+def _spared(comparators: Comparators, n: int, m: int, size: int) -> list[int]:
+    """Choose inputs for the infinities, one after the other, each where it spares most."""
+    above = size // 2 - n
+    spare: dict[int, int] = {}
+    for infinity in [PLUS] * above + [MINUS] * (size - m - above):
+        spare[
+            min(
+                (wire for wire in range(size) if wire not in spare),
+                key=lambda wire: _pruned(
+                    comparators, _wires(spare | {wire: infinity}, size), size // 2 - 1
+                ).operations,
+            )
+        ] = infinity
+    return _wires(spare, size)
+
+
+def _wires(spare: dict[int, int], size: int) -> list[int]:
+    """Number the inputs that carry values."""
+    numbers = iter(range(size))
+    return [spare[wire] if wire in spare else next(numbers) for wire in range(size)]
+
+
+def _pruned(comparators: Comparators, wires: list[int], place: int) -> SelectionNetwork:
+    """Keep what the values depend on that end on two neighbouring wires, the first at a place.
+
+    `wires` says which input each wire carries; they are used up.
+    """
+    wires = list(wires)
     steps: list[Step] = []
-    fresh = m
-    for a, b in _merge_sort(size):  # the larger goes to wire a
+    fresh = len(wires)
+    for a, b in comparators:
         x, y = wires[a], wires[b]
         if x == PLUS or y == MINUS:
             continue
@@ -70,7 +123,7 @@ def _pruned(n: int, m: int, size: int, above: int) -> SelectionNetwork:
         steps.append(Step(x, y, fresh, fresh + 1))
         wires[a], wires[b] = fresh, fresh + 1
         fresh += 2
-    nth, following = wires[above + n - 1], wires[above + n]
+    nth, following = wires[place], wires[place + 1]
     needed = {nth, following}
     kept: list[Step] = []
     for x, y, larger, smaller in reversed(steps):
@@ -81,6 +134,16 @@ def _pruned(n: int, m: int, size: int, above: int) -> SelectionNetwork:
             needed |= {x, y}
             kept.append(step)
     return SelectionNetwork(tuple(reversed(kept)), nth, following)
+
+
+def _unordered(network: SelectionNetwork) -> SelectionNetwork:
+    """Drop the comparator that does nothing but put the two in order, if there is one."""
+    last = [k for k, s in enumerate(network.steps) if (s.larger, s.smaller) == network[1:]]
+    if not last:
+        return network
+    step = network.steps[last[0]]
+    steps = network.steps[: last[0]] + network.steps[last[0] + 1 :]
+    return SelectionNetwork(steps, step.first, step.second)
 
 
 def _merge_sort(size: int) -> list[tuple[int, int]]:

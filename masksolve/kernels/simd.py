@@ -38,7 +38,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np import arrayobj
 
-from masksolve.kernels.selection_network import selection_network
+from masksolve.kernels.selection_network import middle_network
 
 __all__ = [
     "LANES",
@@ -49,6 +49,7 @@ __all__ = [
     "demote",
     "if_then_else",
     "load",
+    "load_repeated",
     "load_tiles",
     "max_",
     "max_abs",
@@ -154,6 +155,24 @@ def load(typing, array, position):
 
 
 @intrinsic
+def load_repeated(typing, array, position, times):
+    """Read 16 / times entries, and have each so many times in a row; one if times is larger."""
+    if not isinstance(times, types.IntegerLiteral):
+        return None
+    lanes, each = BY_ENTRY[array.dtype], times.literal_value
+    few = ir.VectorType(lanes.entry, max(1, LANES // each))
+
+    def code(context, builder, signature, args):
+        place = address(context, builder, array, args[0], args[1], few)
+        found = builder.load(place)
+        found.align = array.dtype.bitwidth // 8
+        empty = ir.Constant(few, ir.Undefined)
+        return shuffle(builder, found, empty, [k // each for k in range(LANES)])
+
+    return lanes(array, types.intp, times), code
+
+
+@intrinsic
 def store(typing, array, position, value):
     """Write 16 entries of an array."""
 
@@ -242,6 +261,7 @@ _multiply = pairwise(ir.IRBuilder.fmul)
 _divide = pairwise(ir.IRBuilder.fdiv)
 _above = pairwise(lambda builder, a, b: builder.fcmp_ordered(">", a, b), MASK)
 _tally = pairwise(ir.IRBuilder.add)
+_equal = pairwise(lambda builder, a, b: builder.fcmp_ordered("==", a, b), MASK)
 _same = pairwise(lambda builder, a, b: builder.icmp_signed("==", a, b), MASK)
 _less = pairwise(lambda builder, a, b: builder.icmp_signed("<", a, b), MASK)
 _both = pairwise(ir.IRBuilder.and_)
@@ -249,7 +269,7 @@ _either = pairwise(ir.IRBuilder.or_)
 
 
 def _operators():
-    """Give lanes their operators: + - * / > on floats, + == < on bytes, & | on masks."""
+    """Give lanes their operators: + - * / > == on floats, + == < on bytes, & | on masks."""
     floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE,), (MASK,)
     table = (
         (operator.add, floats, _add),
@@ -257,6 +277,7 @@ def _operators():
         (operator.mul, floats, _multiply),
         (operator.truediv, floats, _divide),
         (operator.gt, floats, _above),
+        (operator.eq, floats, _equal),
         (operator.add, bytes_, _tally),
         (operator.eq, bytes_, _same),
         (operator.lt, bytes_, _less),
@@ -352,7 +373,7 @@ def middle(typing, scores, position, step, potentials, n, m):
     if not (isinstance(n, types.IntegerLiteral) and isinstance(m, types.IntegerLiteral)):
         return None
     size = m.literal_value
-    selection = selection_network(n.literal_value, size)
+    selection = middle_network(n.literal_value, size)
 
     def code(context, builder, signature, args):
         scores_, start, stride, potentials_ = args[:4]
@@ -427,18 +448,19 @@ def load_tiles(typing, matrix, position, take_magnitude, top, scores, place, m):
 
 
 @intrinsic
-def store_tiles(typing, flags, place, mask, position, m):
-    """Write one row of 16 adjacent tiles: bytes ``flags[place + 16 k]``, k < m."""
+def store_tiles(typing, values, place, matrix, position, m):
+    """Write one row of 16 adjacent tiles: entries ``values[place + 16 k]``, k < m."""
     if not isinstance(m, types.IntegerLiteral):
         return None
+    lanes = BY_ENTRY[values.dtype]
 
     def code(context, builder, signature, args):
-        flags_, place_, mask_, position_, _ = args
+        values_, place_, matrix_, position_, _ = args
         row = [
-            read(context, builder, flags, flags_, offset(builder, place_, k * LANES), BYTE)
+            read(context, builder, values, values_, offset(builder, place_, k * LANES), lanes)
             for k in range(m.literal_value)
         ]
-        write(context, builder, mask, mask_, position_, interleave(builder, row))
+        write(context, builder, matrix, matrix_, position_, interleave(builder, row))
         return context.get_dummy_value()
 
-    return types.void(flags, types.intp, mask, types.intp, m), code
+    return types.void(values, types.intp, matrix, types.intp, m), code
