@@ -126,7 +126,7 @@ def expected_rounds(n: int, m: int, tiles: int = 4096) -> float:
     The CPU's engine looks at tiles after as many rounds; a warp goes on while one of its
     tiles is open, half as long again.
     """
-    from masksolve.kernels.engine import schedule
+    from masksolve.kernels.schedule import schedule
 
     weights = np.random.default_rng(0).standard_normal((m, tiles * m), dtype=np.float32)
     found = ms.solve(weights, f"{n}:{m}")

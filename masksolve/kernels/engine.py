@@ -33,7 +33,9 @@ from numba import typeof, types
 
 from masksolve.kernels.jit import kernel, kernel_for
 from masksolve.kernels.lanes import (
+    AS_THEY_ARE,
     LANES,
+    UNFIT,
     begin,
     count_lines,
     mask_above,
@@ -45,15 +47,15 @@ from masksolve.kernels.lanes import (
     set_floor,
     settle_shift,
 )
-from masksolve.kernels.simd import call, call_int, load, pointer, set_, store
+from masksolve.kernels.row_certifier import OPEN, row_certifier
+from masksolve.kernels.schedule import LONGER, schedule
+from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
 from masksolve.kernels.single import finish_lane, put_lane, put_settled
 from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
 from masksolve.kernels.workspace import MORE_ROUNDS, ROUNDS, TIES, Output, lanes_of, workspace
 
-__all__ = ["box_solver", "schedule"]
+__all__ = ["box_solver"]
 
-LONGER = 2
-"""Stage 2 takes this many times the rounds of stage 1, stage 3 as many again."""
 FEW = 2
 """Of sixteen tiles whose start does not prove them, so many wait for stage 2; if there are
 more, all sixteen get some rounds first, three quarters of a cold start's."""
@@ -62,38 +64,21 @@ MARGIN = 3e-4
 """Share of the scores' spread by which noise may have raised a potential."""
 
 
-def schedule(n: int, m: int) -> tuple[int, float]:
-    """Choose rounds of stage 1 and the relaxation, as measured (docs: the engine)."""
-    size = (m - 1).bit_length()  # log2, rounded up
-    times = {1: 2, 2: 4, 3: 6, 4: 8, 5: 12}.get(size, 18)
-    omega = {1: 1.0, 2: 1.12, 3: 1.27, 4: 1.4, 5: 1.5}.get(size, 1.6)
-    return times, omega
-
-
 class Program(NamedTuple):
     """A pattern, and the addresses of what is compiled for it."""
 
     n: int
     m: int
     times: int
-    omega: np.float32
     by_rows: bool  # whether rows of 16 tiles can be read at once
+    single: bool  # whether they can be judged so
     relax: int
     certify: int
+    certify_rows: int
     load_rows: int
     store_rows: int
     load_potentials: int
     prove: int
-
-
-@kernel
-def count_bits(word):
-    """Count the bits of a small integer."""
-    total = 0
-    while word:
-        word &= word - 1
-        total += 1
-    return total
 
 
 @kernel
@@ -137,7 +122,7 @@ def recall_tiles(p, g, wanted, across, old, at_most, out):
     recall(old, g.tiles, across, g.X, p.m)
     raise_rows(g.S, g.X, g.V, g.U, p.m)
     proven = prove(p, g, wanted, 0.0, at_most)
-    out.counts[ROUNDS] += count_bits(proven)
+    out.counts[ROUNDS] += popcount(proven)
     for t in range(LANES):
         if proven >> t & 1:
             put_settled(g, t, across, p.m, out)
@@ -149,15 +134,42 @@ def recall_tiles(p, g, wanted, across, old, at_most, out):
 def settle_ties(p, g, wanted, across, noise, at_most, tile, out):
     """Stages 3 and 4: settle tiles that mostly have ties, whatever that takes."""
     perturb(g.S, noise, g.P, p.m)
-    call(p.relax, (g.P, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
+    call(p.relax, (g.P, g.U, g.V, p.times, (1 + LONGER) * p.times, g.floor))
     mask_above(g.P, g.U, g.V, g.X, p.m)
     proven = prove(p, g, wanted, MARGIN, at_most)
-    out.counts[TIES] += count_bits(proven)
+    out.counts[TIES] += popcount(proven)
     for t in range(LANES):
         if wanted >> t & 1:
             if not proven >> t & 1:
                 finish_lane(g, t, tile, p.n, at_most, out.counts)
             put_settled(g, t, across, p.m, out)
+
+
+@kernel
+def certify_tiles(p, g, rows, whole, in_place, at_most, corner, out):
+    """Mask what is above u + v; return the tiles proven. Writes the masks of whole rows."""
+    if in_place:
+        potentials = (g.U, g.V, g.by_rows, g.sizes)
+        sums = (g.inverse, g.weights, g.sums, g.total)
+        places = (out.mask, out.stride, corner, g.bits, g.words)
+        proven = call_int(p.certify_rows, (*rows, *potentials, *sums, *places))
+        if proven != OPEN:
+            return proven
+    slack = 1 if at_most else 0
+    lanes = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total)
+    proven = call_int(p.certify, (*lanes, slack))
+    if whole:
+        call(p.store_rows, (g.X, out.mask, out.stride, corner))
+    return proven
+
+
+@kernel
+def put_potentials(g, m, out):
+    """Write the potentials of all sixteen tiles."""
+    for t in range(LANES):
+        for i in range(m):
+            out.u[g.tiles[t] * m + i] = g.U[i * LANES + t] * g.inverse[t]
+            out.v[g.tiles[t] * m + i] = g.V[i * LANES + t] * g.inverse[t]
 
 
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
@@ -186,8 +198,6 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     )
     entries, v_start = pointer(W, 0), pointer(start, 0)
     magnitude = 1 if take_magnitude else 0
-    slack = 1 if at_most else 0
-    verdict = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total, slack)
     store(g.total, 0, set_(0.0))
     store(g.floor, 0, set_(np.float32(-np.inf)))
     g.rest[0] = 0.0
@@ -197,19 +207,22 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         for first in range(0, number, LANES):
             size = min(LANES, number - first)
             row, column = (first // across) * m, (first % across) * m
+            place, corner = row * stride + column, row * out.stride + column
+            rows = (entries, stride, place, magnitude)
             whole = p.by_rows and stage == 0 and size == LANES
             whole = whole and column + LANES * m <= across * m
             for t in range(LANES):
                 k = first + min(t, size - 1)
                 g.tiles[t] = k if stage == 0 else w.left[k]
             if whole:
-                place = row * stride + column
-                call(p.load_rows, (entries, stride, place, magnitude, g.E, g.S, g.sizes))
+                call(p.load_rows, (*rows, g.E, g.S, g.sizes))
             else:
                 gather(W, g.tiles, across, g.E, m)
                 measure(g.E, g.S, take_magnitude, g.sizes, m)
-            if not rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m):
+            size_ = rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m)
+            if size_ == UNFIT:
                 return np.nan
+            in_place = whole and p.single and not at_most and size_ == AS_THEY_ARE
             cold = stage == 0 and not warm
             if at_most:
                 set_floor(g.S, cold, take_magnitude, g.floor, m)
@@ -222,38 +235,34 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
                     wanted = recall_tiles(p, g, wanted, across, old, at_most, out)
                     if wanted == 0:
                         continue
-                call(p.relax, (g.S, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
+                call(p.relax, (g.S, g.U, g.V, p.times, (1 + LONGER) * p.times, g.floor))
             elif warm:
                 if whole:
                     call(p.load_potentials, (v_start, first * m, g.V64))
                 else:
                     gather_potentials(start, g.tiles, g.V64, m)
                 begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
-                call(p.relax, (g.S, g.U, g.V, 0, 0, p.omega, g.floor))
+                call(p.relax, (g.S, g.U, g.V, 0, 0, g.floor))
             else:
                 for k in range(0, m * LANES, LANES):
                     store(g.V, k, set_(np.float32(0.0)))
-                call(p.relax, (g.S, g.U, g.V, p.times, 1, p.omega, g.floor))
+                call(p.relax, (g.S, g.U, g.V, 0, p.times, g.floor))
             if at_most and cold:
                 settle_shift(g.U, g.V, g.floor, m)
             for t in range(size, LANES):
                 g.inverse[t] = 0.0  # the rest of a last group repeats its last tile
             before = load(g.total, 0)
-            proven = wanted & call_int(p.certify, verdict)
-            if stage == 0 and warm and count_bits(wanted & ~proven) > FEW:
+            proven = wanted & certify_tiles(p, g, rows, whole, in_place, at_most, corner, out)
+            if stage == 0 and warm and popcount(wanted & ~proven) > FEW:
                 # Rounds for all sixteen here cost less than stage 2 for these alone.
-                call(p.relax, (g.S, g.U, g.V, 3 * p.times // 4, 0, p.omega, g.floor))
+                call(p.relax, (g.S, g.U, g.V, p.times, p.times + 3 * p.times // 4, g.floor))
                 store(g.total, 0, before)
-                proven = wanted & call_int(p.certify, verdict)
-            out.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += count_bits(proven)
+                proven = wanted & certify_tiles(p, g, rows, whole, in_place, at_most, corner, out)
+            out.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += popcount(proven)
             unproven = wanted & ~proven
             if whole:
-                call(p.store_rows, (g.X, out.mask, out.stride, row * out.stride + column))
-                if out.potentials:
-                    for t in range(LANES):
-                        for i in range(m):  # of tiles left over too: they are written again
-                            out.u[g.tiles[t] * m + i] = g.U[i * LANES + t] * g.inverse[t]
-                            out.v[g.tiles[t] * m + i] = g.V[i * LANES + t] * g.inverse[t]
+                if out.potentials:  # of tiles left over too: they are written again
+                    put_potentials(g, m, out)
             else:
                 for t in range(size):
                     if proven >> t & 1:
@@ -291,18 +300,18 @@ if hasattr(os, "register_at_fork"):
 
 @cache
 def _box_solver(n: int, m: int, double: bool) -> Any:
-    times, omega = schedule(n, m)
     by_rows = m & (m - 1) == 0
     # Without whole rows the functions are never called, but must be of their type.
     some = m if by_rows else 2
     program = Program(
         n,
         m,
-        times,
-        np.float32(omega),
+        schedule(n, m)[0],
         by_rows,
+        by_rows and not double,
         relaxer(n, m),
         certifier(n, m, double),
+        row_certifier(min(n, some - 1), some),
         loader(some, double),
         storer(some),
         potential_loader(some),
@@ -318,7 +327,7 @@ def _compiled(double: bool) -> Any:
 
 def signature(double: bool) -> tuple[Any, ...]:
     """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    program = Program(1, 2, 1, np.float32(1), True, 0, 0, 0, 0, 0, 0)
+    program = Program(1, 2, 1, True, True, 0, 0, 0, 0, 0, 0, 0)
     entry = types.float64 if double else types.float32
 
     def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:

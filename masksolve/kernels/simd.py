@@ -57,6 +57,7 @@ __all__ = [
     "min_",
     "ones_from_mask",
     "pointer",
+    "popcount",
     "promote",
     "set_",
     "store",
@@ -319,6 +320,16 @@ def bits_from_mask(typing, which):
         return builder.zext(word, INDEX)
 
     return types.intp(which), code
+
+
+@intrinsic
+def popcount(typing, word):
+    """Count the bits of an integer."""
+
+    def code(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.intp(types.intp), code
 
 
 @intrinsic

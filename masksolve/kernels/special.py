@@ -15,6 +15,7 @@ from numba import types
 
 from masksolve.kernels.jit import callback
 from masksolve.kernels.lanes import GUARD, TOLERANCE
+from masksolve.kernels.schedule import relaxations
 from masksolve.kernels.simd import (
     LANES,
     abs_,
@@ -40,7 +41,7 @@ DOUBLES = types.CPointer(types.float64)
 BYTES = types.CPointer(types.int8)
 GRID_BITS = 52 - 20
 """Adding 1.5 * 2**32 times the spread, and taking it away, leaves 20 bits of it."""
-RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, types.float32, SINGLES)
+RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, SINGLES)
 STORE = types.void(BYTES, BYTES, types.intp, types.intp)
 
 
@@ -59,28 +60,27 @@ def certifier_type(double: bool) -> Any:
 
 @cache
 def relaxer(n: int, m: int) -> int:
-    """Compile the rounds for n of m, 1 <= n < m."""
+    """Compile the rounds for n of m, 1 <= n < m, by their relaxations."""
+    omegas = relaxations(m)
 
     @callback(RELAX, n, m)
-    def relax(S, U, V, times, cold, omega, floor):
-        """Alternate over-relaxed thresholds of rows and columns.
+    def relax(S, U, V, first, last, floor):
+        """Alternate over-relaxed thresholds of rows and columns, rounds first to last - 1.
 
         Each half round minimises the dual exactly in one side's potentials, between the
-        n-th and the (n+1)-th largest of every line, and goes omega times as far, but not
-        below the tile's floor. A cold start (V = 0) takes its first round unrelaxed. At
-        last U is set exactly.
+        n-th and the (n+1)-th largest of every line, and goes omegas[k] times as far, but not
+        below the tile's floor. The first sets U exactly, from V, and so does what follows
+        the last.
         """
         least = load(floor, 0)
-        for k in range(times):
-            w = set_(np.float32(1.0) if k == 0 else omega)
+        for k in range(first, last):
+            w = set_(omegas[k])
             for i in range(m):
                 u = middle(S, i * m * LANES, LANES, V, n, m)
-                if k > 0:
+                if k > first:
                     old = load(U, i * LANES)
                     u = old + w * (u - old)
                 store(U, i * LANES, max_(u, least))
-            if not cold:
-                w = set_(omega)
             for j in range(m):
                 old = load(V, j * LANES)
                 v = old + w * (middle(S, j * LANES, m * LANES, U, n, m) - old)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from masksolve.kernels.augment import Search, search_space
 from masksolve.kernels.jit import kernel
+from masksolve.kernels.row_certifier import words_of
 from masksolve.kernels.simd import LANES, pointer
 
 __all__ = ["COUNTS", "Lanes", "Output", "Tile", "Workspace", "lanes_of", "workspace"]
@@ -36,6 +37,8 @@ class Workspace(NamedTuple):
     singles: NDArray[np.float32]  # the other lanes, see `lanes_of`
     doubles: NDArray[np.float64]
     bytes: NDArray[np.int8]
+    bits: NDArray[np.uint16]
+    words: NDArray[np.uint64]
     tiles: NDArray[np.int64]
     left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
     left_V: NDArray[np.float32]
@@ -80,17 +83,25 @@ class Lanes(NamedTuple):
     rows: Any
     columns: Any
     tiles: Any
+    by_rows: Any  # column potentials, as the weights lie
+    sums: Any  # of kept scores, likewise
+    weights: Any  # what each tile's sum counts
+    bits: Any  # masks as bits, 16 at a time
+    words: Any  # the same, 64 at a time
 
 
 def workspace(m: int, tiles: int, double: bool) -> Workspace:
     """Allocate scratch for boxes of up to `tiles` tiles; `double`: of float64 entries."""
     entries, lines = m * m * LANES, m * LANES
-    singles = _aligned(2 * entries + 2 * lines + LANES, np.float32)
+    singles = _aligned(2 * entries + 3 * lines + LANES, np.float32)
+    words = np.zeros((m + 1) * words_of(m), dtype=np.uint64)
     return Workspace(
         _aligned(entries, np.float64) if double else singles,
         singles,
-        doubles=_aligned(2 * lines + 7 * LANES, np.float64),
+        doubles=_aligned(3 * lines + 8 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
+        bits=words.view(np.uint16),
+        words=words,
         tiles=np.empty(LANES, dtype=np.int64),
         left=np.empty(tiles, dtype=np.int64),
         left_V=np.empty((tiles, m), dtype=np.float32),
@@ -135,4 +146,9 @@ def lanes_of(w, m):
         pointer(w.bytes, entries),
         pointer(w.bytes, entries + lines),
         pointer(w.tiles, 0),
+        pointer(singles, 2 * entries + 2 * lines + LANES),
+        pointer(doubles, after + 7 * LANES),
+        pointer(doubles, after + 7 * LANES + lines),
+        pointer(w.bits, 0),
+        pointer(w.words, 0),
     )

@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from masksolve.kernels.engine import schedule
+from masksolve.kernels.schedule import schedule
 from masksolve.torch.gpu.addresses import address, tile_place
 from masksolve.torch.gpu.bisection import bisect_rounds
 from masksolve.torch.gpu.launching import SIZES, Chunk, on_device

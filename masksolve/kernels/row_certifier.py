@@ -1,0 +1,150 @@
+"""The certificate in single precision, where the weights lie: sixteen adjacent tiles by rows.
+
+Theorem. Let s, v and u be float32, finite, and fl(s - v) the difference as float32 rounds it.
+If fl(s - v) > u then s - v > u, and if fl(s - v) < u then s - v < u. For rounding is monotone and
+u its own rounding: s - v <= u would give fl(s - v) <= fl(u) = u. So a tile in which no
+fl(s - v) equals u, and every line of x = [fl(s - v) > u] holds n, is proven, with every
+comparison strict: it has no other optimum. Only equality is open, and goes to float64.
+
+A row of tiles is compared as it lies in memory: sixteen entries give sixteen bytes of the mask,
+which go to their place at once, and sixteen bits, of which the counts of rows are taken 64 at a
+time. Sums of bytes count columns.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import types
+
+from masksolve.kernels.jit import callback
+from masksolve.kernels.lanes import GUARD
+from masksolve.kernels.simd import (
+    LANES,
+    abs_,
+    bits_from_mask,
+    if_then_else,
+    load,
+    load_repeated,
+    max_,
+    ones_from_mask,
+    promote,
+    set_,
+    store,
+    store_tiles,
+)
+
+__all__ = ["OPEN", "row_certifier", "words_of"]
+
+OPEN = -1
+"""Returned where a score less its column's potential equals its row's: float64 must tell."""
+SINGLES = types.CPointer(types.float32)
+DOUBLES = types.CPointer(types.float64)
+BYTES = types.CPointer(types.int8)
+HALVES = types.CPointer(types.uint16)
+WORDS = types.CPointer(types.uint64)
+
+
+def words_of(m: int) -> int:
+    """Return how many words of 64 bits a row of sixteen tiles takes."""
+    return max(1, m * LANES // 64)
+
+
+def _fields(value: int, width: int, bits: int = 64) -> int:
+    """Repeat a number in each field of a word's lowest bits."""
+    return sum(value << k for k in range(0, bits, width))
+
+
+CERTIFIER: Any = types.intp(
+    SINGLES, types.intp, types.intp, types.intp, SINGLES, SINGLES, SINGLES,
+    DOUBLES, DOUBLES, DOUBLES, DOUBLES, DOUBLES, BYTES, types.intp, types.intp, HALVES, WORDS,
+)  # fmt: skip
+
+
+@cache
+def row_certifier(n: int, m: int) -> int:
+    """Compile the certificate for exactly n of m float32; m is a power of two."""
+    words, halves = words_of(m), max(m, 4)
+    full = np.uint64(_fields(n, m, min(64, m * LANES)))  # nothing past sixteen tiles
+    ones, twos, fours, bytes_, pairs, quads = (
+        np.uint64(_fields((1 << width) - 1, 2 * width) if 2 * width <= m else 0)
+        for width in (1, 2, 4, 8, 16, 32)
+    )
+    field = np.uint64((1 << m) - 1)
+
+    @callback(CERTIFIER, n, m)
+    def certify(
+        W, stride, first, take_magnitude, U, V, R,
+        sizes, inverse, weights, kept, total, mask, mask_stride, place, bits, lines,
+    ):  # fmt: skip
+        """Mask what is above u + v; return which tiles this proves, or `OPEN`.
+
+        W (m, 16 m) from `first` is read, mask from `place` is written. R has room for the
+        column potentials by rows, kept for its sums, weights for sixteen, and bits, which is
+        lines too, for a row more of words than there are rows. Adds the kept scores of
+        proven tiles, times inverse, to total. Potentials that dwarf the tile's largest size
+        prove nothing.
+        """
+        zero = set_(0.0)
+        none = zero > zero
+        every = set_(np.int8(n))
+        nothing = set_(np.float32(0.0))
+        store_tiles(V, 0, R, 0, m)
+        equal = none
+        for k in range(m):
+            v = load(R, k * LANES)
+            total_k = zero
+            count = ones_from_mask(none)
+            for i in range(m):
+                s = load(W, first + i * stride + k * LANES)
+                if take_magnitude:
+                    s = abs_(s)
+                u = load_repeated(U, i * LANES + k * LANES // m, m)
+                above = s - v
+                x = above > u
+                equal = equal | (above == u)
+                one = ones_from_mask(x)
+                store(mask, place + i * mask_stride + k * LANES, one)
+                bits[i * halves + k] = bits_from_mask(x)
+                count = count + one
+                total_k = total_k + promote(if_then_else(x, s, nothing))
+            store(kept, k * LANES, total_k)
+            bits[m * halves + k] = bits_from_mask(count < every) | bits_from_mask(every < count)
+        if bits_from_mask(equal):
+            return OPEN
+        high, side = zero, zero
+        for j in range(0, m * LANES, LANES):
+            high = max_(high, abs_(promote(load(U, j))))
+            side = max_(side, abs_(promote(load(V, j))))
+        proven = 0xFFFF ^ bits_from_mask(high + side > set_(GUARD) * load(sizes, 0))
+        for k in range(words):
+            wrong = lines[m * words + k]
+            for i in range(m):
+                c = lines[i * words + k]
+                c = c - ((c >> np.uint64(1)) & ones)
+                if m > 2:
+                    c = (c & twos) + ((c >> np.uint64(2)) & twos)
+                if m > 4:
+                    c = (c + (c >> np.uint64(4))) & fours
+                if m > 8:
+                    c = (c + (c >> np.uint64(8))) & bytes_
+                if m > 16:
+                    c = (c + (c >> np.uint64(16))) & pairs
+                if m > 32:
+                    c = (c + (c >> np.uint64(32))) & quads
+                wrong = wrong | (c ^ full)
+            if wrong:
+                for t in range(min(64 // m, LANES)):
+                    if (wrong >> np.uint64(t * m)) & field:
+                        proven &= ~(1 << (k * 64 // m + t))
+        for t in range(LANES):
+            weights[t] = inverse[t] if proven >> t & 1 else 0.0
+        sum_ = load(total, 0)
+        for k in range(m):
+            sum_ = sum_ + load(kept, k * LANES) * load_repeated(weights, k * LANES // m, m)
+        store(total, 0, sum_)
+        return proven
+
+    return certify
