@@ -56,7 +56,7 @@ def selection_network(n: int, m: int) -> SelectionNetwork:
     >>> len(found.steps), found.operations
     (5, 8)
     """
-    return min(_candidates(n, m), key=lambda found: found.operations)
+    return _depth_first(min(_candidates(n, m), key=_operations))
 
 
 @cache
@@ -68,7 +68,28 @@ def middle_network(n: int, m: int) -> SelectionNetwork:
     >>> [middle_network(m // 2, m).operations for m in (4, 8, 16, 32)]
     [6, 26, 80, 254]
     """
-    return min(map(_unordered, _candidates(n, m)), key=lambda found: found.operations)
+    return _depth_first(min(map(_unordered, _candidates(n, m)), key=_operations))
+
+
+def _operations(network: SelectionNetwork) -> int:
+    return network.operations
+
+
+def _depth_first(network: SelectionNetwork) -> SelectionNetwork:
+    """Put each step right before it is needed: fewer values wait at a time, for fewer registers."""
+    makers = {made: step for step in network.steps for made in step[2:] if made is not None}
+    steps: dict[Step, None] = {}
+
+    def need(value: int) -> None:
+        step = makers.get(value)
+        if step is not None and step not in steps:
+            need(step.first)
+            need(step.second)
+            steps[step] = None
+
+    need(network.nth)
+    need(network.next)
+    return network._replace(steps=tuple(steps))
 
 
 def _candidates(n: int, m: int) -> Iterator[SelectionNetwork]:

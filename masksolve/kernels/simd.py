@@ -389,18 +389,24 @@ def middle(typing, scores, position, step, potentials, n, m):
     def code(context, builder, signature, args):
         scores_, start, stride, potentials_ = args[:4]
         values = {}
-        for k in range(size):
-            place = builder.add(start, builder.mul(stride, ir.Constant(INDEX, k)))
-            score = read(context, builder, scores, scores_, place, SINGLE)
-            at = ir.Constant(INDEX, k * LANES)
-            other = read(context, builder, potentials, potentials_, at, SINGLE)
-            values[k] = builder.fsub(score, other)
-        for a, b, above, below in selection.steps:
-            if above is not None:
-                values[above] = emit_max(builder, values[a], values[b])
-            if below is not None:
-                values[below] = emit_min(builder, values[a], values[b])
-        both = builder.fadd(values[selection.nth], values[selection.next])
+
+        def value(k):
+            """Return a value of the network; inputs are read when they are needed first."""
+            if k not in values:
+                place = builder.add(start, builder.mul(stride, ir.Constant(INDEX, k)))
+                score = read(context, builder, scores, scores_, place, SINGLE)
+                at = ir.Constant(INDEX, k * LANES)
+                other = read(context, builder, potentials, potentials_, at, SINGLE)
+                values[k] = builder.fsub(score, other)
+            return values[k]
+
+        for step in selection.steps:
+            a, b = value(step.first), value(step.second)
+            if step.larger is not None:
+                values[step.larger] = emit_max(builder, a, b)
+            if step.smaller is not None:
+                values[step.smaller] = emit_min(builder, a, b)
+        both = builder.fadd(value(selection.nth), value(selection.next))
         return builder.fmul(both, constant(SINGLE.vector, 0.5))
 
     return SINGLE(scores, types.intp, types.intp, potentials, n, m), code
