@@ -48,7 +48,7 @@ from masksolve.kernels.lanes import (
     settle_shift,
 )
 from masksolve.kernels.row_certifier import OPEN, row_certifier
-from masksolve.kernels.schedule import LONGER, schedule
+from masksolve.kernels.schedule import LONGER, rounds
 from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
 from masksolve.kernels.single import finish_lane, put_lane, put_settled
 from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
@@ -150,7 +150,7 @@ def certify_tiles(p, g, rows, whole, in_place, at_most, corner, out):
     """Mask what is above u + v; return the tiles proven. Writes the masks of whole rows."""
     if in_place:
         potentials = (g.U, g.V, g.by_rows, g.sizes)
-        sums = (g.inverse, g.weights, g.sums, g.total)
+        sums = (g.inverse, g.weights, g.sums, g.total, g.columns)
         places = (out.mask, out.stride, corner, g.bits, g.words)
         proven = call_int(p.certify_rows, (*rows, *potentials, *sums, *places))
         if proven != OPEN:
@@ -306,7 +306,7 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
     program = Program(
         n,
         m,
-        schedule(n, m)[0],
+        rounds(m),
         by_rows,
         by_rows and not double,
         relaxer(n, m),

@@ -25,6 +25,7 @@ from masksolve.kernels.simd import (
     LANES,
     abs_,
     bits_from_mask,
+    combine,
     if_then_else,
     load,
     load_repeated,
@@ -40,10 +41,11 @@ __all__ = ["OPEN", "row_certifier", "words_of"]
 
 OPEN = -1
 """Returned where a score less its column's potential equals its row's: float64 must tell."""
+NAN = np.float32(np.nan)
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
 BYTES = types.CPointer(types.int8)
-HALVES = types.CPointer(types.uint16)
+HALVES = types.CPointer(types.uint32)
 WORDS = types.CPointer(types.uint64)
 
 
@@ -59,14 +61,15 @@ def _fields(value: int, width: int, bits: int = 64) -> int:
 
 CERTIFIER: Any = types.intp(
     SINGLES, types.intp, types.intp, types.intp, SINGLES, SINGLES, SINGLES,
-    DOUBLES, DOUBLES, DOUBLES, DOUBLES, DOUBLES, BYTES, types.intp, types.intp, HALVES, WORDS,
+    DOUBLES, DOUBLES, DOUBLES, DOUBLES, DOUBLES, BYTES,
+    BYTES, types.intp, types.intp, HALVES, WORDS,
 )  # fmt: skip
 
 
 @cache
 def row_certifier(n: int, m: int) -> int:
     """Compile the certificate for exactly n of m float32; m is a power of two."""
-    words, halves = words_of(m), max(m, 4)
+    words = words_of(m)
     full = np.uint64(_fields(n, m, min(64, m * LANES)))  # nothing past sixteen tiles
     ones, twos, fours, bytes_, pairs, quads = (
         np.uint64(_fields((1 << width) - 1, 2 * width) if 2 * width <= m else 0)
@@ -77,48 +80,60 @@ def row_certifier(n: int, m: int) -> int:
     @callback(CERTIFIER, n, m)
     def certify(
         W, stride, first, take_magnitude, U, V, R,
-        sizes, inverse, weights, kept, total, mask, mask_stride, place, bits, lines,
+        sizes, inverse, weights, kept, total, counts, mask, mask_stride, place, bits, lines,
     ):  # fmt: skip
         """Mask what is above u + v; return which tiles this proves, or `OPEN`.
 
         W (m, 16 m) from `first` is read, mask from `place` is written. R has room for the
-        column potentials by rows, kept for its sums, weights for sixteen, and bits, which is
-        lines too, for a row more of words than there are rows. Adds the kept scores of
-        proven tiles, times inverse, to total. Potentials that dwarf the tile's largest size
-        prove nothing.
+        column potentials by rows, kept and counts for sums of columns, weights for sixteen,
+        and bits, which is lines too, for a row more of words than there are rows. Adds the
+        kept scores of proven tiles, times inverse, to total. Potentials that dwarf the tile's
+        largest size prove nothing.
         """
         zero = set_(0.0)
         none = zero > zero
-        every = set_(np.int8(n))
         nothing = set_(np.float32(0.0))
+        equal = nothing
         store_tiles(V, 0, R, 0, m)
-        equal = none
-        for k in range(m):
-            v = load(R, k * LANES)
-            total_k = zero
-            count = ones_from_mask(none)
+        for k in range(0, m, 2):
+            left, right = k * LANES, (k + 1) * LANES
+            v_left, v_right = load(R, left), load(R, right)
+            kept_left, kept_right = zero, zero
+            count = ones_from_mask(combine(none, none))
             for i in range(m):
-                s = load(W, first + i * stride + k * LANES)
+                s_left = load(W, first + i * stride + left)
+                s_right = load(W, first + i * stride + right)
                 if take_magnitude:
-                    s = abs_(s)
-                u = load_repeated(U, i * LANES + k * LANES // m, m)
-                above = s - v
-                x = above > u
-                equal = equal | (above == u)
+                    s_left, s_right = abs_(s_left), abs_(s_right)
+                u_left = load_repeated(U, i * LANES + left // m, m)
+                u_right = load_repeated(U, i * LANES + right // m, m)
+                above_left, above_right = s_left - v_left, s_right - v_right
+                x_left, x_right = above_left > u_left, above_right > u_right
+                equal = if_then_else(above_left == u_left, set_(NAN), equal)
+                equal = if_then_else(above_right == u_right, set_(NAN), equal)
+                x = combine(x_left, x_right)
                 one = ones_from_mask(x)
-                store(mask, place + i * mask_stride + k * LANES, one)
-                bits[i * halves + k] = bits_from_mask(x)
+                store(mask, place + i * mask_stride + left, one)
+                bits[2 * i * words + k // 2] = bits_from_mask(x)
                 count = count + one
-                total_k = total_k + promote(if_then_else(x, s, nothing))
-            store(kept, k * LANES, total_k)
-            bits[m * halves + k] = bits_from_mask(count < every) | bits_from_mask(every < count)
-        if bits_from_mask(equal):
+                kept_left = kept_left + promote(if_then_else(x_left, s_left, nothing))
+                kept_right = kept_right + promote(if_then_else(x_right, s_right, nothing))
+            store(kept, left, kept_left)
+            store(kept, right, kept_right)
+            store(counts, left, count)
+        if bits_from_mask(equal == equal) != 0xFFFF:
             return OPEN
-        high, side = zero, zero
+        every = set_(np.int8(n))
+        for k in range(0, m, 2):
+            left, right = load(counts, k * LANES), load(counts, (k + 1) * LANES)
+            wrong = combine((left < every) | (every < left), (right < every) | (every < right))
+            bits[2 * m * words + k // 2] = bits_from_mask(wrong)
+        high, side = nothing, nothing
         for j in range(0, m * LANES, LANES):
-            high = max_(high, abs_(promote(load(U, j))))
-            side = max_(side, abs_(promote(load(V, j))))
-        proven = 0xFFFF ^ bits_from_mask(high + side > set_(GUARD) * load(sizes, 0))
+            high = max_(high, abs_(load(U, j)))
+            side = max_(side, abs_(load(V, j)))
+        far = promote(high) + promote(side) > set_(GUARD) * load(sizes, 0)
+        proven = 0xFFFF ^ bits_from_mask(far)
         for k in range(words):
             wrong = lines[m * words + k]
             for i in range(m):
@@ -139,8 +154,10 @@ def row_certifier(n: int, m: int) -> int:
                 for t in range(min(64 // m, LANES)):
                     if (wrong >> np.uint64(t * m)) & field:
                         proven &= ~(1 << (k * 64 // m + t))
-        for t in range(LANES):
-            weights[t] = inverse[t] if proven >> t & 1 else 0.0
+        store(weights, 0, load(inverse, 0))
+        if proven != 0xFFFF:
+            for t in range(LANES):
+                weights[t] = inverse[t] if proven >> t & 1 else 0.0
         sum_ = load(total, 0)
         for k in range(m):
             sum_ = sum_ + load(kept, k * LANES) * load_repeated(weights, k * LANES // m, m)

@@ -112,16 +112,18 @@ def _spared(comparators: Comparators, n: int, m: int, size: int) -> list[int]:
         spare[
             min(
                 (wire for wire in range(size) if wire not in spare),
-                key=lambda wire: _pruned(
-                    comparators, _wires(spare | {wire: infinity}, size), size // 2 - 1
-                ).operations,
+                key=lambda wire: (
+                    _pruned(
+                        comparators, _wires(spare | {wire: infinity}, size), size // 2 - 1
+                    ).operations
+                ),
             )
         ] = infinity
     return _wires(spare, size)
 
 
 def _wires(spare: dict[int, int], size: int) -> list[int]:
-    """Number the inputs that carry values."""
+    """Say what each input carries: an infinity, or the next of the values."""
     numbers = iter(range(size))
     return [spare[wire] if wire in spare else next(numbers) for wire in range(size)]
 

@@ -23,6 +23,8 @@ max_abs              MaxMagnitude without its sign; NaN is larger than infinity
 if_then_else         IfThenElse
 ones_from_mask       VecFromMask of bytes, with 1 in place of -1
 bits_from_mask       BitsFromMask
+combine              Combine, the lower half first
+load_repeated        none: a load, each entry a number of times
 load_tiles           LoadInterleaved2, 3, 4 for any power of two, and magnitudes
 store_tiles          StoreInterleaved2, 3, 4 likewise
 ==================== ==============================================================
@@ -46,6 +48,7 @@ __all__ = [
     "bits_from_mask",
     "call",
     "call_int",
+    "combine",
     "demote",
     "if_then_else",
     "load",
@@ -70,11 +73,11 @@ SHUFFLE = ir.IntType(32)
 
 
 class Vector(types.Type):
-    """A numba type for 16 values of one LLVM type."""
+    """A numba type for 16 values of one LLVM type, or for another number."""
 
-    def __init__(self, name, entry, array_entry=None):
+    def __init__(self, name, entry, array_entry=None, lanes=LANES):
         self.entry = entry
-        self.vector = ir.VectorType(entry, LANES)
+        self.vector = ir.VectorType(entry, lanes)
         self.array_entry = array_entry
         super().__init__(name=name)
 
@@ -91,7 +94,10 @@ SINGLE = Vector("single lanes", ir.FloatType(), types.float32)
 DOUBLE = Vector("double lanes", ir.DoubleType(), types.float64)
 BYTE = Vector("byte lanes", ir.IntType(8), types.int8)
 MASK = Vector("mask lanes", ir.IntType(1))
+WIDE_BYTE = Vector("wide byte lanes", ir.IntType(8), types.int8, 2 * LANES)
+WIDE_MASK = Vector("wide mask lanes", ir.IntType(1), lanes=2 * LANES)
 BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE)}
+BYTES_OF = {MASK: BYTE, WIDE_MASK: WIDE_BYTE}
 
 
 def constant(vector, value):
@@ -214,8 +220,27 @@ promote = converting(DOUBLE, ir.IRBuilder.fpext)
 """To float64, exactly."""
 demote = converting(SINGLE, ir.IRBuilder.fptrunc)
 """To float32, rounded."""
-ones_from_mask = converting(BYTE, ir.IRBuilder.zext)
-"""To bytes of 0 and 1."""
+
+
+@intrinsic
+def ones_from_mask(typing, which):
+    """Turn a mask into bytes of 0 and 1."""
+    bytes_ = BYTES_OF[which]
+
+    def code(context, builder, signature, args):
+        return builder.zext(args[0], bytes_.vector)
+
+    return bytes_(which), code
+
+
+@intrinsic
+def combine(typing, low, high):
+    """Put two masks together to one twice as wide."""
+
+    def code(context, builder, signature, args):
+        return shuffle(builder, *args, range(2 * LANES))
+
+    return WIDE_MASK(low, high), code
 
 
 @intrinsic
@@ -271,7 +296,7 @@ _either = pairwise(ir.IRBuilder.or_)
 
 def _operators():
     """Give lanes their operators: + - * / > == on floats, + == < on bytes, & | on masks."""
-    floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE,), (MASK,)
+    floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
@@ -316,7 +341,7 @@ def bits_from_mask(typing, which):
     """Turn a mask into one integer, lane 0 lowest."""
 
     def code(context, builder, signature, args):
-        word = builder.bitcast(args[0], ir.IntType(LANES))
+        word = builder.bitcast(args[0], ir.IntType(which.vector.count))
         return builder.zext(word, INDEX)
 
     return types.intp(which), code

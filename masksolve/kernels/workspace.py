@@ -37,7 +37,7 @@ class Workspace(NamedTuple):
     singles: NDArray[np.float32]  # the other lanes, see `lanes_of`
     doubles: NDArray[np.float64]
     bytes: NDArray[np.int8]
-    bits: NDArray[np.uint16]
+    bits: NDArray[np.uint32]
     words: NDArray[np.uint64]
     tiles: NDArray[np.int64]
     left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
@@ -86,7 +86,7 @@ class Lanes(NamedTuple):
     by_rows: Any  # column potentials, as the weights lie
     sums: Any  # of kept scores, likewise
     weights: Any  # what each tile's sum counts
-    bits: Any  # masks as bits, 16 at a time
+    bits: Any  # masks as bits, 32 at a time
     words: Any  # the same, 64 at a time
 
 
@@ -100,7 +100,7 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
         singles,
         doubles=_aligned(3 * lines + 8 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
-        bits=words.view(np.uint16),
+        bits=words.view(np.uint32),
         words=words,
         tiles=np.empty(LANES, dtype=np.int64),
         left=np.empty(tiles, dtype=np.int64),
