@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +18,7 @@ from masksolve.result import MaskResult, SparseGaps, Status, TileResults
 from masksolve.scores import as_scores
 from masksolve.solvers import MatrixSolution, TileSolution
 from masksolve.threads import Progress, for_each_box
-from masksolve.tiles import BOX_ENTRIES, Box, TileLayout
+from masksolve.tiles import BOX_ENTRIES, Box, TileLayout, tile_layout
 
 __all__ = ["Problem", "warn_of_kernels"]
 
@@ -28,8 +26,7 @@ MATRIX_ENTRIES = 1 << 20
 """Largest piece that a matrix solver gets at once: it needs no cache-sized ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """What is kept of a solved box."""
 
     box: Box
@@ -65,7 +62,7 @@ class Problem:
         self.scores = as_scores(weights, score)
         self.shape = self.scores.array.shape
         self.axes = as_axes(axes, len(self.shape), "weights")
-        self.layout = TileLayout(self.shape, self.axes, self.pattern.tile_shape)
+        self.layout = tile_layout(self.shape, self.axes, self.pattern.tile_shape)
         self.mask = np.empty(self.shape, dtype=np.bool_) if mask is None else mask
         stack, (h, w) = self.layout.stack_shape, self.layout.tile
         self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
@@ -160,12 +157,12 @@ class Problem:
         if self.potentials is not None and u is not None and v is not None:
             self.potentials[0][box.index] = u.reshape(*box.shape, u.shape[-1])
             self.potentials[1][box.index] = v.reshape(*box.shape, v.shape[-1])
-        gaps = gaps._replace(tile=self._numbers(box, gaps.tile))
+        gaps = SparseGaps(self._numbers(box, gaps.tile), gaps.value)
         self._pieces.append(_Piece(box, objective, gaps, bounded, optimal, short, found.counts))
 
     def _numbers(self, box: Box, tiles: NDArray[np.int64]) -> NDArray[np.int64]:
         """Translate numbers of tiles in a box to numbers in the whole stack."""
-        if not tiles.size:
+        if not tiles.size or box.shape == self.layout.stack_shape:
             return tiles
         local = np.unravel_index(tiles, box.shape)
         shifted = tuple(k + s.start for k, s in zip(local, box.index, strict=True))
@@ -180,8 +177,8 @@ class Problem:
         gaps = None
         if bounded:
             gaps = SparseGaps(
-                np.concatenate([np.empty(0, dtype=np.int64), *(p.gaps.tile for p in pieces)]),
-                np.concatenate([np.empty(0), *(p.gaps.value for p in pieces)]),
+                np.concatenate([p.gaps.tile for p in pieces]),
+                np.concatenate([p.gaps.value for p in pieces]),
             )
         if any(p.short for p in pieces):
             status = Status.UNDERFILLED
@@ -206,9 +203,10 @@ class Problem:
     def result(self, method: str) -> MaskResult:
         """Put the result together."""
         verdict = self.verdict()
-        counts: Counter[str] = Counter()
+        counts: dict[str, float] = {}
         for piece in self._in_order():
-            counts.update(piece.counts)
+            for name, count in piece.counts.items():
+                counts[name] = counts.get(name, 0) + count
         seconds, compile_seconds = self._watch.read()
         stats = {
             "seconds": seconds,

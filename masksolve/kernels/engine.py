@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof, types
 
-from masksolve.kernels.jit import kernel, kernel_for
+from masksolve.kernels.jit import entry, kernel, kernel_for
 from masksolve.kernels.lanes import (
     LANES,
     begin,
@@ -313,7 +313,7 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
 
 @cache
 def _compiled(double: bool) -> Any:
-    return kernel_for(signature(double))(solve_box)
+    return entry(kernel_for(signature(double))(solve_box))
 
 
 def signature(double: bool) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -35,14 +36,14 @@ def solve_matrix(
     """
     # numba takes longer to import than all else together: only when solving.
     from masksolve.kernels.engine import box_solver
-    from masksolve.kernels.workspace import COUNTS, workspace
+    from masksolve.kernels.workspace import COUNTS, own_workspace
 
     rows, columns = matrix.shape
     tiles = (rows // m) * (columns // m)
     double = matrix.dtype == np.float64
     kept = (tiles, m) if potentials else (0, m)
     u, v = np.empty(kept), np.empty(kept)
-    space = workspace(m, tiles, double)
+    space = own_workspace(m, tiles, double)
     objective = box_solver(n, m, double)(
         matrix,
         magnitude,
@@ -55,7 +56,7 @@ def solve_matrix(
         v,
         space,
     )
-    if np.isnan(objective):
+    if isnan(objective):
         return None
     counts = dict(zip(COUNTS, space.counts.tolist(), strict=True))
     return MatrixSolution(
