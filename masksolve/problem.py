@@ -88,10 +88,13 @@ class Problem:
 
         What a method counts shows in its work alone: so it is the same for every shape.
         """
-        matrices = slice(0, min(1, self.layout.stack_shape[0]))
-        nothing = Box(matrices, slice(0, 0), slice(0, 0), partial=True)
-        boxes = self.layout.boxes(entries) or [nothing]
+        boxes = self.layout.boxes(entries)
+        if not boxes:
+            matrices = slice(0, min(1, self.layout.stack_shape[0]))
+            boxes = [Box(matrices, slice(0, 0), slice(0, 0), partial=True)]
         for_each_box(boxes, work, threads=self.threads, progress=progress)
+        # The order of the matrix: no sum may depend on the threads.
+        self._pieces.sort(key=lambda piece: [part.start for part in piece.box.index])
 
     def matrix_entries(self) -> int:
         """Entries of a box for matrix solvers: some boxes a thread, however many threads."""
@@ -171,11 +174,10 @@ class Problem:
 
     def verdict(self) -> dict[str, Any]:
         """Give the fields of `Certificate`."""
-        pieces = self._in_order()
-        objective = float(sum(p.objective for p in pieces))
-        bounded = all(p.bounded for p in pieces)
+        pieces = self._pieces
+        objective = float(sum([p.objective for p in pieces]))
         gaps = None
-        if bounded:
+        if all(p.bounded for p in pieces):
             gaps = SparseGaps(
                 np.concatenate([p.gaps.tile for p in pieces]),
                 np.concatenate([p.gaps.value for p in pieces]),
@@ -189,22 +191,18 @@ class Problem:
         u, v = map(self.layout.per_tile, self.potentials) if self.potentials else (None, None)
         return {
             "objective": objective,
-            "upper_bound": None if gaps is None else objective + float(gaps.value.sum()),
+            "upper_bound": None if gaps is None else objective + gaps.total,
             "status": status,
             "tiles": TileResults(self.layout, self.scores, self.mask, objective, gaps, u, v),
             "pattern": self.pattern,
             "axes": self.axes,
         }
 
-    def _in_order(self) -> list[_Piece]:
-        """Give the pieces in the order of the matrix: no sum may depend on the threads."""
-        return sorted(self._pieces, key=lambda p: tuple(s.start for s in p.box.index))
-
     def result(self, method: str) -> MaskResult:
         """Put the result together."""
         verdict = self.verdict()
         counts: dict[str, float] = {}
-        for piece in self._in_order():
+        for piece in self._pieces:
             for name, count in piece.counts.items():
                 counts[name] = counts.get(name, 0) + count
         seconds, compile_seconds = self._watch.read()
@@ -213,7 +211,7 @@ class Problem:
             "compile_seconds": compile_seconds,
             "threads": self.threads,
             "tiles": self.layout.tiles,
-            "short_tiles": sum(p.short for p in self._pieces),
+            "short_tiles": sum([p.short for p in self._pieces]),
             **counts,
         }
         return MaskResult(**verdict, mask=self.mask, method=method, stats=stats)

@@ -112,6 +112,11 @@ class SparseGaps(NamedTuple):
         tiles = np.flatnonzero(gaps)
         return cls(tiles, gaps[tiles])
 
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return float(self.value.sum()) if len(self.value) else 0.0
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
@@ -151,7 +156,7 @@ class Certificate:
         any mask that fills them.
         """
         gaps = self.tiles._gaps
-        return None if gaps is None else float(gaps.value.sum())
+        return None if gaps is None else gaps.total
 
 
 @dataclass(frozen=True, eq=False, repr=False)
