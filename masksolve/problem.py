@@ -24,6 +24,7 @@ __all__ = ["Problem", "warn_of_kernels"]
 
 MATRIX_ENTRIES = 1 << 20
 """Largest piece that a matrix solver gets at once: it needs no cache-sized ones."""
+NO_GAPS = SparseGaps(np.empty(0, dtype=np.int64), np.empty(0))
 
 
 class _Piece(NamedTuple):
@@ -114,7 +115,7 @@ class Problem:
         self._keep(
             box,
             found,
-            SparseGaps.of(np.empty(0) if gaps is None else gaps),
+            NO_GAPS if gaps is None else SparseGaps.of(gaps),
             objective=float(kept_scores(scores, mask).sum()),
             bounded=gaps is not None,
             optimal=gaps is not None and bool(proven(scores, mask, gaps).all()),
@@ -140,8 +141,8 @@ class Problem:
         short: int,
     ) -> None:
         """Keep the verdict on a mask from outside: kept scores, gaps, tolerance's scale."""
-        optimal = bool((gaps <= TOLERANCE * scale).all())
         found = SparseGaps.of(gaps)
+        optimal = bool((found.value <= TOLERANCE * scale[found.tile]).all())
         self._keep(box, proof, found, objective=float(kept.sum()), optimal=optimal, short=short)
 
     def _keep(

@@ -109,7 +109,7 @@ class SparseGaps(NamedTuple):
     @classmethod
     def of(cls, gaps: NDArray[np.float64]) -> SparseGaps:
         """Take them from the gaps of all tiles."""
-        tiles = np.flatnonzero(gaps)
+        (tiles,) = gaps.nonzero()
         return cls(tiles, gaps[tiles])
 
     @property

@@ -10,6 +10,7 @@ padded with zeros, because another constraint (at most n) holds there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
@@ -185,7 +186,9 @@ class TileLayout:
         b, r, c = box.shape
         window = self.window(array, box)
         out = np.empty((b, r, c, h, w), dtype=dtype)
-        with np.errstate(invalid="ignore"):  # NaN is for whoever asked to judge
+        same = window.dtype == dtype
+        # NaN is for whoever asked to judge.
+        with nullcontext() if same else np.errstate(invalid="ignore"):
             if box.partial:
                 flat = np.zeros((b, r * h, c * w), dtype=dtype)
                 flat[:, : window.shape[-2], : window.shape[-1]] = window
