@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.certificate import TOLERANCE, kept_scores, proven, tile_gaps
-from masksolve.checks import lines_short
 from masksolve.compiling import Stopwatch
 from masksolve.inputs import ScoreFunction, as_axes, as_threads
 from masksolve.pattern import Pattern
@@ -95,7 +94,8 @@ class Problem:
             boxes = [Box(matrices, slice(0, 0), slice(0, 0), partial=True)]
         for_each_box(boxes, work, threads=self.threads, progress=progress)
         # The order of the matrix: no sum may depend on the threads.
-        self._pieces.sort(key=lambda piece: [part.start for part in piece.box.index])
+        if len(boxes) > 1:
+            self._pieces.sort(key=lambda piece: [part.start for part in piece.box.index])
 
     def matrix_entries(self) -> int:
         """Entries of a box for matrix solvers: some boxes a thread, however many threads."""
@@ -103,6 +103,8 @@ class Problem:
 
     def record(self, box: Box, scores: NDArray[np.float64], found: TileSolution) -> None:
         """Keep what a method found for a box, with the gap that its proof leaves."""
+        from masksolve.kernels.lines import count_short
+
         n, at_most, mask = self.pattern.n, self.at_most(box), found.mask
         u, v = found.row_potentials, found.column_potentials
         gaps = found.loss_bound
@@ -119,7 +121,7 @@ class Problem:
             objective=float(kept_scores(scores, mask).sum()),
             bounded=gaps is not None,
             optimal=gaps is not None and bool(proven(scores, mask, gaps).all()),
-            short=0 if at_most else int(lines_short(mask, n).sum()),
+            short=0 if at_most else count_short(mask, n),
         )
 
     def record_matrix(
@@ -179,10 +181,7 @@ class Problem:
         objective = float(sum([p.objective for p in pieces]))
         gaps = None
         if all(p.bounded for p in pieces):
-            gaps = SparseGaps(
-                np.concatenate([p.gaps.tile for p in pieces]),
-                np.concatenate([p.gaps.value for p in pieces]),
-            )
+            gaps = SparseGaps.joined([p.gaps for p in pieces])
         if any(p.short for p in pieces):
             status = Status.UNDERFILLED
         elif all(p.optimal for p in pieces):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -111,6 +111,11 @@ class SparseGaps(NamedTuple):
         """Take them from the gaps of all tiles."""
         (tiles,) = gaps.nonzero()
         return cls(tiles, gaps[tiles])
+
+    @classmethod
+    def joined(cls, parts: Sequence[SparseGaps]) -> SparseGaps:
+        """Put those of several pieces together."""
+        return parts[0] if len(parts) == 1 else cls(*map(np.concatenate, zip(*parts, strict=True)))
 
     @property
     def total(self) -> float:
