@@ -308,12 +308,12 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
         potential_loader(some),
         prover(double),
     )
-    return partial(_compiled(double=double), program)
+    return partial(entry(_compiled(double=double)), program)
 
 
 @cache
 def _compiled(double: bool) -> Any:
-    return entry(kernel_for(signature(double))(solve_box))
+    return kernel_for(signature(double))(solve_box)
 
 
 def signature(double: bool) -> tuple[Any, ...]:
