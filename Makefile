@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-training bench-step \
+.PHONY: help demo test check docs bench bench-full bench-core bench-calls bench-diversity bench-training bench-step \
 	bench-dst bench-adaprune bench-filters bench-models bench-scale bench-gpu same torture examples clean
 
 help: ## list the commands
@@ -39,6 +39,9 @@ bench-full: $(VENV)/bench.done ## the same on more and larger matrices: hours
 
 bench-core: $(VENV)/bench.done ## the exact engine against one pass over memory; BASE=commit: against that
 	$(BIN)/python -m masksolve.bench.$(if $(BASE),against $(BASE) --speed,core)
+
+bench-calls: $(VENV)/bench.done ## BASE=commit: what calls for one tile or a few cost, against that
+	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD) --calls
 
 same: $(VENV)/bench.done ## BASE=commit: 204 problems, the same masks bit for bit?
 	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ class Scores:
         if self.magnitude:
             np.abs(tiles, out=tiles)
         # A comparison with NaN is false, so one reduction finds every kind of bad score.
-        if tiles.size and not np.abs(tiles).max() <= LARGEST_SCORE:
+        sizes = tiles if self.magnitude else np.abs(tiles)
+        if tiles.size and not sizes.max() <= LARGEST_SCORE:
             raise self.refusal()
         return tiles
 
@@ -49,7 +51,7 @@ class Scores:
         thread's next one overwrites. Magnitudes are not taken.
         """
         window = layout.window(self.array, box)
-        dtype = np.dtype(np.float32 if _fits_single(window.dtype) else np.float64)
+        dtype = _precision(window.dtype)
         fit = window.dtype == dtype and window.flags.aligned
         if not (fit and window.ndim == 2 and window.strides[1] == dtype.itemsize):
             scratch = _scratch(window.size, dtype).reshape(window.shape)
@@ -104,8 +106,8 @@ def as_scores(weights: ArrayLike, score: ScoreFunction | None) -> Scores:
     return Scores(found, False, "score(weights)")
 
 
-def _fits_single(dtype: np.dtype[Any]) -> bool:
-    """Tell whether float32 holds every value of a dtype."""
-    if dtype.kind in "iub":
-        return dtype.itemsize <= 2
-    return dtype.itemsize <= 4  # floats, and all of ml_dtypes' kinds
+@lru_cache(maxsize=64)
+def _precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return float32 if it holds every value of a dtype, else float64."""
+    most = 2 if dtype.kind in "iub" else 4  # floats, and all of ml_dtypes' kinds
+    return np.dtype(np.float32 if dtype.itemsize <= most else np.float64)

@@ -287,7 +287,7 @@ def _judge_matrix(
     assert u is not None
     assert v is not None
     mask = np.ascontiguousarray(problem.layout.window(given, box)).reshape(matrix.shape)
-    kept, gaps, scale = (np.empty(len(u)) for _ in range(3))
+    kept, gaps, scale = np.empty((3, len(u)))
     lines = np.zeros(2, dtype=np.int64)
     judge_matrix(matrix, magnitude, mask.view(np.int8), u, v, n, at_most, kept, gaps, scale, lines)
     if lines[0]:
@@ -358,20 +358,17 @@ def repair(
         tiles = problem.layout.gather(given, box, np.bool_)
         counts = {"steps": 0, "lowered_tiles": 0, "lowered_score": 0.0}
         if not problem.at_most(box):
-            before, steps = kept_scores(scores, tiles), 0
+            before = kept_scores(scores, tiles)
             if problem.pattern.transposable:
-                steps = fill_lines(scores, n, False, tiles)
+                counts["steps"] = fill_lines(scores, n, False, tiles)
                 again = kept_scores(scores, tiles) < before
             else:
                 again = lines_short(tiles, n)
             if again.any():
                 tiles[again] = exact(scores[again], n, False).mask
-            lost = np.maximum(before - kept_scores(scores, tiles), 0.0)
-            counts = {
-                "steps": steps,
-                "lowered_tiles": int(np.count_nonzero(lost)),
-                "lowered_score": float(lost.sum()),
-            }
+                lost = np.maximum(before - kept_scores(scores, tiles), 0.0)
+                counts["lowered_tiles"] = int(np.count_nonzero(lost))
+                counts["lowered_score"] = float(lost.sum())
         problem.record(box, scores, TileSolution(tiles, counts=counts))
 
     problem.run(work, progress)

@@ -23,6 +23,7 @@ FULL = ("2:4", "4:8", "8:16", "16:32", "1:4", "3:8", "5:7", "6:12", "24:48")
 PATTERNS = (*FULL, *(f"{p},at-most" for p in FULL[:3]), "4:4", "2:4,plain", "4:8,plain,at-most")
 NARROW: tuple[Any, ...] = (np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, np.int8)
 DTYPES = (np.float32, np.float64, *NARROW, np.int32)
+NOT_COMPARED = ("seconds", "compile_seconds", "threads")
 METHODS = tuple(name for name in ms.METHODS if name not in ("enumerate", "best_random"))
 
 
@@ -40,7 +41,7 @@ def digest(*parts: Any) -> str:
 
 def of_result(result: ms.MaskResult) -> str:
     """Hash what a solver found, times and numbers of threads aside."""
-    counts = {k: v for k, v in result.stats.items() if k not in ("seconds", "threads")}
+    counts = {k: v for k, v in result.stats.items() if k not in NOT_COMPARED}
     u, v = result.tiles.row_potentials, result.tiles.column_potentials
     return digest(
         result.mask, result.objective, result.upper_bound, result.status.name, counts, u, v

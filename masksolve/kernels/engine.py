@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof, types
 
-from masksolve.kernels.jit import kernel, kernel_for
+from masksolve.kernels.jit import entry, kernel, kernel_for
 from masksolve.kernels.lanes import (
     AS_THEY_ARE,
     LANES,
@@ -317,7 +317,7 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
         potential_loader(some),
         prover(double),
     )
-    return partial(_compiled(double=double), program)
+    return partial(entry(_compiled(double=double)), program)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,16 @@ from masksolve.kernels.jit import kernel
 from masksolve.kernels.row_certifier import words_of
 from masksolve.kernels.simd import LANES, pointer
 
-__all__ = ["COUNTS", "Lanes", "Output", "Tile", "Workspace", "lanes_of", "workspace"]
+__all__ = [
+    "COUNTS",
+    "Lanes",
+    "Output",
+    "Tile",
+    "Workspace",
+    "lanes_of",
+    "own_workspace",
+    "workspace",
+]
 
 COUNTS = ("rounds", "more_rounds", "ties", "paths", "augmentations", "unproven", "open")
 """`Workspace.counts` by name: the tiles proven in each of the four stages, augmenting paths,
@@ -112,6 +122,25 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
             np.empty((m, m)), np.empty((m, m), dtype=np.bool_), np.empty((2, m)), search_space(m)
         ),
     )
+
+
+SPARE_BYTES = 1 << 19
+"""A thread keeps no larger workspace for its next box."""
+_OWN = threading.local()
+
+
+def own_workspace(m: int, tiles: int, double: bool) -> Workspace:
+    """Return a workspace of this thread's own, counts at zero, which its next one overwrites.
+
+    Allocating one takes as long as solving a tile.
+    """
+    kind, found = (m, double), getattr(_OWN, "space", None)
+    if found is None or _OWN.kind != kind or len(found.left) < tiles:
+        found = workspace(m, tiles, double)
+        if sum(array.nbytes for array in found[:-1]) <= SPARE_BYTES:
+            _OWN.kind, _OWN.space = kind, found
+    found.counts.fill(0)
+    return found
 
 
 def _aligned(count: int, dtype: type[np.generic]) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -33,17 +34,14 @@ def solve_matrix(
     tile in 200 at 8:16, one in 14 at 16:32) the order of the path search decides. In every
     case the mask depends on the tile alone, and on `start`.
     """
-    # numba takes longer to import than all else together: only when solving.
-    from masksolve.kernels.engine import box_solver
-    from masksolve.kernels.workspace import COUNTS, workspace
-
     rows, columns = matrix.shape
     tiles = (rows // m) * (columns // m)
     double = matrix.dtype == np.float64
     kept = (tiles, m) if potentials else (0, m)
     u, v = np.empty(kept), np.empty(kept)
-    space = workspace(m, tiles, double)
-    objective = box_solver(n, m, double)(
+    solve_box, space_for = _engine(n, m, double)
+    space = space_for(m, tiles, double)
+    objective = solve_box(
         matrix,
         magnitude,
         at_most,
@@ -55,24 +53,34 @@ def solve_matrix(
         v,
         space,
     )
-    if np.isnan(objective):
+    if isnan(objective):
         return None
-    counts = dict(zip(COUNTS, space.counts.tolist(), strict=True))
+    rounds, more_rounds, ties, paths, augmentations, unproven, still_open = space.counts.tolist()
     return MatrixSolution(
         objective,
-        space.open_tiles[: counts["open"]].copy(),
-        space.open_gaps[: counts["open"]].copy(),
+        space.open_tiles[:still_open].copy(),
+        space.open_gaps[:still_open].copy(),
         u if potentials else None,
         v if potentials else None,
-        optimal=counts["unproven"] == 0,
+        optimal=unproven == 0,
         counts={
-            "tiles_by_rounds" if start is None else "tiles_by_warm_start": counts["rounds"],
-            "tiles_by_more_rounds": counts["more_rounds"],
-            "tiles_by_ties": counts["ties"],
-            "tiles_by_paths": counts["paths"],
-            "augmentations": counts["augmentations"],
+            "tiles_by_rounds" if start is None else "tiles_by_warm_start": rounds,
+            "tiles_by_more_rounds": more_rounds,
+            "tiles_by_ties": ties,
+            "tiles_by_paths": paths,
+            "augmentations": augmentations,
         },
     )
+
+
+@cache
+def _engine(n: int, m: int, double: bool) -> tuple[Any, Any]:
+    """Return what is compiled for a pattern, and what allocates the scratch that it takes."""
+    # numba takes longer to import than all else together: only when solving.
+    from masksolve.kernels.engine import box_solver
+    from masksolve.kernels.workspace import own_workspace
+
+    return box_solver(n, m, double), own_workspace
 
 
 def solve_tiles(
