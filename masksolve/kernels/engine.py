@@ -150,9 +150,8 @@ def certify_tiles(p, g, rows, whole, in_place, at_most, corner, out):
     """Mask what is above u + v; return the tiles proven. Writes the masks of whole rows."""
     if in_place:
         potentials = (g.U, g.V, g.by_rows, g.sizes)
-        sums = (g.inverse, g.weights, g.sums, g.total, g.columns)
         places = (out.mask, out.stride, corner, g.bits, g.words)
-        proven = call_int(p.certify_rows, (*rows, *potentials, *sums, *places))
+        proven = call_int(p.certify_rows, (*rows, *potentials, g.total, g.columns, *places))
         if proven != OPEN:
             return proven
     slack = 1 if at_most else 0

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from masksolve.kernels.jit import callback
+from masksolve.kernels.jit import callback, kernel
 from masksolve.kernels.lanes import GUARD
 from masksolve.kernels.simd import (
     LANES,
@@ -61,9 +61,20 @@ def _fields(value: int, width: int, bits: int = 64) -> int:
 
 CERTIFIER: Any = types.intp(
     SINGLES, types.intp, types.intp, types.intp, SINGLES, SINGLES, SINGLES,
-    DOUBLES, DOUBLES, DOUBLES, DOUBLES, DOUBLES, BYTES,
-    BYTES, types.intp, types.intp, HALVES, WORDS,
+    DOUBLES, DOUBLES, BYTES, BYTES, types.intp, types.intp, HALVES, WORDS,
 )  # fmt: skip
+
+
+@kernel
+def kept_by(W, first, stride, take_magnitude, mask, place, mask_stride, m):
+    """Sum what a mask keeps of a tile."""
+    kept = 0.0
+    for i in range(m):
+        for j in range(m):
+            s = np.float64(W[first + i * stride + j])
+            if mask[place + i * mask_stride + j]:
+                kept += abs(s) if take_magnitude else s
+    return kept
 
 
 @cache
@@ -80,25 +91,24 @@ def row_certifier(n: int, m: int) -> int:
     @callback(CERTIFIER, n, m)
     def certify(
         W, stride, first, take_magnitude, U, V, R,
-        sizes, inverse, weights, kept, total, counts, mask, mask_stride, place, bits, lines,
+        sizes, total, counts, mask, mask_stride, place, bits, lines,
     ):  # fmt: skip
         """Mask what is above u + v; return which tiles this proves, or `OPEN`.
 
         W (m, 16 m) from `first` is read, mask from `place` is written. R has room for the
-        column potentials by rows, kept and counts for sums of columns, weights for sixteen,
-        and bits, which is lines too, for a row more of words than there are rows. Adds the
-        kept scores of proven tiles, times inverse, to total. Potentials that dwarf the tile's
-        largest size prove nothing.
+        column potentials by rows, counts for those of columns, and bits, which is lines too,
+        for a row more of words than there are rows. Adds the kept scores of proven tiles to
+        total. Potentials that dwarf the tile's largest size prove nothing.
         """
         zero = set_(0.0)
         none = zero > zero
         nothing = set_(np.float32(0.0))
         equal = nothing
+        kept = zero
         store_tiles(V, 0, R, 0, m)
         for k in range(0, m, 2):
             left, right = k * LANES, (k + 1) * LANES
             v_left, v_right = load(R, left), load(R, right)
-            kept_left, kept_right = zero, zero
             count = ones_from_mask(combine(none, none))
             for i in range(m):
                 s_left = load(W, first + i * stride + left)
@@ -116,10 +126,8 @@ def row_certifier(n: int, m: int) -> int:
                 store(mask, place + i * mask_stride + left, one)
                 bits[2 * i * words + k // 2] = bits_from_mask(x)
                 count = count + one
-                kept_left = kept_left + promote(if_then_else(x_left, s_left, nothing))
-                kept_right = kept_right + promote(if_then_else(x_right, s_right, nothing))
-            store(kept, left, kept_left)
-            store(kept, right, kept_right)
+                kept = kept + promote(if_then_else(x_left, s_left, nothing))
+                kept = kept + promote(if_then_else(x_right, s_right, nothing))
             store(counts, left, count)
         if bits_from_mask(equal == equal) != 0xFFFF:
             return OPEN
@@ -154,14 +162,20 @@ def row_certifier(n: int, m: int) -> int:
                 for t in range(min(64 // m, LANES)):
                     if (wrong >> np.uint64(t * m)) & field:
                         proven &= ~(1 << (k * 64 // m + t))
-        store(weights, 0, load(inverse, 0))
-        if proven != 0xFFFF:
+        store(total, 0, load(total, 0) + kept)
+        if proven != 0xFFFF:  # what the others keep is taken away again
             for t in range(LANES):
-                weights[t] = inverse[t] if proven >> t & 1 else 0.0
-        sum_ = load(total, 0)
-        for k in range(m):
-            sum_ = sum_ + load(kept, k * LANES) * load_repeated(weights, k * LANES // m, m)
-        store(total, 0, sum_)
+                if not proven >> t & 1:
+                    total[t] -= kept_by(
+                        W,
+                        first + t * m,
+                        stride,
+                        take_magnitude,
+                        mask,
+                        place + t * m,
+                        mask_stride,
+                        m,
+                    )
         return proven
 
     return certify

@@ -94,8 +94,6 @@ class Lanes(NamedTuple):
     columns: Any
     tiles: Any
     by_rows: Any  # column potentials, as the weights lie
-    sums: Any  # of kept scores, likewise
-    weights: Any  # what each tile's sum counts
     bits: Any  # masks as bits, 32 at a time
     words: Any  # the same, 64 at a time
 
@@ -108,7 +106,7 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
     return Workspace(
         _aligned(entries, np.float64) if double else singles,
         singles,
-        doubles=_aligned(3 * lines + 8 * LANES, np.float64),
+        doubles=_aligned(2 * lines + 7 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
         bits=words.view(np.uint32),
         words=words,
@@ -176,8 +174,6 @@ def lanes_of(w, m):
         pointer(w.bytes, entries + lines),
         pointer(w.tiles, 0),
         pointer(singles, 2 * entries + 2 * lines + LANES),
-        pointer(doubles, after + 7 * LANES),
-        pointer(doubles, after + 7 * LANES + lines),
         pointer(w.bits, 0),
         pointer(w.words, 0),
     )
