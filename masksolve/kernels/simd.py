@@ -449,13 +449,15 @@ def separate(builder, vectors):
 
 
 def interleave(builder, vectors):
-    """Undo `separate`, to one long vector."""
+    """Undo `separate`."""
     if len(vectors) % 2:
-        return vectors[0]
+        return vectors
     even = interleave(builder, vectors[0::2])
     odd = interleave(builder, vectors[1::2])
-    width = even.type.count
-    return shuffle(builder, even, odd, [j for k in range(width) for j in (k, width + k)])
+    half = LANES // 2
+    orders = [[j for k in range(c, c + half) for j in (k, LANES + k)] for c in (0, half)]
+    pairs = zip(even, odd, strict=True)
+    return [shuffle(builder, *pair, order) for pair in pairs for order in orders]
 
 
 @intrinsic
@@ -502,7 +504,9 @@ def store_tiles(typing, values, place, matrix, position, m):
             read(context, builder, values, values_, offset(builder, place_, k * LANES), lanes)
             for k in range(m.literal_value)
         ]
-        write(context, builder, matrix, matrix_, position_, interleave(builder, row))
+        for k, value in enumerate(interleave(builder, row)):
+            place = offset(builder, position_, k * LANES)
+            write(context, builder, matrix, matrix_, place, value)
         return context.get_dummy_value()
 
     return types.void(values, types.intp, matrix, types.intp, m), code
