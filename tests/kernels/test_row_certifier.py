@@ -106,7 +106,9 @@ def test_no_counterexample(data, pattern):
         float(a[b].astype(np.float64).sum())
         for a, b in zip(all_, [right, *[keep] * 15], strict=True)
     ]
-    assert kept == pytest.approx(sum(sums) - (0 if proven & 1 else sums[0]), rel=1e-12, abs=1e-30)
+    # Sums are right to what all tiles together may lose: the others come back later.
+    rest = sum(sums[1:]) + (sums[0] if proven & 1 else 0.0)
+    assert kept == pytest.approx(rest, abs=1e-13 * sum(map(abs, sums)))
 
 
 @pytest.mark.parametrize("m", [2, 4, 8, 16, 32, 64])
