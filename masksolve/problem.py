@@ -103,7 +103,7 @@ class Problem:
 
     def record(self, box: Box, scores: NDArray[np.float64], found: TileSolution) -> None:
         """Keep what a method found for a box, with the gap that its proof leaves."""
-        from masksolve.kernels.lines import count_short
+        from masksolve.kernels.short_lines import count_short
 
         n, at_most, mask = self.pattern.n, self.at_most(box), found.mask
         u, v = found.row_potentials, found.column_potentials
