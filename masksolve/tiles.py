@@ -87,8 +87,8 @@ class TileLayout:
         """Give an array ``(matrices, tile rows, tile columns, ...)`` its batch axes back."""
         return flat.reshape(*self.batch_shape, *flat.shape[1:])
 
-    def boxes(self, entries: int = BOX_ENTRIES) -> list[Box]:
-        """Cut the stack into boxes of about that many entries."""
+    def boxes(self, entries: int = BOX_ENTRIES, down: bool = False) -> list[Box]:
+        """Cut the stack into boxes of about that many entries: whole tile rows, or columns."""
         (rows, columns), (h, w) = self.matrix_shape, self.tile
         full_rows, full_columns = rows // h, columns // w
         tile_rows, tile_columns = self.grid
@@ -99,15 +99,21 @@ class TileLayout:
                 (slice(0, full_columns), False),
                 (slice(full_columns, tile_columns), True),
             ):
-                boxes += self._region(r, c, r_partial or c_partial, most)
+                boxes += self._region(r, c, r_partial or c_partial, most, down)
         return boxes
 
-    def _region(self, rows: slice, columns: slice, partial: bool, most: int) -> Iterator[Box]:
+    def _region(
+        self, rows: slice, columns: slice, partial: bool, most: int, down: bool
+    ) -> Iterator[Box]:
         high, wide = rows.stop - rows.start, columns.stop - columns.start
         if high == 0 or wide == 0:
             return
-        c_step = min(wide, most)
-        r_step = min(high, max(1, most // wide))
+        if down:
+            r_step = min(high, most)
+            c_step = min(wide, max(1, most // high))
+        else:
+            c_step = min(wide, most)
+            r_step = min(high, max(1, most // wide))
         b_step = max(1, most // (wide * high))
         for b in _steps(slice(0, self.stack_shape[0]), b_step):
             for r in _steps(rows, r_step):

@@ -34,48 +34,39 @@ from masksolve.kernels.simd import (
     write,
 )
 
-__all__ = ["at_least", "load_lines", "load_score", "nth_largest", "nth_steps", "store_lines"]
+__all__ = ["at_least", "load_lines", "nth_largest", "nth_steps", "store_lines"]
 
 BITS = (1, 2, 4, 8)
 """Of a lane's number."""
+HALVES = (range(LANES // 2), range(LANES // 2, LANES))
 
 
 at_least = pairwise(lambda builder, a, b: builder.fcmp_ordered(">=", a, b), MASK)
 
 
 @intrinsic
-def load_score(typing, array, position, take_magnitude):
-    """Read 16 entries of an array, without their signs if told to."""
-    lanes = BY_ENTRY[array.dtype]
-    vector, no_sign = integers(lanes)
+def load_lines(typing, matrix, position, scores, m, magnitude):
+    """Read 16 adjacent lines: ``scores[16 j]``, j < m, gets entry j of each.
 
-    def code(context, builder, signature, args):
-        keep = builder.select(args[2], no_sign, constant(vector, -1))
-        found = read(context, builder, array, args[0], args[1], lanes)
-        bits = builder.and_(builder.bitcast(found, vector), keep)
-        return builder.bitcast(bits, lanes.vector)
-
-    return lanes(array, types.intp, types.boolean), code
-
-
-@intrinsic
-def load_lines(typing, matrix, position, scores, m):
-    """Read 16 adjacent lines: ``scores[16 j]``, j < m, gets entry j of each."""
-    if not isinstance(m, types.IntegerLiteral):
+    Without its sign, if `magnitude` is not 0.
+    """
+    if not all(isinstance(x, types.IntegerLiteral) for x in (m, magnitude)):
         return None
     lanes, size = BY_ENTRY[matrix.dtype], m.literal_value
 
     def code(context, builder, signature, args):
-        matrix_, start, scores_, _ = args
+        matrix_, start, scores_ = args[:3]
         run = [
             read(context, builder, matrix, matrix_, offset(builder, start, k * LANES), lanes)
             for k in range(size)
         ]
         for k, value in enumerate(split(builder, run)):
+            if magnitude.literal_value:
+                value = without_sign(builder, value, lanes)
             write(context, builder, scores, scores_, ir.Constant(INDEX, k * LANES), value)
         return context.get_dummy_value()
 
-    return types.void(matrix, types.intp, scores, m), code
+    return types.void(matrix, types.intp, scores, m, magnitude), code
 
 
 @intrinsic
@@ -99,40 +90,63 @@ def store_lines(typing, flags, mask, position, m):
 
 
 @intrinsic
-def nth_largest(typing, scores, position, step, take_magnitude, limit, n, m):
+def nth_largest(typing, scores, position, step, limit, n, m, magnitude):
     """Find the n-th largest of a line, entries ``scores[position + k * step]``, k < m.
 
-    NaN if an entry is larger than the limit, or NaN itself. Drops the signs if told to.
+    Without their signs, if `magnitude` is not 0. NaN where an entry is NaN, or of a size
+    beyond the limit.
     """
-    if not (isinstance(n, types.IntegerLiteral) and isinstance(m, types.IntegerLiteral)):
+    if not all(isinstance(x, types.IntegerLiteral) for x in (n, m, magnitude)):
         return None
     lanes, size = BY_ENTRY[scores.dtype], m.literal_value
     steps, nth = nth_steps(n.literal_value, size)
-    vector, no_sign = integers(lanes)
 
     def code(context, builder, signature, args):
-        scores_, start, stride, take, limit_ = args[:5]
-        keep = builder.select(take, no_sign, constant(vector, -1))
-        values: dict[int, Any] = {}
-        bad: Any = constant(ir.VectorType(ir.IntType(1), LANES), 0)
+        scores_, start, stride, limit_ = args[:4]
+        values = []
         for k in range(size):
             place = builder.add(start, builder.mul(stride, ir.Constant(INDEX, k)))
-            bits = builder.bitcast(
-                read(context, builder, scores, scores_, place, lanes), vector
-            )
-            values[k] = builder.bitcast(builder.and_(bits, keep), lanes.vector)
-            size_ = builder.bitcast(builder.and_(bits, no_sign), lanes.vector)
-            bad = builder.or_(bad, builder.fcmp_unordered(">", size_, limit_))
-        for a, b, above, below in steps:
-            if above is not None:
-                values[above] = emit_max(builder, values[a], values[b])
-            if below is not None:
-                values[below] = emit_min(builder, values[a], values[b])
-        nan = constant(lanes.vector, float("nan"))
-        return builder.select(bad, nan, values[nth])
+            value = read(context, builder, scores, scores_, place, lanes)
+            values.append(without_sign(builder, value, lanes) if magnitude.literal_value else value)
+        largest = constant(lanes.vector, 0.0)
+        for value in values:
+            largest = larger_size(builder, value, largest, lanes)
+        good = builder.fcmp_ordered("<=", largest, limit_)
+        # Half of the lanes at a time: then more of a line's values stay in registers.
+        first, second = (
+            follow(builder, steps, [shuffle(builder, v, v, half) for v in values], nth)
+            for half in HALVES
+        )
+        found = shuffle(builder, first, second, range(LANES))
+        return builder.select(good, found, constant(lanes.vector, float("nan")))
 
     places = (types.intp, types.intp)
-    return lanes(scores, *places, types.boolean, lanes, n, m), code
+    return lanes(scores, *places, lanes, n, m, magnitude), code
+
+
+def without_sign(builder, value, lanes):
+    """Drop the signs."""
+    vector, no_sign = integers(lanes)
+    return builder.bitcast(builder.and_(builder.bitcast(value, vector), no_sign), lanes.vector)
+
+
+def larger_size(builder, value, size, lanes):
+    """Return the larger of |value| and a size; NaN counts as larger than infinity."""
+    vector, no_sign = integers(lanes)
+    x, y = builder.and_(builder.bitcast(value, vector), no_sign), builder.bitcast(size, vector)
+    greater = builder.select(builder.icmp_signed(">", x, y), x, y)
+    return builder.bitcast(greater, lanes.vector)
+
+
+def follow(builder, steps, inputs, wanted):
+    """Emit a network's steps; return one value."""
+    values: dict[int, Any] = dict(enumerate(inputs))
+    for a, b, above, below in steps:
+        if above is not None:
+            values[above] = emit_max(builder, values[a], values[b])
+        if below is not None:
+            values[below] = emit_min(builder, values[a], values[b])
+    return values[wanted]
 
 
 @cache

@@ -17,9 +17,10 @@ import numpy as np
 from numba import typeof, types
 
 from masksolve.kernels.jit import callback, kernel_for
-from masksolve.kernels.lines import at_least, load_lines, load_score, nth_largest, store_lines
+from masksolve.kernels.lines import at_least, load_lines, nth_largest, store_lines
 from masksolve.kernels.simd import (
     LANES,
+    abs_,
     bits_from_mask,
     call_int,
     if_then_else,
@@ -53,23 +54,23 @@ class Space(NamedTuple):
 
 def selector_type(double: bool) -> Any:
     entries = types.CPointer(types.float64 if double else types.float32)
-    source = (entries, types.intp, types.intp, types.intp, types.intp)
+    source = (entries, types.intp, types.intp, types.intp)
     target = (BYTES, types.intp, DOUBLES, types.intp)
     return types.intp(*source, *target, DOUBLES, entries, BYTES)
 
 
 @cache
-def selector(n: int, m: int, double: bool, columns: bool) -> int:
+def selector(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> int:
     """Compile the selection of n in lines of m."""
     kind: Any = np.float64 if double else np.float32
     zero, least = kind(0), np.finfo(kind).smallest_subnormal
     limit = kind(LARGEST_SCORE if double else np.finfo(kind).max)
     adjacent = not columns
+    take = int(magnitude)  # as entries are read: lines in scratch have theirs already
+    again = int(magnitude and columns)
 
-    @callback(selector_type(double), n, m, int(double), int(columns))
-    def select(
-        W, step, groups, take_magnitude, at_most, mask, mask_step, u, want_u, total, E, X
-    ):
+    @callback(selector_type(double), n, m, int(double), int(columns), take)
+    def select(W, step, groups, at_most, mask, mask_step, u, want_u, total, E, X):
         """Solve 16 lines at a time; return how many are not proven.
 
         Lines are adjacent, or one entry apart with entries `step` apart (in the mask,
@@ -81,7 +82,6 @@ def selector(n: int, m: int, double: bool, columns: bool) -> int:
         <= t, and t proves the mask if it holds n; for at-most-n 0 does if it holds fewer and
         nothing positive is left. There t is at least the smallest positive number.
         """
-        take = take_magnitude != 0
         none = set_(zero) > set_(zero)
         full = set_(np.int8(n))
         smallest = set_(least)
@@ -90,18 +90,20 @@ def selector(n: int, m: int, double: bool, columns: bool) -> int:
         for g in range(groups):
             if adjacent:
                 first, out = 0, 0
-                load_lines(W, g * m * LANES, E, m)
+                load_lines(W, g * m * LANES, E, m, take)
                 lines, flags, step, mask_step = E, X, LANES, LANES
             else:
                 first = out = g * LANES
                 lines, flags = W, mask
-            t = nth_largest(lines, first, step, take, set_(limit), n, m)
+            t = nth_largest(lines, first, step, set_(limit), n, m, again)
             if at_most:
                 t = max_(smallest, t)
             held = ones_from_mask(none)
             score = promote(set_(zero))
             for j in range(m):
-                s = load_score(lines, first + j * step, take)
+                s = load(lines, first + j * step)
+                if again:
+                    s = abs_(s)
                 x = at_least(s, t)
                 one = ones_from_mask(x)
                 store(flags, out + j * mask_step, one)
@@ -113,11 +115,15 @@ def selector(n: int, m: int, double: bool, columns: bool) -> int:
             if bits_from_mask(proven) != ALL:
                 held = ones_from_mask(none)
                 for j in range(m):
-                    above = load_score(lines, first + j * step, take) > t
-                    held = held + ones_from_mask(above)
+                    s = load(lines, first + j * step)
+                    if again:
+                        s = abs_(s)
+                    held = held + ones_from_mask(s > t)
                 score = promote(set_(zero))
                 for j in range(m):
-                    s = load_score(lines, first + j * step, take)
+                    s = load(lines, first + j * step)
+                    if again:
+                        s = abs_(s)
                     x = (s > t) | (at_least(s, t) & (held < full))
                     store(flags, out + j * mask_step, ones_from_mask(x))
                     held = held + ones_from_mask(x & at_least(t, s))
@@ -141,34 +147,32 @@ def selector(n: int, m: int, double: bool, columns: bool) -> int:
     return select
 
 
-def solve_lines(address, W, take_magnitude, at_most, mask, u, w):
+def solve_lines(address, columns, W, at_most, mask, u, w):
     """Solve all lines; return the kept score, NaN if one is not finite, and how many are open.
 
     W (runs, lines, m) float32 or float64 and mask, int8, of that shape; u (runs, lines)
-    float64, or no runs if it is not asked for; address is that of `selector` for how lines lie.
+    float64, or no runs if it is not asked for. Lines are one entry apart if `columns`, else
+    adjacent, and address is that of the `selector` for it.
     """
     runs, lines, m = W.shape
-    entries, flags = W.itemsize, mask.itemsize
-    line_step, step = W.strides[1] // entries, W.strides[2] // entries
-    mask_line, mask_step = mask.strides[1] // flags, mask.strides[2] // flags
-    magnitude, slack = 1 if take_magnitude else 0, 1 if at_most else 0
+    run_step, step = W.strides[0] // W.itemsize, W.strides[2] // W.itemsize
+    mask_step = mask.strides[2]
+    slack = 1 if at_most else 0
     want_u = 1 if u.shape[0] > 0 else 0
     groups = lines // LANES
     done = groups * LANES
     E, X, total = pointer(w.entries, 0), pointer(w.flags, 0), pointer(w.total, 0)
     # The rest of a run lies in its scratch as it would in a matrix of sixteen lines.
-    adjacent = step == 1 and line_step == m
-    across, down = (m, 1) if adjacent else (1, LANES)
+    across, down = (1, LANES) if columns else (m, 1)
     source, target = pointer(w.rest, 0), pointer(w.rest_flags, 0)
     rest_u = pointer(w.rest_u, 0)
     store(total, 0, set_(0.0))
     unproven = 0
     for r in range(runs):
-        start, out = pointer(W, r * (W.strides[0] // entries)), pointer(mask, r * mask.strides[0])
+        start, out = pointer(W, r * run_step), pointer(mask, r * mask.strides[0])
         at = pointer(u, r * lines * want_u)
         unproven += call_int(
-            address,
-            (start, step, groups, magnitude, slack, out, mask_step, at, want_u, total, E, X),
+            address, (start, step, groups, slack, out, mask_step, at, want_u, total, E, X)
         )
         if done == lines:
             continue
@@ -176,8 +180,7 @@ def solve_lines(address, W, take_magnitude, at_most, mask, u, w):
             for j in range(m):
                 w.rest[t * across + j * down] = W[r, done + t, j]
         unproven += call_int(
-            address,
-            (source, down, 1, magnitude, slack, target, down, rest_u, want_u, total, E, X),
+            address, (source, down, 1, slack, target, down, rest_u, want_u, total, E, X)
         )
         for t in range(lines - done):
             for j in range(m):
@@ -190,13 +193,13 @@ def solve_lines(address, W, take_magnitude, at_most, mask, u, w):
     return kept, unproven
 
 
-def line_solver(n: int, m: int, double: bool, columns: bool) -> Any:
+def line_solver(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
     Returns `solve_lines` with its address filled in.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
-        return partial(_compiled(double), selector(n, m, double, columns))
+        return partial(_compiled(double), selector(n, m, double, columns, magnitude), columns)
 
 
 def line_space(m: int, double: bool) -> Space:
@@ -229,8 +232,8 @@ def signature(double: bool) -> tuple[Any, ...]:
     entry = types.float64 if double else types.float32
     return (
         types.intp,
-        types.Array(entry, 3, "A", readonly=True),
         types.boolean,
+        types.Array(entry, 3, "A", readonly=True),
         types.boolean,
         types.Array(types.int8, 3, "A"),
         types.Array(types.float64, 2, "C"),

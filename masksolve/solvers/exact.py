@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from masksolve.solvers.base import MatrixSolution, Method, TileSolution
 
-__all__ = ["METHOD", "solve_matrix", "solve_tiles", "tie_noise"]
+__all__ = ["METHOD", "solve_lines", "solve_matrix", "solve_tiles", "tie_noise"]
 
 
 def solve_matrix(
@@ -72,6 +72,41 @@ def solve_matrix(
             "tiles_by_paths": counts["paths"],
             "augmentations": counts["augmentations"],
         },
+    )
+
+
+def solve_lines(
+    lines: NDArray[Any],
+    magnitude: bool,
+    n: int,
+    at_most: bool,
+    mask: NDArray[np.bool_],
+    potentials: bool = False,
+) -> MatrixSolution | None:
+    """Solve every line of a plain pattern in place; see `LineSolver`.
+
+    Among equal scores a line prefers the entry that comes first.
+    """
+    from masksolve.kernels.plain import line_solver, line_space
+
+    runs, across, m = lines.shape
+    double = lines.dtype == np.float64
+    columns = lines.strides[1:] != (m * lines.itemsize, lines.itemsize)
+    u = np.empty((runs if potentials else 0, across))
+    objective, unproven = line_solver(n, m, double, columns, magnitude)(
+        lines, at_most, mask.view(np.int8), u, line_space(m, double)
+    )
+    if np.isnan(objective):
+        return None
+    return MatrixSolution(
+        objective,
+        # A line whose threshold proves nothing has no bound. There is none.
+        np.zeros(min(unproven, 1), dtype=np.int64),
+        np.full(min(unproven, 1), np.inf),
+        u if potentials else None,
+        np.broadcast_to(0.0, (runs * across, m)) if potentials else None,
+        optimal=unproven == 0,
+        counts={},
     )
 
 
@@ -152,6 +187,7 @@ METHOD = Method(
     "the problem is the b-matching of Hubara et al. 2021, arXiv:2102.08124",
     solve_tiles=solve_tiles,
     solve_matrix=solve_matrix,
+    solve_lines=solve_lines,
     plain=True,
     warm="potentials",
 )
