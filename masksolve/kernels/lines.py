@@ -34,7 +34,7 @@ from masksolve.kernels.simd import (
     write,
 )
 
-__all__ = ["at_least", "load_lines", "nth_largest", "nth_steps", "store_lines"]
+__all__ = ["at_least", "load_lines", "load_score", "nth_largest", "nth_steps", "store_lines"]
 
 BITS = (1, 2, 4, 8)
 """Of a lane's number."""
@@ -45,28 +45,51 @@ at_least = pairwise(lambda builder, a, b: builder.fcmp_ordered(">=", a, b), MASK
 
 
 @intrinsic
-def load_lines(typing, matrix, position, scores, m, magnitude):
+def load_score(typing, array, position, take_magnitude):
+    """Read 16 entries of an array, without their signs if told to."""
+    lanes = BY_ENTRY[array.dtype]
+
+    def code(context, builder, signature, args):
+        keep = signs(builder, args[2], lanes)
+        return score(context, builder, array, args[0], args[1], lanes, keep)
+
+    return lanes(array, types.intp, types.boolean), code
+
+
+def signs(builder, take_magnitude, lanes):
+    """Emit the bits that stay: all, or all but the signs."""
+    vector, no_sign = integers(lanes)
+    return builder.select(take_magnitude, no_sign, constant(vector, -1))
+
+
+def score(context, builder, array_type, array, position, lanes, keep):
+    """Emit the reading of 16 entries, of which some bits stay."""
+    value = read(context, builder, array_type, array, position, lanes)
+    return builder.bitcast(builder.and_(builder.bitcast(value, keep.type), keep), lanes.vector)
+
+
+@intrinsic
+def load_lines(typing, matrix, position, take_magnitude, scores, m):
     """Read 16 adjacent lines: ``scores[16 j]``, j < m, gets entry j of each.
 
-    Without its sign, if `magnitude` is not 0.
+    Drops the signs if told to.
     """
-    if not all(isinstance(x, types.IntegerLiteral) for x in (m, magnitude)):
+    if not isinstance(m, types.IntegerLiteral):
         return None
     lanes, size = BY_ENTRY[matrix.dtype], m.literal_value
 
     def code(context, builder, signature, args):
-        matrix_, start, scores_ = args[:3]
-        run = [
-            read(context, builder, matrix, matrix_, offset(builder, start, k * LANES), lanes)
-            for k in range(size)
-        ]
+        matrix_, start, take, scores_, _ = args
+        keep = signs(builder, take, lanes)
+        run = []
+        for k in range(size):
+            place = offset(builder, start, k * LANES)
+            run.append(score(context, builder, matrix, matrix_, place, lanes, keep))
         for k, value in enumerate(split(builder, run)):
-            if magnitude.literal_value:
-                value = without_sign(builder, value, lanes)
             write(context, builder, scores, scores_, ir.Constant(INDEX, k * LANES), value)
         return context.get_dummy_value()
 
-    return types.void(matrix, types.intp, scores, m, magnitude), code
+    return types.void(matrix, types.intp, types.boolean, scores, m), code
 
 
 @intrinsic
@@ -90,24 +113,23 @@ def store_lines(typing, flags, mask, position, m):
 
 
 @intrinsic
-def nth_largest(typing, scores, position, step, limit, n, m, magnitude):
+def nth_largest(typing, scores, position, step, take_magnitude, limit, n, m):
     """Find the n-th largest of a line, entries ``scores[position + k * step]``, k < m.
 
-    Without their signs, if `magnitude` is not 0. NaN where an entry is NaN, or of a size
-    beyond the limit.
+    Without their signs if told to. NaN where an entry is NaN, or of a size beyond the limit.
     """
-    if not all(isinstance(x, types.IntegerLiteral) for x in (n, m, magnitude)):
+    if not all(isinstance(x, types.IntegerLiteral) for x in (n, m)):
         return None
     lanes, size = BY_ENTRY[scores.dtype], m.literal_value
     steps, nth = nth_steps(n.literal_value, size)
 
     def code(context, builder, signature, args):
-        scores_, start, stride, limit_ = args[:4]
+        scores_, start, stride, take, limit_ = args[:5]
+        keep = signs(builder, take, lanes)
         values = []
         for k in range(size):
             place = builder.add(start, builder.mul(stride, ir.Constant(INDEX, k)))
-            value = read(context, builder, scores, scores_, place, lanes)
-            values.append(without_sign(builder, value, lanes) if magnitude.literal_value else value)
+            values.append(score(context, builder, scores, scores_, place, lanes, keep))
         largest = constant(lanes.vector, 0.0)
         for value in values:
             largest = larger_size(builder, value, largest, lanes)
@@ -120,14 +142,8 @@ def nth_largest(typing, scores, position, step, limit, n, m, magnitude):
         found = shuffle(builder, first, second, range(LANES))
         return builder.select(good, found, constant(lanes.vector, float("nan")))
 
-    places = (types.intp, types.intp)
-    return lanes(scores, *places, lanes, n, m, magnitude), code
-
-
-def without_sign(builder, value, lanes):
-    """Drop the signs."""
-    vector, no_sign = integers(lanes)
-    return builder.bitcast(builder.and_(builder.bitcast(value, vector), no_sign), lanes.vector)
+    how = (types.intp, types.intp, types.boolean)
+    return lanes(scores, *how, lanes, n, m), code
 
 
 def larger_size(builder, value, size, lanes):

@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof, types
 
-from masksolve.kernels.jit import callback, kernel_for
-from masksolve.kernels.lines import at_least, load_lines, nth_largest, store_lines
+from masksolve.kernels.jit import callback, kernel, kernel_for
+from masksolve.kernels.lines import at_least, load_lines, load_score, nth_largest, store_lines
 from masksolve.kernels.simd import (
     LANES,
-    abs_,
     bits_from_mask,
     call_int,
     if_then_else,
@@ -54,24 +53,47 @@ class Space(NamedTuple):
 
 def selector_type(double: bool) -> Any:
     entries = types.CPointer(types.float64 if double else types.float32)
-    source = (entries, types.intp, types.intp, types.intp)
+    source = (entries, types.intp, types.intp, types.intp, types.intp)
     target = (BYTES, types.intp, DOUBLES, types.intp)
     return types.intp(*source, *target, DOUBLES, entries, BYTES)
 
 
+@kernel
+def settle_ties(scores, flags, t, n, m, take_magnitude):
+    """Mask what is above t, and of what equals it the first for which there is room.
+
+    Scores and flags are given with the places of a line's first entry, and the steps from
+    there on. Returns how many each of 16 lines holds, and their kept scores.
+    """
+    lines, first, step = scores
+    mask, out, mask_step = flags
+    zero = t - t
+    full = set_(np.int8(n))
+    held = ones_from_mask(zero > zero)
+    for j in range(m):
+        s = load_score(lines, first + j * step, take_magnitude)
+        held = held + ones_from_mask(s > t)
+    kept = promote(zero)
+    for j in range(m):
+        s = load_score(lines, first + j * step, take_magnitude)
+        x = (s > t) | (at_least(s, t) & (held < full))
+        store(mask, out + j * mask_step, ones_from_mask(x))
+        held = held + ones_from_mask(x & at_least(t, s))
+        kept = kept + promote(if_then_else(x, s, zero))
+    return held, kept
+
+
 @cache
-def selector(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> int:
+def selector(n: int, m: int, double: bool, columns: bool) -> int:
     """Compile the selection of n in lines of m."""
     kind: Any = np.float64 if double else np.float32
     zero, least = kind(0), np.finfo(kind).smallest_subnormal
     limit = kind(LARGEST_SCORE if double else np.finfo(kind).max)
     adjacent = not columns
-    take = int(magnitude)  # as entries are read: lines in scratch have theirs already
-    again = int(magnitude and columns)
 
-    @callback(selector_type(double), n, m, int(double), int(columns), take)
-    def select(W, step, groups, at_most, mask, mask_step, u, want_u, total, E, X):
-        """Solve 16 lines at a time; return how many are not proven.
+    @callback(selector_type(double), n, m, int(double), int(columns))
+    def select(W, step, groups, magnitude, at_most, mask, mask_step, u, want_u, total, E, X):
+        """Solve 16 lines at a time; return 0 if all are proven.
 
         Lines are adjacent, or one entry apart with entries `step` apart (in the mask,
         `mask_step`). Adds kept scores to total, which becomes NaN if a score is not finite;
@@ -82,6 +104,8 @@ def selector(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> in
         <= t, and t proves the mask if it holds n; for at-most-n 0 does if it holds fewer and
         nothing positive is left. There t is at least the smallest positive number.
         """
+        take = magnitude != 0
+        again = take and columns  # lines in scratch have lost their signs
         none = set_(zero) > set_(zero)
         full = set_(np.int8(n))
         smallest = set_(least)
@@ -90,20 +114,18 @@ def selector(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> in
         for g in range(groups):
             if adjacent:
                 first, out = 0, 0
-                load_lines(W, g * m * LANES, E, m, take)
+                load_lines(W, g * m * LANES, take, E, m)
                 lines, flags, step, mask_step = E, X, LANES, LANES
             else:
                 first = out = g * LANES
                 lines, flags = W, mask
-            t = nth_largest(lines, first, step, set_(limit), n, m, again)
+            t = nth_largest(lines, first, step, again, set_(limit), n, m)
             if at_most:
                 t = max_(smallest, t)
             held = ones_from_mask(none)
             score = promote(set_(zero))
             for j in range(m):
-                s = load(lines, first + j * step)
-                if again:
-                    s = abs_(s)
+                s = load_score(lines, first + j * step, again)
                 x = at_least(s, t)
                 one = ones_from_mask(x)
                 store(flags, out + j * mask_step, one)
@@ -113,28 +135,12 @@ def selector(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> in
             if at_most:
                 proven = proven | ((held < full) & at_least(smallest, t))
             if bits_from_mask(proven) != ALL:
-                held = ones_from_mask(none)
-                for j in range(m):
-                    s = load(lines, first + j * step)
-                    if again:
-                        s = abs_(s)
-                    held = held + ones_from_mask(s > t)
-                score = promote(set_(zero))
-                for j in range(m):
-                    s = load(lines, first + j * step)
-                    if again:
-                        s = abs_(s)
-                    x = (s > t) | (at_least(s, t) & (held < full))
-                    store(flags, out + j * mask_step, ones_from_mask(x))
-                    held = held + ones_from_mask(x & at_least(t, s))
-                    score = score + promote(if_then_else(x, s, set_(zero)))
+                place = (lines, first, step), (flags, out, mask_step)
+                held, score = settle_ties(*place, t, n, m, again)
                 proven = held == full
                 if at_most:
                     proven = proven | ((held < full) & at_least(smallest, t))
-                left = ALL ^ bits_from_mask(proven)
-                while left:
-                    left &= left - 1
-                    unproven += 1
+                unproven |= ALL ^ bits_from_mask(proven)
             kept = kept + score + promote(t - t)
             if want_u:
                 t = if_then_else(held == full, t, set_(zero))
@@ -147,8 +153,8 @@ def selector(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> in
     return select
 
 
-def solve_lines(address, columns, W, at_most, mask, u, w):
-    """Solve all lines; return the kept score, NaN if one is not finite, and how many are open.
+def solve_lines(address, columns, W, take_magnitude, at_most, mask, u, w):
+    """Solve all lines; return the kept score, NaN if one is not finite, and whether all is proven.
 
     W (runs, lines, m) float32 or float64 and mask, int8, of that shape; u (runs, lines)
     float64, or no runs if it is not asked for. Lines are one entry apart if `columns`, else
@@ -157,7 +163,7 @@ def solve_lines(address, columns, W, at_most, mask, u, w):
     runs, lines, m = W.shape
     run_step, step = W.strides[0] // W.itemsize, W.strides[2] // W.itemsize
     mask_step = mask.strides[2]
-    slack = 1 if at_most else 0
+    how = (1 if take_magnitude else 0, 1 if at_most else 0)
     want_u = 1 if u.shape[0] > 0 else 0
     groups = lines // LANES
     done = groups * LANES
@@ -171,16 +177,16 @@ def solve_lines(address, columns, W, at_most, mask, u, w):
     for r in range(runs):
         start, out = pointer(W, r * run_step), pointer(mask, r * mask.strides[0])
         at = pointer(u, r * lines * want_u)
-        unproven += call_int(
-            address, (start, step, groups, slack, out, mask_step, at, want_u, total, E, X)
+        unproven |= call_int(
+            address, (start, step, groups, *how, out, mask_step, at, want_u, total, E, X)
         )
         if done == lines:
             continue
         for t in range(lines - done):
             for j in range(m):
                 w.rest[t * across + j * down] = W[r, done + t, j]
-        unproven += call_int(
-            address, (source, down, 1, slack, target, down, rest_u, want_u, total, E, X)
+        unproven |= call_int(
+            address, (source, down, 1, *how, target, down, rest_u, want_u, total, E, X)
         )
         for t in range(lines - done):
             for j in range(m):
@@ -190,16 +196,16 @@ def solve_lines(address, columns, W, at_most, mask, u, w):
     kept = 0.0
     for t in range(LANES):
         kept += w.total[t]
-    return kept, unproven
+    return kept, unproven == 0
 
 
-def line_solver(n: int, m: int, double: bool, columns: bool, magnitude: bool) -> Any:
+def line_solver(n: int, m: int, double: bool, columns: bool) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
     Returns `solve_lines` with its address filled in.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
-        return partial(_compiled(double), selector(n, m, double, columns, magnitude), columns)
+        return partial(_compiled(double), selector(n, m, double, columns), columns)
 
 
 def line_space(m: int, double: bool) -> Space:
@@ -234,6 +240,7 @@ def signature(double: bool) -> tuple[Any, ...]:
         types.intp,
         types.boolean,
         types.Array(entry, 3, "A", readonly=True),
+        types.boolean,
         types.boolean,
         types.Array(types.int8, 3, "A"),
         types.Array(types.float64, 2, "C"),

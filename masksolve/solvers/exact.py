@@ -93,19 +93,19 @@ def solve_lines(
     double = lines.dtype == np.float64
     columns = lines.strides[1:] != (m * lines.itemsize, lines.itemsize)
     u = np.empty((runs if potentials else 0, across))
-    objective, unproven = line_solver(n, m, double, columns, magnitude)(
-        lines, at_most, mask.view(np.int8), u, line_space(m, double)
+    objective, proven = line_solver(n, m, double, columns)(
+        lines, magnitude, at_most, mask.view(np.int8), u, line_space(m, double)
     )
     if np.isnan(objective):
         return None
     return MatrixSolution(
         objective,
-        # A line whose threshold proves nothing has no bound. There is none.
-        np.zeros(min(unproven, 1), dtype=np.int64),
-        np.full(min(unproven, 1), np.inf),
+        # Were a threshold not to prove its line, nothing would be known of the bound.
+        np.zeros(0 if proven else 1, dtype=np.int64),
+        np.full(0 if proven else 1, np.inf),
         u if potentials else None,
         np.broadcast_to(0.0, (runs * across, m)) if potentials else None,
-        optimal=unproven == 0,
+        optimal=proven,
         counts={},
     )
 
