@@ -5,8 +5,8 @@ For every line, with r = s - u,
     gap = sum over kept of max(0, -r) + sum over pruned of max(0, r) + u (n - x),
 
 x of them kept: the dual bound less the kept score, in float64. Like `judge` it shares nothing
-with the solvers, not even constants. Lines are turned first, so that the inner loops go
-from line to line, long and plain.
+with the solvers, not even constants. The inner loop goes from line to line, so that it is long
+and plain.
 """
 
 from __future__ import annotations
@@ -24,18 +24,26 @@ BLOCK = 256
 """Lines at a time: their scores and sums stay in the cache."""
 
 
+EXCESS, HELD, WEIGHT, MOST, COUNT, POTENTIAL, SCORE, FLAG = (BLOCK * k for k in range(8))
+"""Where they are in one flat array: of several, compilers must fear that they overlap."""
+
+
 @kernel
-def add_entries(s, x, u, excess, held, weight, most, counts):
-    """Add an entry of every line to the line's sums: one plain loop, no branches."""
-    for k in range(s.size):
-        size = abs(s[k])
-        d = s[k] - u[k]
-        e = -d if x[k] > 0.0 else d
-        excess[k] += e if e > 0.0 else 0.0
-        held[k] += x[k] * s[k]
-        weight[k] += x[k] * size
-        most[k] = size if size > most[k] else most[k]
-        counts[k] += x[k]
+def add_entries(scores, flags, take_magnitude, sums):
+    """Add an entry of every line to the line's sums: plain loops, no branches."""
+    for k in range(scores.size):
+        sums[SCORE + k] = scores[k]
+        sums[FLAG + k] = flags[k]
+    for k in range(BLOCK):  # however many there are: a fixed number is what vectors are made of
+        s, x = sums[SCORE + k], sums[FLAG + k]
+        size = abs(s)
+        s = size if take_magnitude else s
+        e = (s - sums[POTENTIAL + k]) * (1.0 - 2.0 * x)
+        sums[EXCESS + k] += e if e > 0.0 else 0.0
+        sums[HELD + k] += x * s
+        sums[WEIGHT + k] += x * size
+        sums[MOST + k] = max(sums[MOST + k], size)
+        sums[COUNT + k] += x
 
 
 @kernel
@@ -48,31 +56,26 @@ def judge_lines(W, take_magnitude, mask, u, n, at_most, kept, gap, scale, lines)
     """
     runs, across, m = W.shape
     floor = 0.0 if at_most else -np.inf
-    s, x = np.empty((m, BLOCK)), np.empty((m, BLOCK))
-    u_block, excess, held, weight, most, counts = np.empty((6, BLOCK))
+    sums = np.zeros(8 * BLOCK)
     lines[0] = 0
     lines[1] = 0
     for r in range(runs):
         for first in range(0, across, BLOCK):
             size = min(BLOCK, across - first)
+            block = slice(first, first + size)
+            sums[:POTENTIAL] = 0.0
             for k in range(size):
-                u_block[k] = max(u[r, first + k], floor)
-                for j in range(m):
-                    value = np.float64(W[r, first + k, j])
-                    s[j, k] = abs(value) if take_magnitude else value
-                    x[j, k] = 1.0 if mask[r, first + k, j] else 0.0
-            for sums in (excess, held, weight, most, counts):
-                sums[:size] = 0.0
+                sums[POTENTIAL + k] = max(u[r, first + k], floor)
             for j in range(m):
-                add_entries(s[j, :size], x[j, :size], u_block, excess, held, weight, most, counts)
+                add_entries(W[r, block, j], mask[r, block, j], take_magnitude, sums)
             for k in range(size):
-                potential, top = u_block[k], most[k]
-                slack = excess[k] + potential * (n - counts[k])
+                potential, top, count = sums[POTENTIAL + k], sums[MOST + k], sums[COUNT + k]
+                slack = sums[EXCESS + k] + potential * (n - count)
                 # What potentials far larger than the scores could swallow.
                 if abs(potential) > GUARD * top:
                     slack += EPSILON * m * abs(potential)
-                kept[r, first + k] = held[k]
+                kept[r, first + k] = sums[HELD + k]
                 gap[r, first + k] = slack
-                scale[r, first + k] = max(weight[k], top)
-                lines[0] += counts[k] > n
-                lines[1] += counts[k] < n
+                scale[r, first + k] = max(sums[WEIGHT + k], top)
+                lines[0] += count > n
+                lines[1] += count < n
