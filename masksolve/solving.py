@@ -218,7 +218,8 @@ def certify(
 
     Potentials are found by the exact method; the bound that they prove is computed from
     them, in float64, by code that shares nothing with any solver: compiled, so that it
-    costs one to three times what solving does, or with ``plain`` by the NumPy of
+    costs one to three times what solving does (about five for plain patterns, which are solved
+    in little more than a pass over memory), or with ``plain`` by the NumPy of
     `masksolve.certificate`.
 
     Parameters
