@@ -43,7 +43,8 @@ class Problem:
 
     `work` functions given to `run` are called for boxes in any order, by several
     threads; they read scores and `record` what they find. `mask` is where it takes shape,
-    whatever it holds before.
+    whatever it holds before. `down` says whether a plain pattern's lines run down the
+    matrix as it lies in memory.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Problem:
         self.shape = self.scores.array.shape
         self.axes = as_axes(axes, len(self.shape), "weights")
         self.layout = tile_layout(self.shape, self.axes, self.pattern.tile_shape)
+        self.down = not self.pattern.transposable and self._runs_down()
         self.mask = np.empty(self.shape, dtype=np.bool_) if mask is None else mask
         stack, (h, w) = self.layout.stack_shape, self.layout.tile
         self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
@@ -88,7 +90,7 @@ class Problem:
 
         What a method counts shows in its work alone: so it is the same for every shape.
         """
-        boxes = self.layout.boxes(entries)
+        boxes = self.layout.boxes(entries, self.down)
         if not boxes:
             matrices = slice(0, min(1, self.layout.stack_shape[0]))
             boxes = [Box(matrices, slice(0, 0), slice(0, 0), partial=True)]
@@ -96,6 +98,11 @@ class Problem:
         # The order of the matrix: no sum may depend on the threads.
         if len(boxes) > 1:
             self._pieces.sort(key=lambda piece: [part.start for part in piece.box.index])
+
+    def _runs_down(self) -> bool:
+        """Tell whether neighbours in memory lie in different lines."""
+        row, column = (abs(self.scores.array.strides[axis]) for axis in self.axes)
+        return row < column
 
     def matrix_entries(self) -> int:
         """Entries of a box for matrix solvers: some boxes a thread, however many threads."""

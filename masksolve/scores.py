@@ -43,14 +43,17 @@ class Scores:
             raise self.refusal()
         return tiles
 
-    def matrix(self, layout: TileLayout, box: Box) -> NDArray[Any]:
+    def matrix(self, layout: TileLayout, box: Box, down: bool = False) -> NDArray[Any]:
         """Show a box of full tiles as a matrix of float32 or float64, its matrices stacked.
 
         The precision is one that holds the entries exactly, rows are contiguous; a view
         where the array is like that already, else a copy in scratch space that the
-        thread's next one overwrites. Magnitudes are not taken.
+        thread's next one overwrites. Magnitudes are not taken. With `down` each matrix is
+        transposed.
         """
         window = layout.window(self.array, box)
+        if down:
+            window = window.swapaxes(-2, -1)
         dtype = _precision(window.dtype)
         fit = window.dtype == dtype and window.flags.aligned
         if not (fit and window.ndim == 2 and window.strides[1] == dtype.itemsize):

@@ -13,6 +13,7 @@ from masksolve.checks import lines_short, refuse_violation
 from masksolve.errors import InvalidInput
 from masksolve.inputs import ScoreFunction
 from masksolve.pattern import Pattern
+from masksolve.plain import judge_plain, solve_plain, takes_lines
 from masksolve.problem import Problem, warn_of_kernels
 from masksolve.result import Certificate, MaskResult
 from masksolve.solvers import METHODS, MatrixSolution, Method, TileSolution, as_options, find_method
@@ -143,12 +144,15 @@ def solve_problem(
     start = as_start(warm_start, chosen, problem)
     if problem.potentials is not None and not (certify or method == "exact"):
         raise InvalidInput(f"method {method!r} has no potentials: ask for certify=True too")
-    matrix = _takes_matrices(chosen, problem.pattern)
+    matrix, lines = _takes_matrices(chosen, problem.pattern), takes_lines(chosen, problem)
 
     def work(box: Box) -> None:
         if matrix and not box.partial:
             assert start is None or isinstance(start, PotentialStart)
             _solve_matrix(problem, chosen, box, start)
+            return
+        if lines and not box.partial:
+            solve_plain(problem, chosen, box)
             return
         scores = problem.tiles(box)
         n, at_most = problem.pattern.n, problem.at_most(box)
@@ -158,10 +162,7 @@ def solve_problem(
             found = _with_proof(scores, found, n, at_most)
         problem.record(box, scores, found)
 
-    if matrix:
-        problem.run(work, progress, problem.matrix_entries())
-    else:
-        problem.run(work, progress)
+    problem.run(work, progress, problem.matrix_entries() if matrix or lines else BOX_ENTRIES)
     return problem.result(method)
 
 
@@ -217,7 +218,8 @@ def certify(
 
     Potentials are found by the exact method; the bound that they prove is computed from
     them, in float64, by code that shares nothing with any solver: compiled, so that it
-    costs one to three times what solving does, or with ``plain`` by the NumPy of
+    costs one to three times what solving does (about five for plain patterns, which are solved
+    in little more than a pass over memory), or with ``plain`` by the NumPy of
     `masksolve.certificate`.
 
     Parameters
@@ -255,11 +257,16 @@ def certify(
     given = mask_for(mask, problem.shape)
     problem.judge(given)
     start = None if warm_start is None else PotentialStart(warm_start, problem)
-    matrix = _takes_matrices(METHODS["exact"], problem.pattern) and not plain
+    exact = METHODS["exact"]
+    matrix = _takes_matrices(exact, problem.pattern) and not plain
+    lines = takes_lines(exact, problem) and not plain
 
     def work(box: Box) -> None:
         if matrix and not box.partial:
             _judge_matrix(problem, given, box, start)
+            return
+        if lines and not box.partial:
+            judge_plain(problem, exact, given, box)
             return
         refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
         scores = problem.tiles(box)
@@ -269,7 +276,7 @@ def certify(
         found = _with_proof(scores, tiles, n, at_most, begin)
         problem.record(box, scores, found)
 
-    problem.run(work, progress, problem.matrix_entries() if matrix else BOX_ENTRIES)
+    problem.run(work, progress, problem.matrix_entries() if matrix or lines else BOX_ENTRIES)
     return Certificate(**problem.verdict())
 
 

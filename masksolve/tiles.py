@@ -89,7 +89,7 @@ class TileLayout:
     stack_shape: tuple[int, int, int] = _derived()
     tiles: int = _derived()
     _order: tuple[int, ...] = _derived()  # all axes, the matrix's last
-    _boxes: dict[int, tuple[Box, ...]] = field(  # where they are few
+    _boxes: dict[tuple[int, bool], tuple[Box, ...]] = field(  # where they are few
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -116,16 +116,16 @@ class TileLayout:
         """Give an array ``(matrices, tile rows, tile columns, ...)`` its batch axes back."""
         return flat.reshape(*self.batch_shape, *flat.shape[1:])
 
-    def boxes(self, entries: int = BOX_ENTRIES) -> Sequence[Box]:
-        """Cut the stack into boxes of about that many entries."""
-        found = self._boxes.get(entries)
+    def boxes(self, entries: int = BOX_ENTRIES, down: bool = False) -> Sequence[Box]:
+        """Cut the stack into boxes of about that many entries: whole tile rows, or columns."""
+        found = self._boxes.get((entries, down))
         if found is None:
-            found = tuple(self._cut(entries))
+            found = tuple(self._cut(entries, down))
             if len(found) <= FEW_BOXES:
-                self._boxes[entries] = found
+                self._boxes[entries, down] = found
         return found
 
-    def _cut(self, entries: int) -> Iterator[Box]:
+    def _cut(self, entries: int, down: bool) -> Iterator[Box]:
         (rows, columns), (h, w) = self.matrix_shape, self.tile
         full_rows, full_columns = rows // h, columns // w
         tile_rows, tile_columns = self.grid
@@ -135,14 +135,20 @@ class TileLayout:
                 (slice(0, full_columns), False),
                 (slice(full_columns, tile_columns), True),
             ):
-                yield from self._region(r, c, r_partial or c_partial, most)
+                yield from self._region(r, c, r_partial or c_partial, most, down)
 
-    def _region(self, rows: slice, columns: slice, partial: bool, most: int) -> Iterator[Box]:
+    def _region(
+        self, rows: slice, columns: slice, partial: bool, most: int, down: bool
+    ) -> Iterator[Box]:
         high, wide = rows.stop - rows.start, columns.stop - columns.start
         if high == 0 or wide == 0:
             return
-        c_step = min(wide, most)
-        r_step = min(high, max(1, most // wide))
+        if down:
+            r_step = min(high, most)
+            c_step = min(wide, max(1, most // high))
+        else:
+            c_step = min(wide, most)
+            r_step = min(high, max(1, most // wide))
         b_step = max(1, most // (wide * high))
         for b in _steps(slice(0, self.stack_shape[0]), b_step):
             for r in _steps(rows, r_step):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from masksolve.solvers.base import MatrixSolution, Method, TileSolution
 
-__all__ = ["METHOD", "solve_matrix", "solve_tiles", "tie_noise"]
+__all__ = ["METHOD", "solve_lines", "solve_matrix", "solve_tiles", "tie_noise"]
 
 
 def solve_matrix(
@@ -81,6 +81,41 @@ def _engine(n: int, m: int, double: bool) -> tuple[Any, Any]:
     from masksolve.kernels.workspace import own_workspace
 
     return box_solver(n, m, double), own_workspace
+
+
+def solve_lines(
+    lines: NDArray[Any],
+    magnitude: bool,
+    n: int,
+    at_most: bool,
+    mask: NDArray[np.bool_],
+    potentials: bool = False,
+) -> MatrixSolution | None:
+    """Solve every line of a plain pattern in place; see `LineSolver`.
+
+    Among equal scores a line prefers the entry that comes first.
+    """
+    from masksolve.kernels.plain import line_solver, line_space
+
+    runs, across, m = lines.shape
+    double = lines.dtype == np.float64
+    columns = lines.strides[1:] != (m * lines.itemsize, lines.itemsize)
+    u = np.empty((runs if potentials else 0, across))
+    objective, proven = line_solver(n, m, double, columns)(
+        lines, magnitude, at_most, mask.view(np.int8), u, line_space(m, double)
+    )
+    if np.isnan(objective):
+        return None
+    return MatrixSolution(
+        objective,
+        # Were a threshold not to prove its line, nothing would be known of the bound.
+        np.zeros(0 if proven else 1, dtype=np.int64),
+        np.full(0 if proven else 1, np.inf),
+        u if potentials else None,
+        np.broadcast_to(0.0, (runs * across, m)) if potentials else None,
+        optimal=proven,
+        counts={},
+    )
 
 
 def solve_tiles(
@@ -160,6 +195,7 @@ METHOD = Method(
     "the problem is the b-matching of Hubara et al. 2021, arXiv:2102.08124",
     solve_tiles=solve_tiles,
     solve_matrix=solve_matrix,
+    solve_lines=solve_lines,
     plain=True,
     warm="potentials",
 )
