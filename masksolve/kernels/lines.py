@@ -29,10 +29,10 @@ from masksolve.kernels.simd import (
     offset,
     pairwise,
     read,
-    separate,
     shuffle,
     write,
 )
+from masksolve.kernels.tile_lanes import separate
 
 __all__ = ["at_least", "load_lines", "load_score", "nth_largest", "nth_steps", "store_lines"]
 

@@ -28,14 +28,13 @@ from masksolve.kernels.simd import (
     combine,
     if_then_else,
     load,
-    load_repeated,
     max_,
     ones_from_mask,
     promote,
     set_,
     store,
-    store_tiles,
 )
+from masksolve.kernels.tile_lanes import load_repeated, store_tiles
 
 __all__ = ["OPEN", "row_certifier", "words_of"]
 

@@ -23,16 +23,14 @@ from masksolve.kernels.simd import (
     demote,
     if_then_else,
     load,
-    load_tiles,
     max_,
-    middle,
     min_,
     ones_from_mask,
     promote,
     set_,
     store,
-    store_tiles,
 )
+from masksolve.kernels.tile_lanes import load_tiles, middle, store_tiles
 
 __all__ = ["certifier", "loader", "potential_loader", "prover", "relaxer", "storer"]
 
