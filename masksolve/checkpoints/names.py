@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["brief", "check_names", "matches", "matches_any", "some"]
+__all__ = ["alike", "brief", "check_names", "matches", "matches_any", "some"]
 
 
 def brief(name: str, most: int = 100) -> str:
@@ -21,6 +22,17 @@ def brief(name: str, most: int = 100) -> str:
     """
     half = (most - 3) // 2
     return name if len(name) <= most else f"{name[:half]}...{name[-half:]}"
+
+
+def alike(name: str) -> str:
+    """Return the pattern of a name and its like in other layers.
+
+    Examples
+    --------
+    >>> alike("model.layers.12.mlp.experts.gate_up_proj")
+    'model.layers.*.mlp.experts.gate_up_proj'
+    """
+    return re.sub(r"(?<=\.)\d+(?=\.)", "*", name)
 
 
 def some(names: Iterable[str]) -> str:

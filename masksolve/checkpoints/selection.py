@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from masksolve.checkpoints.axes import Axes, AxesByName
-from masksolve.checkpoints.names import brief, check_names, matches_any, some
+from masksolve.checkpoints.names import alike, brief, check_names, matches_any, some
 from masksolve.errors import InvalidInput, about
 from masksolve.inputs import as_axes
 from masksolve.layout import Layout
@@ -163,12 +163,12 @@ def _obstacle(
     if given is None and _axes(spec, verdict) is None:
         return (
             f"it has {len(spec.shape)} dimensions: say which two are the matrix, outputs and "
-            f"inputs, as in --axes '{brief(spec.name)}=0,1'"
+            f"inputs, as in --axes '{brief(alike(spec.name))}=0,1'"
         )
     if given is None and verdict.unsure and not all(p.transposable for p in patterns):
         return (
             "which of its axes are inputs is not known, and plain masks run along them: say "
-            f"so, as in --axes '{brief(spec.name)}=1,2'"
+            f"so, as in --axes '{brief(alike(spec.name))}=1,2'"
         )
     if verdict.regrouped is not None and any(p.transposable for p in patterns):
         return verdict.regrouped

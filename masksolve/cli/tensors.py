@@ -130,7 +130,8 @@ def print_skipped(choice: Choice) -> None:
     """Say how many tensors were passed over for which reasons, the most frequent first."""
     reasons = choice.reasons()
     if reasons:
-        print(f"passed over: {sum(count for _, count in reasons)} tensors")
+        total = sum(count for _, count in reasons)
+        print(f"passed over: {total} tensor{'s' * (total > 1)}")
     for why, count in reasons[:MOST_REASONS]:
         print(f"  {count}: {one_line(why)}")
     if len(reasons) > MOST_REASONS:

@@ -117,6 +117,17 @@ def test_experts_of_unknown_orientation(source):
     assert choose(source, axes={name: (2, 1)}, pattern="4:8,plain").axes[name] == (2, 1)
 
 
+def test_layers_that_are_alike_share_a_reason_whose_advice_is_for_all(tmp_path):
+    names = [f"model.layers.{k}.mlp.experts.down_proj" for k in (0, 1, 12)]
+    experts = dict.fromkeys(names, np.ones((4, 16, 8), np.float32))
+    file = write_file(tmp_path / "model.safetensors", experts | {"o.weight": np.ones((8, 8))})
+    ((why, count),) = choose(file, pattern="4:8,plain").reasons()
+    assert count == 3
+    advice = why.split("'")[1].split("=")
+    found = choose(file, axes={advice[0]: (1, 2)}, pattern="4:8,plain").axes
+    assert [found[name] for name in names] == [(1, 2)] * 3
+
+
 def test_weights_that_are_put_in_another_order_at_loading(tmp_path):
     name, weights = "layers.0.mlp.w13_dn.weight", np.ones((32, 32), np.float32)
     file = write_file(tmp_path / "model.safetensors", {name: weights, "layers.0.o.weight": weights})

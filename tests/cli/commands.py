@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 SCRIPT = [str(Path(sys.executable).with_name("masksolve"))]
@@ -26,6 +27,14 @@ def shown_on_a_terminal(*command):
     ours, theirs = os.openpty()
     subprocess.run([*MODULE, *command], stdout=subprocess.DEVNULL, stderr=theirs, check=True)
     os.close(theirs)
-    shown = os.read(ours, 1 << 16)
-    os.close(ours)
-    return shown
+    return all_that_came(ours)
+
+
+def all_that_came(terminal):
+    """Read a terminal whose other end is closed: a single read gives a part."""
+    parts = []
+    with suppress(OSError):  # its end
+        while part := os.read(terminal, 1 << 12):
+            parts.append(part)
+    os.close(terminal)
+    return b"".join(parts)

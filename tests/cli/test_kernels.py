@@ -10,7 +10,7 @@ from numba.core.caching import UserProvidedCacheLocator
 
 import masksolve as ms
 from masksolve.kernels import engine
-from tests.cli.commands import MATRICES, MODULE, assert_one_line, shown_on_a_terminal
+from tests.cli.commands import MATRICES, MODULE, all_that_came, assert_one_line, shown_on_a_terminal
 from tests.storage.files import write_file
 
 
@@ -52,8 +52,7 @@ ms.solve(np.ones((64, 64), np.float32), "2:4", progress=True)
 """
     subprocess.run([MODULE[0], "-c", code], stderr=theirs, env=environment, check=True)
     os.close(theirs)
-    shown = os.read(ours, 1 << 16).decode()
-    os.close(ours)
+    shown = all_that_came(ours).decode()
     assert "compiling kernels, once\r\n" in shown
     assert shown.count("compiling") == 1
     assert "100%" in shown.split("once\r\n")[1]
