@@ -1,6 +1,7 @@
 """The exact engine: all tiles of a matrix, proven, in four stages.
 
-1. Sixteen tiles at a time: some over-relaxed rounds, then the float64 certificate.
+1. Sixteen tiles at a time: some over-relaxed rounds, then a certificate, `strict_certifier` for
+   exactly n of float32, else one in float64.
    With potentials to start from, the certificate comes first, without rounds; then, if
    more than a few tiles are left, a few rounds.
 2. What is left, again sixteen at a time: does an earlier mask still do? Else more
@@ -33,9 +34,7 @@ from numba import typeof, types
 
 from masksolve.kernels.jit import entry, kernel, kernel_for
 from masksolve.kernels.lanes import (
-    AS_THEY_ARE,
     LANES,
-    UNFIT,
     begin,
     count_lines,
     mask_above,
@@ -47,11 +46,11 @@ from masksolve.kernels.lanes import (
     set_floor,
     settle_shift,
 )
-from masksolve.kernels.row_certifier import OPEN, row_certifier
 from masksolve.kernels.schedule import LONGER, rounds
 from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
-from masksolve.kernels.single import finish_lane, put_lane, put_settled
+from masksolve.kernels.single import finish_lane, put_lane, put_potentials, put_settled, put_words
 from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
+from masksolve.kernels.strict_certifier import strict_certifier
 from masksolve.kernels.workspace import MORE_ROUNDS, ROUNDS, TIES, Output, lanes_of, workspace
 
 __all__ = ["box_solver"]
@@ -70,11 +69,9 @@ class Program(NamedTuple):
     n: int
     m: int
     times: int
-    by_rows: bool  # whether rows of 16 tiles can be read at once
-    single: bool  # whether they can be judged so
+    strict: bool  # whether the strict certificate does
     relax: int
     certify: int
-    certify_rows: int
     load_rows: int
     store_rows: int
     load_potentials: int
@@ -134,7 +131,7 @@ def recall_tiles(p, g, wanted, across, old, at_most, out):
 def settle_ties(p, g, wanted, across, noise, at_most, tile, out):
     """Stages 3 and 4: settle tiles that mostly have ties, whatever that takes."""
     perturb(g.S, noise, g.P, p.m)
-    call(p.relax, (g.P, g.U, g.V, p.times, (1 + LONGER) * p.times, g.floor))
+    call(p.relax, (g.P, g.U, g.V, p.times, (1 + LONGER) * p.times, 1, g.floor))
     mask_above(g.P, g.U, g.V, g.X, p.m)
     proven = prove(p, g, wanted, MARGIN, at_most)
     out.counts[TIES] += popcount(proven)
@@ -146,29 +143,26 @@ def settle_ties(p, g, wanted, across, noise, at_most, tile, out):
 
 
 @kernel
-def certify_tiles(p, g, rows, whole, in_place, at_most, corner, out):
+def relax_tiles(p, g, first, last):
+    """Take rounds first to last - 1; the strict certificate sets U itself."""
+    if first < last or not p.strict:
+        rows_last = 0 if p.strict else 1
+        call(p.relax, (g.S, g.U, g.V, first, last, rows_last, g.floor))
+
+
+@kernel
+def certify_tiles(p, g, whole, at_most, corner, out):
     """Mask what is above u + v; return the tiles proven. Writes the masks of whole rows."""
-    if in_place:
-        potentials = (g.U, g.V, g.by_rows, g.sizes)
-        places = (out.mask, out.stride, corner, g.bits, g.words)
-        proven = call_int(p.certify_rows, (*rows, *potentials, g.total, g.columns, *places))
-        if proven != OPEN:
-            return proven
+    if p.strict:
+        stride = out.stride if whole else 0
+        places = (g.words, g.inverse, g.total, out.mask, stride, corner)
+        return call_int(p.certify, (g.S, g.U, g.V, *places))
     slack = 1 if at_most else 0
     lanes = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total)
     proven = call_int(p.certify, (*lanes, slack))
     if whole:
         call(p.store_rows, (g.X, out.mask, out.stride, corner))
     return proven
-
-
-@kernel
-def put_potentials(g, m, out):
-    """Write the potentials of all sixteen tiles."""
-    for t in range(LANES):
-        for i in range(m):
-            out.u[g.tiles[t] * m + i] = g.U[i * LANES + t] * g.inverse[t]
-            out.v[g.tiles[t] * m + i] = g.V[i * LANES + t] * g.inverse[t]
 
 
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
@@ -207,21 +201,18 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
             size = min(LANES, number - first)
             row, column = (first // across) * m, (first % across) * m
             place, corner = row * stride + column, row * out.stride + column
-            rows = (entries, stride, place, magnitude)
-            whole = p.by_rows and stage == 0 and size == LANES
+            whole = stage == 0 and size == LANES
             whole = whole and column + LANES * m <= across * m
             for t in range(LANES):
                 k = first + min(t, size - 1)
                 g.tiles[t] = k if stage == 0 else w.left[k]
             if whole:
-                call(p.load_rows, (*rows, g.E, g.S, g.sizes))
+                call(p.load_rows, (entries, stride, place, magnitude, g.E, g.S, g.sizes))
             else:
                 gather(W, g.tiles, across, g.E, m)
                 measure(g.E, g.S, take_magnitude, g.sizes, m)
-            size_ = rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m)
-            if size_ == UNFIT:
+            if not rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m):
                 return np.nan
-            in_place = whole and p.single and not at_most and size_ == AS_THEY_ARE
             cold = stage == 0 and not warm
             if at_most:
                 set_floor(g.S, cold, take_magnitude, g.floor, m)
@@ -234,37 +225,40 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
                     wanted = recall_tiles(p, g, wanted, across, old, at_most, out)
                     if wanted == 0:
                         continue
-                call(p.relax, (g.S, g.U, g.V, p.times, (1 + LONGER) * p.times, g.floor))
+                relax_tiles(p, g, p.times, (1 + LONGER) * p.times)
             elif warm:
                 if whole:
                     call(p.load_potentials, (v_start, first * m, g.V64))
                 else:
                     gather_potentials(start, g.tiles, g.V64, m)
                 begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
-                call(p.relax, (g.S, g.U, g.V, 0, 0, g.floor))
+                relax_tiles(p, g, 0, 0)
             else:
                 for k in range(0, m * LANES, LANES):
                     store(g.V, k, set_(np.float32(0.0)))
-                call(p.relax, (g.S, g.U, g.V, 0, p.times, g.floor))
+                relax_tiles(p, g, 0, p.times)
             if at_most and cold:
                 settle_shift(g.U, g.V, g.floor, m)
             for t in range(size, LANES):
                 g.inverse[t] = 0.0  # the rest of a last group repeats its last tile
             before = load(g.total, 0)
-            proven = wanted & certify_tiles(p, g, rows, whole, in_place, at_most, corner, out)
+            proven = wanted & certify_tiles(p, g, whole, at_most, corner, out)
             if stage == 0 and warm and popcount(wanted & ~proven) > FEW:
                 # Rounds for all sixteen here cost less than stage 2 for these alone.
-                call(p.relax, (g.S, g.U, g.V, p.times, p.times + 3 * p.times // 4, g.floor))
+                relax_tiles(p, g, p.times, p.times + 3 * p.times // 4)
                 store(g.total, 0, before)
-                proven = wanted & certify_tiles(p, g, rows, whole, in_place, at_most, corner, out)
+                proven = wanted & certify_tiles(p, g, whole, at_most, corner, out)
             out.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += popcount(proven)
             unproven = wanted & ~proven
             if whole:
                 if out.potentials:  # of tiles left over too: they are written again
-                    put_potentials(g, m, out)
+                    for t in range(LANES):
+                        put_potentials(g, t, g.U, g.V, m, out)
             else:
                 for t in range(size):
-                    if proven >> t & 1:
+                    if proven >> t & 1 and p.strict:
+                        put_words(g, t, across, m, out)
+                    elif proven >> t & 1:
                         put_lane(g, t, g.U, g.V, across, m, out)
             if stage == 1 and unproven:
                 settle_ties(p, g, unproven, across, noise, at_most, w.tile, out)
@@ -282,13 +276,13 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     return g.rest[0]
 
 
-def box_solver(n: int, m: int, double: bool) -> Any:
+def box_solver(n: int, m: int, double: bool, at_most: bool) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
     Returns `solve_box` with its `Program` filled in.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
-        return _box_solver(n, m, double)
+        return _box_solver(n, m, double, at_most)
 
 
 _COMPILING = threading.Lock()
@@ -298,22 +292,18 @@ if hasattr(os, "register_at_fork"):
 
 
 @cache
-def _box_solver(n: int, m: int, double: bool) -> Any:
-    by_rows = m & (m - 1) == 0
-    # Without whole rows the functions are never called, but must be of their type.
-    some = m if by_rows else 2
+def _box_solver(n: int, m: int, double: bool, at_most: bool) -> Any:
+    strict = not (double or at_most)
     program = Program(
         n,
         m,
         rounds(m),
-        by_rows,
-        by_rows and not double,
-        relaxer(n, m),
-        certifier(n, m, double),
-        row_certifier(min(n, some - 1), some),
-        loader(some, double),
-        storer(some),
-        potential_loader(some),
+        strict,
+        relaxer(n, m, at_most),
+        strict_certifier(n, m) if strict else certifier(n, m, double),
+        loader(m, double),
+        0 if strict else storer(m),
+        potential_loader(m),
         prover(double),
     )
     return partial(entry(_compiled(double=double)), program)
@@ -326,7 +316,7 @@ def _compiled(double: bool) -> Any:
 
 def signature(double: bool) -> tuple[Any, ...]:
     """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    program = Program(1, 2, 1, True, True, 0, 0, 0, 0, 0, 0, 0)
+    program = Program(1, 2, 1, True, 0, 0, 0, 0, 0, 0)
     entry = types.float64 if double else types.float32
 
     def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:

@@ -30,11 +30,9 @@ from masksolve.kernels.simd import (
 from masksolve.limits import LARGEST_SCORE
 
 __all__ = [
-    "AS_THEY_ARE",
     "GUARD",
     "LANES",
     "TOLERANCE",
-    "UNFIT",
     "begin",
     "count_lines",
     "mask_above",
@@ -51,7 +49,6 @@ GUARD = 8.0
 """Potentials this many times larger than the scores lose them in rounding."""
 TOLERANCE = 1e-12
 """A tile is proven when its gap is at most this share of its score."""
-UNFIT, RESCALED, AS_THEY_ARE = range(3)
 BIG, SMALL = 2.0**64, 2.0**-64
 """Sizes between which single precision computes without over- or underflow."""
 
@@ -74,19 +71,18 @@ def measure(E, S, take_magnitude, sizes, m):
 def rescale(E, S, sizes, scale, inverse, m):
     """Bring tiles into single precision's comfortable range by powers of two.
 
-    Writes scale and inverse, 1 for most tiles, and brings sizes along. Returns `UNFIT` if
-    a score is not finite or too large to be summed, else whether tiles are `AS_THEY_ARE`.
+    Writes scale and inverse, 1 for most tiles, and brings sizes along. Returns whether all
+    scores are finite and small enough to be summed.
     """
     store(scale, 0, set_(1.0))
     store(inverse, 0, set_(1.0))
     size = load(sizes, 0)
     fit = (set_(BIG) > size) & (size > set_(SMALL))
     if bits_from_mask(fit) == 0xFFFF:
-        return AS_THEY_ARE
-    found = AS_THEY_ARE
+        return True
     for t in range(LANES):
         if not sizes[t] <= LARGEST_SCORE:
-            return UNFIT
+            return False
         if sizes[t] == 0.0 or SMALL < sizes[t] < BIG:
             continue
         scale[t] = ldexp(1.0, min(-frexp(sizes[t])[1], 1000))
@@ -96,8 +92,7 @@ def rescale(E, S, sizes, scale, inverse, m):
             E[k] = value
             S[k] = value
         sizes[t] *= scale[t]
-        found = RESCALED
-    return found
+    return True
 
 
 @kernel

@@ -85,9 +85,10 @@ SINGLE = Vector("single lanes", ir.FloatType(), types.float32)
 DOUBLE = Vector("double lanes", ir.DoubleType(), types.float64)
 BYTE = Vector("byte lanes", ir.IntType(8), types.int8)
 MASK = Vector("mask lanes", ir.IntType(1))
+WORD = Vector("word lanes", ir.IntType(32), types.uint32)
 WIDE_BYTE = Vector("wide byte lanes", ir.IntType(8), types.int8, 2 * LANES)
 WIDE_MASK = Vector("wide mask lanes", ir.IntType(1), lanes=2 * LANES)
-BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE)}
+BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE, WORD)}
 BYTES_OF = {MASK: BYTE, WIDE_MASK: WIDE_BYTE}
 
 
@@ -165,7 +166,7 @@ def store(typing, array, position, value):
 
 @intrinsic
 def set_(typing, value):
-    """Make lanes that all hold one float32, float64 or int8."""
+    """Make lanes that all hold one float32, float64, int8 or uint32."""
     lanes = BY_ENTRY[value]
 
     def code(context, builder, signature, args):
@@ -268,8 +269,12 @@ _either = pairwise(ir.IRBuilder.or_)
 
 
 def _operators():
-    """Give lanes their operators: + - * / > == on floats, + == < on bytes, & | on masks."""
+    """Give lanes their operators.
+
+    These are + - * / > == on floats, + == on integers, < on bytes, & | on masks, | on words.
+    """
     floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)
+    integers = (*bytes_, WORD)
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
@@ -277,11 +282,11 @@ def _operators():
         (operator.truediv, floats, _divide),
         (operator.gt, floats, _above),
         (operator.eq, floats, _equal),
-        (operator.add, bytes_, _tally),
-        (operator.eq, bytes_, _same),
+        (operator.add, integers, _tally),
+        (operator.eq, integers, _same),
         (operator.lt, bytes_, _less),
         (operator.and_, masks, _both),
-        (operator.or_, masks, _either),
+        (operator.or_, (*masks, WORD), _either),
     )
     for symbol, kinds, function in table:
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from masksolve.kernels.augment import Search, search_space
 from masksolve.kernels.jit import kernel
-from masksolve.kernels.row_certifier import words_of
 from masksolve.kernels.simd import LANES, pointer
+from masksolve.kernels.strict_certifier import words_of
 
 __all__ = [
     "COUNTS",
@@ -47,8 +47,7 @@ class Workspace(NamedTuple):
     singles: NDArray[np.float32]  # the other lanes, see `lanes_of`
     doubles: NDArray[np.float64]
     bytes: NDArray[np.int8]
-    bits: NDArray[np.uint32]
-    words: NDArray[np.uint64]
+    words: NDArray[np.uint32]
     tiles: NDArray[np.int64]
     left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
     left_V: NDArray[np.float32]
@@ -93,23 +92,19 @@ class Lanes(NamedTuple):
     rows: Any
     columns: Any
     tiles: Any
-    by_rows: Any  # column potentials, as the weights lie
-    bits: Any  # masks as bits, 32 at a time
-    words: Any  # the same, 64 at a time
+    words: Any  # masks, four entries to a word of lanes
 
 
 def workspace(m: int, tiles: int, double: bool) -> Workspace:
     """Allocate scratch for boxes of up to `tiles` tiles; `double`: of float64 entries."""
     entries, lines = m * m * LANES, m * LANES
-    singles = _aligned(2 * entries + 3 * lines + LANES, np.float32)
-    words = np.zeros((m + 1) * words_of(m), dtype=np.uint64)
+    singles = _aligned(2 * entries + 2 * lines + LANES, np.float32)
     return Workspace(
         _aligned(entries, np.float64) if double else singles,
         singles,
         doubles=_aligned(2 * lines + 7 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
-        bits=words.view(np.uint32),
-        words=words,
+        words=_aligned(m * words_of(m) * LANES, np.uint32),
         tiles=np.empty(LANES, dtype=np.int64),
         left=np.empty(tiles, dtype=np.int64),
         left_V=np.empty((tiles, m), dtype=np.float32),
@@ -173,7 +168,5 @@ def lanes_of(w, m):
         pointer(w.bytes, entries),
         pointer(w.bytes, entries + lines),
         pointer(w.tiles, 0),
-        pointer(singles, 2 * entries + 2 * lines + LANES),
-        pointer(w.bits, 0),
         pointer(w.words, 0),
     )

@@ -39,7 +39,7 @@ def solve_matrix(
     double = matrix.dtype == np.float64
     kept = (tiles, m) if potentials else (0, m)
     u, v = np.empty(kept), np.empty(kept)
-    solve_box, space_for = _engine(n, m, double)
+    solve_box, space_for = _engine(n, m, double, at_most)
     space = space_for(m, tiles, double)
     objective = solve_box(
         matrix,
@@ -74,13 +74,13 @@ def solve_matrix(
 
 
 @cache
-def _engine(n: int, m: int, double: bool) -> tuple[Any, Any]:
+def _engine(n: int, m: int, double: bool, at_most: bool) -> tuple[Any, Any]:
     """Return what is compiled for a pattern, and what allocates the scratch that it takes."""
     # numba takes longer to import than all else together: only when solving.
     from masksolve.kernels.engine import box_solver
     from masksolve.kernels.workspace import own_workspace
 
-    return box_solver(n, m, double), own_workspace
+    return box_solver(n, m, double, at_most), own_workspace
 
 
 def solve_lines(
