@@ -12,7 +12,7 @@ from typing import Any
 
 import pyperf
 
-__all__ = ["all_cores", "machine", "versions"]
+__all__ = ["all_cores", "commit", "machine", "versions"]
 
 FACTS = {
     "cpu_model_name": "cpu",
@@ -39,7 +39,7 @@ def machine() -> dict[str, Any]:
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": all_cores(),
         "memory_bytes": _memory(),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -51,7 +51,7 @@ def _memory() -> int | None:
     return 1024 * int(text.split("MemTotal:")[1].split()[0])
 
 
-def _commit() -> str:
+def commit() -> str:
     """Name the commit of the checkout that holds this file; "+" if files have changed."""
     here = Path(__file__).resolve().parent
 
