@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import pyperf
 
 __all__ = ["all_cores", "commit", "machine", "versions"]
@@ -36,6 +37,7 @@ def machine() -> dict[str, Any]:
     seen = pyperf.Run([1.0]).get_metadata()
     found: dict[str, Any] = {ours: seen[theirs] for theirs, ours in FACTS.items() if theirs in seen}
     return found | {
+        "microarchitecture": llvm.get_host_cpu_name(),  # a vendor's name alone says little
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": all_cores(),
         "memory_bytes": _memory(),

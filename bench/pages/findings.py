@@ -57,8 +57,9 @@ def significant(value: float, digits: int) -> float:
 
 
 def cores_of(machine: Mapping[str, Any]) -> str:
-    """Name a machine by its cores, as whatever is not a ratio needs beside it."""
-    return f"{machine['cores']} cores of {machine.get('cpu', 'an unknown processor')}"
+    """Name a machine by its cores, as whatever is no ratio needs beside it."""
+    kind = f" ({machine['microarchitecture']})" if "microarchitecture" in machine else ""
+    return f"{machine['cores']} cores of {machine.get('cpu', 'an unknown processor')}{kind}"
 
 
 def where(found: Mapping[str, Any]) -> str:
