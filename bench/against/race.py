@@ -14,7 +14,7 @@ from .racers import Entrant, Racer, Times, take_turns
 
 __all__ = ["race"]
 
-NARROWEST = 12
+NARROWEST = 14
 """Of a column of figures, in characters."""
 
 
@@ -62,7 +62,8 @@ def _quartiles(here: Times, other: Times) -> list[float]:
     """Find how many times as fast as another this build is, round by round; [] if unknown."""
     if isinstance(here, str) or isinstance(other, str):
         return []
-    return statistics.quantiles([b / a for a, b in zip(here, other, strict=True)], n=4)
+    ratios = [b / a for a, b in zip(here, other, strict=True)]
+    return statistics.quantiles(ratios, n=4, method="inclusive")
 
 
 def _short(values: Sequence[float]) -> list[float]:

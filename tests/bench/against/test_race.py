@@ -50,7 +50,7 @@ def test_twice_as_fast_is_two():
 def test_the_spread_is_of_ratios_and_the_first_call_is_not_counted():
     base = Answering(a=[9.0, 0.001, 0.002, 0.003])
     found, rows, _ = raced(Answering(a=0.001), base, patterns="a")
-    assert rows[2][3:] == ["2.00", "1.00 to 3.00"]
+    assert rows[2][3:] == ["2.00", "1.50 to 2.50"]
     assert found[0]["seconds"]["base"] == [0.001, 0.002, 0.003]
 
 
