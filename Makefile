@@ -36,13 +36,13 @@ bench: $(VENV)/bench.done ## every method and rival compared, with a report: som
 bench-full: $(VENV)/bench.done ## the same on more and larger matrices: hours
 	$(BIN)/masksolve bench --size full --out bench-output
 
-bench-core: $(VENV)/bench.done ## the exact engine against one pass over memory; BASE=commit: against that
-	$(BIN)/python -m masksolve.bench.$(if $(BASE),against $(BASE) --speed,core)
+bench-core: $(VENV)/bench.done ## the exact engine against one pass over memory; BASE=commit or folder: against that
+	$(BIN)/python -m masksolve.bench.$(if $(BASE),against $(BASE) $(if $(ONLY),--only $(ONLY),--speed),core)
 
-bench-calls: $(VENV)/bench.done ## BASE=commit: what calls for one tile or a few cost, against that
+bench-calls: $(VENV)/bench.done ## BASE=commit or folder: what calls for one tile or a few cost, against that
 	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD) --calls
 
-same: $(VENV)/bench.done ## BASE=commit: 204 problems, the same masks bit for bit?
+same: $(VENV)/bench.done ## BASE=commit or folder: 204 problems, the same masks bit for bit?
 	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD)
 
 exactness: $(VENV)/bench.done ## 100,000 tiles against HiGHS, ten million against float64: a quarter of an hour

@@ -1,69 +1,37 @@
-"""The checkout against a commit: ``python -m masksolve.bench.against BASE``.
+"""The build at hand against another: ``python -m masksolve.bench.against BASE``.
 
-Solves 204 seeded problems with both builds and names those whose bytes differ; with ``--speed``
-times the exact engine of both instead, in turn, a process each; with ``--calls`` what every
-call costs where there is one tile or a few.
+BASE is a commit, or a folder that holds ``masksolve/``. Solves 204 seeded problems with both
+builds and names those whose bytes differ; with ``--speed``, ``--calls`` or ``--only`` times both
+instead, in turn, a process each. A ratio of 2 is twice as fast here.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from masksolve.errors import MasksolveError
 
+from ..machine import machine, versions
+from ..pages.findings import OUTPUT, cores_of, save
 from .build import HERE, Build, build_of, line_of
+from .groups import CALLS, GROUPS, SPEED
+from .race import race
+from .racers import Process
 
-PATTERNS = ("2:4", "4:8", "8:16", "16:32")
-GRIDS = ("float32", "bfloat16", "int8")
-METHODS = ("greedy", "local_search", "entropic", "two_approx", "bi_nm", "best_random")
-CALLS = ("solve", "certify", "repair", *METHODS)
-SMALL = (("16", "8:16"), ("64", "4:8"))
-
-
-class Race(NamedTuple):
-    """What to time, and how to show it."""
-
-    file: str
-    title: str
-    columns: tuple[str, ...]
-    cells: list[tuple[str, ...]]
-    unit: str
-    scale: float
-
-
-SPEED = Race(
-    "speed.py",
-    "4096 x 4096, proofs included, medians",
-    ("pattern", "weights"),
-    [(pattern, grid) for grid in GRIDS for pattern in PATTERNS],
-    "ms",
-    1e3,
-)
-SMALL_CALLS = Race(
-    "calls.py",
-    "one tile or a few, on one thread: CPU time, medians",
-    ("call", "side", "pattern", "weights"),
-    [
-        *((call, *small, "float32") for small in SMALL for call in CALLS),
-        *(("solve", *small, dtype) for small in SMALL for dtype in ("float64", "bfloat16")),
-    ],
-    "us",
-    1e6,
-)
+PROBLEMS = HERE / "problems.py"
 
 
 def same(here: Build, base: Build, console: Console) -> bool:
     """Solve the problems with both, and tell whether all bytes are the same."""
-    running = [build.start(HERE / "problems.py") for build in (here, base)]
+    running = [build.start(PROBLEMS) for build in (here, base)]
     mine, theirs = (json.loads(line_of(process.stdout)) for process in running)
     differ = [name for name in mine if mine[name] != theirs.get(name)]
     for name in differ:
@@ -72,54 +40,72 @@ def same(here: Build, base: Build, console: Console) -> bool:
     return not differ
 
 
-def speed(here: Build, base: Build, race: Race, rounds: int, console: Console) -> None:
-    """Time both in turn, so that what else the machine does meets both alike."""
-    running = [build.start(HERE / race.file) for build in (here, base)]
+def fast(
+    here: Build, base: Build, names: Sequence[str], rounds: int, out: Path, console: Console
+) -> None:
+    """Race groups of calls, one after the other, and keep what was found after each."""
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "versions": versions(["numpy", "numba"]),
+        "here": here.name,
+        "base": base.name,
+        "rounds": rounds,
+        "runs": [],
+    }
+    console.print(f"on {cores_of(found['machine'])}", f"here: {here.name}", sep="\n")
+    console.print(f"base: {base.name}", f"rounds: {rounds}", sep="\n")
+    ours, theirs = Process(here), Process(base)
+    for name in names:
+        runs = race(GROUPS[name], ours, theirs, rounds, console)
+        found["runs"] += [{"group": name, **run} for run in runs]
+        save(found, out)
+    console.print(f"\nwrote {out}")
 
-    def seconds(cell: tuple[str, ...]) -> list[float]:
-        found = []
-        for process in running:
-            assert process.stdin is not None
-            print(*cell, file=process.stdin, flush=True)
-            found.append(float(line_of(process.stdout)))
-        return found
 
-    table = Table(title=race.title, title_justify="left")
-    figures = (f"here, {race.unit}", f"base, {race.unit}", "ratio", "quartiles")
-    for k, column in enumerate((*race.columns, *figures)):
-        table.add_column(column, justify="right" if k else "left")
-    for cell in track(race.cells, "timing", console=console, transient=True):
-        seconds(cell)  # compiles, or loads
-        pairs = [seconds(cell) for _ in range(rounds)]
-        ratios = [mine / theirs for mine, theirs in pairs]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        medians = (race.scale * statistics.median(times) for times in zip(*pairs, strict=True))
-        table.add_row(
-            *cell,
-            *(f"{median:.1f}" for median in medians),
-            f"{middle:.3f}",
-            f"{low:.3f} to {high:.3f}",
-        )
-    console.print(table)
-    for process in running:
-        process.communicate()
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m masksolve.bench.against", description=__doc__)
+    parser.add_argument("base", help="a commit, or a folder that holds masksolve/")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--speed",
+        action="store_const",
+        dest="groups",
+        const=list(SPEED),
+        help="how fast, not whether the same",
+    )
+    which.add_argument(
+        "--calls",
+        action="store_const",
+        dest="groups",
+        const=list(CALLS),
+        help="what small calls cost, likewise",
+    )
+    which.add_argument(
+        "--only",
+        nargs="+",
+        dest="groups",
+        choices=list(GROUPS),
+        metavar="GROUP",
+        help=f"some of these alone: {', '.join(GROUPS)}",
+    )
+    parser.add_argument("--rounds", type=int, default=15, help="values of each call")
+    parser.add_argument("--out", type=Path, default=OUTPUT / "against.json", help="for all times")
+    options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("--rounds must be at least 2: one value has no spread")
+    return options
 
 
 def main() -> None:
     """Compare."""
-    parser = argparse.ArgumentParser(prog="python -m masksolve.bench.against", description=__doc__)
-    parser.add_argument("base", help="a commit")
-    parser.add_argument("--speed", action="store_true", help="how fast, not whether the same")
-    parser.add_argument("--calls", action="store_true", help="what small calls cost, likewise")
-    parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
+    options = arguments()
     console = Console(width=100, highlight=False)
     try:
         with ExitStack() as stack:
             here, base = (stack.enter_context(build_of(c)) for c in (None, options.base))
-            if options.speed or options.calls:
-                race = SPEED if options.speed else SMALL_CALLS
-                speed(here, base, race, options.rounds, console)
+            if options.groups:
+                fast(here, base, options.groups, options.rounds, options.out, console)
             elif not same(here, base, console):
                 sys.exit(1)
     except MasksolveError as error:
