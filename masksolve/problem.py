@@ -172,7 +172,8 @@ class Problem:
             return tiles
         _, rows, columns = self.layout.stack_shape
         if box.shape[2] == columns and (box.shape[0] == 1 or box.shape[1] == rows):
-            return tiles + (box.matrices.start * rows + box.rows.start) * columns  # a run of tiles
+            first: int = (box.matrices.start * rows + box.rows.start) * columns
+            return tiles + np.int64(first)  # the box is a run of tiles
         local = np.unravel_index(tiles, box.shape)
         shifted = tuple(k + s.start for k, s in zip(local, box.index, strict=True))
         numbers: NDArray[np.int64] = np.ravel_multi_index(shifted, self.layout.stack_shape)
