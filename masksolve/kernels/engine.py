@@ -51,7 +51,15 @@ from masksolve.kernels.row_certifier import OPEN, row_certifier
 from masksolve.kernels.schedule import LONGER, rounds
 from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
 from masksolve.kernels.single import finish_lane, put_lane, put_settled
-from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
+from masksolve.kernels.special import (
+    certifier,
+    loader,
+    potential_loader,
+    potential_storer,
+    prover,
+    relaxer,
+    storer,
+)
 from masksolve.kernels.workspace import MORE_ROUNDS, ROUNDS, TIES, Output, lanes_of, workspace
 
 __all__ = ["box_solver"]
@@ -78,6 +86,7 @@ class Program(NamedTuple):
     load_rows: int
     store_rows: int
     load_potentials: int
+    store_potentials: int
     prove: int
 
 
@@ -163,12 +172,10 @@ def certify_tiles(p, g, rows, whole, in_place, at_most, corner, out):
 
 
 @kernel
-def put_potentials(g, m, out):
-    """Write the potentials of all sixteen tiles."""
-    for t in range(LANES):
-        for i in range(m):
-            out.u[g.tiles[t] * m + i] = g.U[i * LANES + t] * g.inverse[t]
-            out.v[g.tiles[t] * m + i] = g.V[i * LANES + t] * g.inverse[t]
+def put_potentials(p, g, first, out):
+    """Write the potentials of sixteen adjacent tiles."""
+    for potentials, place in ((g.U, out.u), (g.V, out.v)):
+        call(p.store_potentials, (potentials, g.inverse, g.by_rows, place, first * p.m))
 
 
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
@@ -261,7 +268,7 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
             unproven = wanted & ~proven
             if whole:
                 if out.potentials:  # of tiles left over too: they are written again
-                    put_potentials(g, m, out)
+                    put_potentials(p, g, first, out)
             else:
                 for t in range(size):
                     if proven >> t & 1:
@@ -314,6 +321,7 @@ def _box_solver(n: int, m: int, double: bool) -> Any:
         loader(some, double),
         storer(some),
         potential_loader(some),
+        potential_storer(some),
         prover(double),
     )
     return partial(entry(_compiled(double=double)), program)
@@ -326,7 +334,7 @@ def _compiled(double: bool) -> Any:
 
 def signature(double: bool) -> tuple[Any, ...]:
     """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    program = Program(1, 2, 1, True, True, 0, 0, 0, 0, 0, 0, 0)
+    program = Program(1, 2, 1, True, True, 0, 0, 0, 0, 0, 0, 0, 0)
     entry = types.float64 if double else types.float32
 
     def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:

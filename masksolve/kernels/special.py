@@ -23,6 +23,7 @@ from masksolve.kernels.simd import (
     demote,
     if_then_else,
     load,
+    load_repeated,
     max_,
     min_,
     ones_from_mask,
@@ -32,7 +33,15 @@ from masksolve.kernels.simd import (
 )
 from masksolve.kernels.tile_lanes import load_tiles, middle, store_tiles
 
-__all__ = ["certifier", "loader", "potential_loader", "prover", "relaxer", "storer"]
+__all__ = [
+    "certifier",
+    "loader",
+    "potential_loader",
+    "potential_storer",
+    "prover",
+    "relaxer",
+    "storer",
+]
 
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
@@ -277,6 +286,21 @@ def potential_loader(m: int) -> int:
         load_tiles(start, first, False, set_(0.0), V64, 0, m)
 
     return read_potentials
+
+
+@cache
+def potential_storer(m: int) -> int:
+    """Compile the writing of potentials of 16 adjacent tiles; m is a power of two."""
+
+    @callback(types.void(SINGLES, DOUBLES, SINGLES, DOUBLES, types.intp), m)
+    def write_potentials(U, inverse, rows, out, first):
+        """Write U times inverse, tile after tile; rows has room for U."""
+        store_tiles(U, 0, rows, 0, m)
+        for k in range(0, m * LANES, LANES):
+            times = load_repeated(inverse, k // m, m)
+            store(out, first + k, promote(load(rows, k)) * times)
+
+    return write_potentials
 
 
 @cache
