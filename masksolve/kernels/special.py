@@ -23,7 +23,6 @@ from masksolve.kernels.simd import (
     demote,
     if_then_else,
     load,
-    load_repeated,
     max_,
     min_,
     ones_from_mask,
@@ -31,7 +30,7 @@ from masksolve.kernels.simd import (
     set_,
     store,
 )
-from masksolve.kernels.tile_lanes import load_tiles, middle, store_tiles
+from masksolve.kernels.tile_lanes import load_repeated, load_tiles, middle, store_tiles
 
 __all__ = [
     "certifier",
