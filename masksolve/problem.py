@@ -151,7 +151,7 @@ class Problem:
     ) -> None:
         """Keep the verdict on a mask from outside: kept scores, gaps, tolerance's scale."""
         found = SparseGaps.of(gaps)
-        optimal = bool((found.value <= TOLERANCE * scale[found.tile]).all())
+        optimal = bool((gaps <= TOLERANCE * scale).all())
         self._keep(box, proof, found, objective=float(kept.sum()), optimal=optimal, short=short)
 
     def _keep(
@@ -177,6 +177,10 @@ class Problem:
         """Translate numbers of tiles in a box to numbers in the whole stack."""
         if not tiles.size or box.shape == self.layout.stack_shape:
             return tiles
+        _, rows, columns = self.layout.stack_shape
+        if box.shape[2] == columns and (box.shape[0] == 1 or box.shape[1] == rows):
+            first: int = (box.matrices.start * rows + box.rows.start) * columns
+            return tiles + np.int64(first)  # the box is a run of tiles
         local = np.unravel_index(tiles, box.shape)
         shifted = tuple(k + s.start for k, s in zip(local, box.index, strict=True))
         numbers: NDArray[np.int64] = np.ravel_multi_index(shifted, self.layout.stack_shape)

@@ -8,14 +8,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from masksolve.errors import InvalidInput, InvalidScore
 from masksolve.inputs import ScoreFunction, as_real
 from masksolve.limits import LARGEST_SCORE
 from masksolve.tiles import Box, TileLayout
 
-__all__ = ["Scores", "as_scores"]
+__all__ = ["Scores", "as_scores", "own_space"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Scores:
         dtype = _precision(window.dtype)
         fit = window.dtype == dtype and window.flags.aligned
         if not (fit and window.ndim == 2 and window.strides[1] == dtype.itemsize):
-            scratch = _scratch(window.size, dtype).reshape(window.shape)
+            scratch = own_space("scores", window.size, dtype).reshape(window.shape)
             np.copyto(scratch, window)
             window = scratch.reshape(-1, window.shape[-1])
         return window
@@ -76,16 +76,17 @@ class Scores:
 _SCRATCH = threading.local()
 
 
-def _scratch(entries: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return space of this thread's own.
+def own_space(use: str, entries: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Return space of this thread's own, for a use of which it has one at a time.
 
     Fresh memory for every box could cost more than the copy: where malloc returns to the
     system what is freed, as in Dask's workers, each box would wait for its pages.
     """
-    nbytes = entries * dtype.itemsize
-    found: NDArray[np.uint8] | None = getattr(_SCRATCH, "space", None)
+    nbytes = entries * np.dtype(dtype).itemsize
+    found: NDArray[np.uint8] | None = getattr(_SCRATCH, use, None)
     if found is None or found.size < nbytes:
-        found = _SCRATCH.space = np.empty(nbytes, dtype=np.uint8)
+        found = np.empty(nbytes, dtype=np.uint8)
+        setattr(_SCRATCH, use, found)
     return found[:nbytes].view(dtype)
 
 

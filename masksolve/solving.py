@@ -16,6 +16,7 @@ from masksolve.pattern import Pattern
 from masksolve.plain import judge_plain, solve_plain, takes_lines
 from masksolve.problem import Problem, warn_of_kernels
 from masksolve.result import Certificate, MaskResult
+from masksolve.scores import own_space
 from masksolve.solvers import METHODS, MatrixSolution, Method, TileSolution, as_options, find_method
 from masksolve.starts import PotentialStart, as_start, mask_for
 from masksolve.threads import Progress
@@ -176,7 +177,8 @@ def _solve_matrix(problem: Problem, method: Method, box: Box, start: PotentialSt
     window = problem.layout.window(problem.mask, box)
     in_place = window.ndim == 2 and window.strides[1] == 1
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
-    found = _run_matrix(problem, method, box, start, matrix, mask, problem.potentials is not None)
+    proof = None if problem.potentials is None else np.empty((2, box.tiles, problem.pattern.m))
+    found = _run_matrix(problem, method, box, start, matrix, mask, proof)
     problem.record_matrix(box, None if in_place else mask.reshape(window.shape), found)
 
 
@@ -187,15 +189,19 @@ def _run_matrix(
     start: PotentialStart | None,
     matrix: NDArray[Any],
     mask: NDArray[np.bool_],
-    potentials: bool,
+    proof: NDArray[np.float64] | None,
 ) -> MatrixSolution:
-    """Run a matrix solver from potentials and the mask they were for, if there are any."""
+    """Run a matrix solver from potentials and the mask they were for, if there are any.
+
+    It writes potentials to `proof`, (2, t, m).
+    """
     assert method.solve_matrix is not None
     n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
     begin = None if start is None else start.tiles(box)
     old = None if start is None else start.mask(box)
     magnitude = problem.scores.magnitude
-    found = method.solve_matrix(matrix, magnitude, n, m, at_most, mask, begin, old, potentials)
+    uv = None if proof is None else (proof[0], proof[1])
+    found = method.solve_matrix(matrix, magnitude, n, m, at_most, mask, begin, old, uv)
     if found is None:
         raise problem.scores.refusal()
     return found
@@ -286,15 +292,15 @@ def _judge_matrix(
     """Judge a box of full tiles by its potentials, all compiled."""
     from masksolve.kernels.judge import judge_matrix
 
-    n, at_most, magnitude = problem.pattern.n, problem.pattern.at_most, problem.scores.magnitude
+    n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
+    magnitude = problem.scores.magnitude
     matrix = problem.scores.matrix(problem.layout, box)
-    scratch = np.empty(matrix.shape, dtype=np.bool_)
-    best = _run_matrix(problem, METHODS["exact"], box, start, matrix, scratch, True)
-    u, v = best.row_potentials, best.column_potentials
-    assert u is not None
-    assert v is not None
+    scratch = own_space("mask", matrix.size, np.bool_).reshape(matrix.shape)
+    proof = own_space("proof", 2 * box.tiles * m, np.float64).reshape(2, -1, m)
+    best = _run_matrix(problem, METHODS["exact"], box, start, matrix, scratch, proof)
+    u, v = proof
     mask = np.ascontiguousarray(problem.layout.window(given, box)).reshape(matrix.shape)
-    kept, gaps, scale = np.empty((3, len(u)))
+    kept, gaps, scale = own_space("verdict", 3 * box.tiles, np.float64).reshape(3, -1)
     lines = np.zeros(2, dtype=np.int64)
     judge_matrix(matrix, magnitude, mask.view(np.int8), u, v, n, at_most, kept, gaps, scale, lines)
     if lines[0]:

@@ -48,8 +48,16 @@ from masksolve.kernels.lanes import (
 )
 from masksolve.kernels.schedule import LONGER, rounds
 from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
-from masksolve.kernels.single import finish_lane, put_lane, put_potentials, put_settled, put_words
-from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
+from masksolve.kernels.single import finish_lane, put_lane, put_settled, put_words
+from masksolve.kernels.special import (
+    certifier,
+    loader,
+    potential_loader,
+    potential_storer,
+    prover,
+    relaxer,
+    storer,
+)
 from masksolve.kernels.strict_certifier import strict_certifier
 from masksolve.kernels.workspace import MORE_ROUNDS, ROUNDS, TIES, Output, lanes_of, workspace
 
@@ -75,6 +83,7 @@ class Program(NamedTuple):
     load_rows: int
     store_rows: int
     load_potentials: int
+    store_potentials: int
     prove: int
 
 
@@ -165,6 +174,13 @@ def certify_tiles(p, g, whole, at_most, corner, out):
     return proven
 
 
+@kernel
+def put_adjacent_potentials(p, g, first, out):
+    """Write the potentials of sixteen adjacent tiles."""
+    for potentials, place in ((g.U, out.u), (g.V, out.v)):
+        call(p.store_potentials, (potentials, g.inverse, g.U64, place, first * p.m))
+
+
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
     """Solve all tiles of a matrix; return the kept score, NaN if a score is not finite.
 
@@ -252,8 +268,7 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
             unproven = wanted & ~proven
             if whole:
                 if out.potentials:  # of tiles left over too: they are written again
-                    for t in range(LANES):
-                        put_potentials(g, t, g.U, g.V, m, out)
+                    put_adjacent_potentials(p, g, first, out)
             else:
                 for t in range(size):
                     if proven >> t & 1 and p.strict:
@@ -276,13 +291,16 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     return g.rest[0]
 
 
-def box_solver(n: int, m: int, double: bool, at_most: bool) -> Any:
+def box_solver(
+    n: int, m: int, double: bool, at_most: bool, warm: bool = False, potentials: bool = False
+) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
-    Returns `solve_box` with its `Program` filled in.
+    Returns `solve_box` with its `Program` filled in. To be given potentials, or asked for them,
+    it must be told.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
-        return _box_solver(n, m, double, at_most)
+        return _box_solver(n, m, double, at_most, warm, potentials)
 
 
 _COMPILING = threading.Lock()
@@ -292,7 +310,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @cache
-def _box_solver(n: int, m: int, double: bool, at_most: bool) -> Any:
+def _box_solver(n: int, m: int, double: bool, at_most: bool, warm: bool, potentials: bool) -> Any:
     strict = not (double or at_most)
     program = Program(
         n,
@@ -303,7 +321,8 @@ def _box_solver(n: int, m: int, double: bool, at_most: bool) -> Any:
         strict_certifier(n, m) if strict else certifier(n, m, double),
         loader(m, double),
         0 if strict else storer(m),
-        potential_loader(m),
+        potential_loader(m) if warm else 0,
+        potential_storer(m) if potentials else 0,
         prover(double),
     )
     return partial(entry(_compiled(double=double)), program)
@@ -316,7 +335,7 @@ def _compiled(double: bool) -> Any:
 
 def signature(double: bool) -> tuple[Any, ...]:
     """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    program = Program(1, 2, 1, True, 0, 0, 0, 0, 0, 0)
+    program = Program(1, 2, 1, True, 0, 0, 0, 0, 0, 0, 0)
     entry = types.float64 if double else types.float32
 
     def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:

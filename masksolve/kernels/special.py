@@ -32,7 +32,15 @@ from masksolve.kernels.simd import (
 )
 from masksolve.kernels.tile_lanes import load_tiles, middle_pair, store_tiles
 
-__all__ = ["certifier", "loader", "potential_loader", "prover", "relaxer", "storer"]
+__all__ = [
+    "certifier",
+    "loader",
+    "potential_loader",
+    "potential_storer",
+    "prover",
+    "relaxer",
+    "storer",
+]
 
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
@@ -297,6 +305,21 @@ def potential_loader(m: int) -> int:
         load_tiles(start, first, False, set_(0.0), V64, 0, m)
 
     return read_potentials
+
+
+@cache
+def potential_storer(m: int) -> int:
+    """Compile the writing of potentials of 16 adjacent tiles."""
+
+    @callback(types.void(SINGLES, DOUBLES, DOUBLES, DOUBLES, types.intp), m)
+    def write_potentials(U, inverse, room, out, first):
+        """Write U times inverse, tile after tile; there is room for U in double precision."""
+        times = load(inverse, 0)
+        for k in range(0, m * LANES, LANES):
+            store(room, k, promote(load(U, k)) * times)
+        store_tiles(room, 0, out, first, m)
+
+    return write_potentials
 
 
 @cache

@@ -77,7 +77,7 @@ class MatrixSolver(Protocol):
         mask: NDArray[np.bool_],
         start: NDArray[np.float64] | None = None,
         old: NDArray[np.bool_] | None = None,
-        potentials: bool = False,
+        potentials: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> MatrixSolution | None:
         """Maximise the kept score of each tile.
 
@@ -97,8 +97,8 @@ class MatrixSolver(Protocol):
             Column potentials of an earlier solution.
         old : ndarray of bool, optional
             Its mask, in the shape of the matrix.
-        potentials : bool
-            Whether to return the potentials.
+        potentials : pair of ndarray of float64, shape (t, m), optional
+            Where to write the rows' and the columns' potentials, which are returned too.
 
         Returns
         -------

@@ -23,7 +23,7 @@ def solve_matrix(
     mask: NDArray[np.bool_],
     start: NDArray[np.float64] | None = None,
     old: NDArray[np.bool_] | None = None,
-    potentials: bool = False,
+    potentials: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> MatrixSolution | None:
     """Solve every m x m tile of a matrix in place; see `MatrixSolver`.
 
@@ -37,9 +37,8 @@ def solve_matrix(
     rows, columns = matrix.shape
     tiles = (rows // m) * (columns // m)
     double = matrix.dtype == np.float64
-    kept = (tiles, m) if potentials else (0, m)
-    u, v = np.empty(kept), np.empty(kept)
-    solve_box, space_for = _engine(n, m, double, at_most)
+    u, v = potentials or (np.empty((0, m)), np.empty((0, m)))
+    solve_box, space_for = _engine(n, m, double, at_most, start is not None, potentials is not None)
     space = space_for(m, tiles, double)
     objective = solve_box(
         matrix,
@@ -74,13 +73,15 @@ def solve_matrix(
 
 
 @cache
-def _engine(n: int, m: int, double: bool, at_most: bool) -> tuple[Any, Any]:
+def _engine(
+    n: int, m: int, double: bool, at_most: bool, warm: bool, potentials: bool
+) -> tuple[Any, Any]:
     """Return what is compiled for a pattern, and what allocates the scratch that it takes."""
     # numba takes longer to import than all else together: only when solving.
     from masksolve.kernels.engine import box_solver
     from masksolve.kernels.workspace import own_workspace
 
-    return box_solver(n, m, double, at_most), own_workspace
+    return box_solver(n, m, double, at_most, warm, potentials), own_workspace
 
 
 def solve_lines(
@@ -150,11 +151,12 @@ def _stacked(
 ) -> TileSolution:
     """Solve tiles one above the other as a matrix, in single precision if that is exact."""
     m = scores.shape[-1]
+    proof = np.empty((len(scores), m)), np.empty((len(scores), m))
     with np.errstate(over="ignore"):
         single = scores.astype(np.float32)
     entries = single if np.array_equal(single, scores) else scores
     found = solve_matrix(
-        entries.reshape(-1, m), False, n, m, at_most, mask.reshape(-1, m), start, None, True
+        entries.reshape(-1, m), False, n, m, at_most, mask.reshape(-1, m), start, None, proof
     )
     assert found is not None, "scores are finite here"
     return TileSolution(mask, found.row_potentials, found.column_potentials, None, found.counts)
