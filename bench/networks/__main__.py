@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    n, m = options.n or options.m // 2, options.m
+    n, m = options.m // 2 if options.n is None else options.n, options.m
     if not 3 <= m <= 64 or not 1 <= n < m:
         parser.error(f"expected 3 <= m <= 64 and 1 <= n < m, got m={m}, n={n}")
     start = time.monotonic()

@@ -21,7 +21,7 @@ MARGIN = 4
 
 @kernel
 def operations(pairs, count, outputs, kinds):  # type: ignore[no-untyped-def]
-    """Count what the outputs depend on; kinds: is the larger needed (1), the smaller (2)?"""
+    """Count what the outputs depend on; kinds: 1, the larger is needed, 2, the smaller, 3, both."""
     one = np.uint64(1)
     needed = one << np.uint64(outputs[0]) | one << np.uint64(outputs[1])
     total = 0
@@ -97,14 +97,15 @@ def move(pairs, k, j):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def change(pairs, count, outputs, fixed, m):  # type: ignore[no-untyped-def]
+def change(rng, pairs, count, outputs, fixed, m):  # type: ignore[no-untyped-def]
     """Change comparators behind the fixed ones at random; return how many there are."""
-    kind = np.random.randint(CHANGES)
-    k, j = np.random.randint(fixed, count), np.random.randint(fixed, count)
-    side = np.random.randint(2)
-    a, b = np.random.randint(m), np.random.randint(m - 1)
+    kind = rng.integers(0, CHANGES) if count > fixed else 1
+    end = max(count, fixed + 1)
+    k, j = rng.integers(fixed, end), rng.integers(fixed, end)
+    side = rng.integers(0, 2)
+    a, b = rng.integers(0, m), rng.integers(0, m - 1)
     b += b >= a
-    if kind == 0 and count > fixed + 1:  # drop one
+    if kind == 0:  # drop one
         move(pairs, k, count - 1)
         return count - 1
     if kind == 1 and count < len(pairs):  # put one in
@@ -140,14 +141,13 @@ def without_idle(pairs, count, kinds, fixed):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def anneal(inputs, hard, pairs, count, outputs, fixed, tries, heat, more, seed):  # type: ignore[no-untyped-def]
+def anneal(inputs, hard, pairs, count, outputs, fixed, tries, heat, more, rng):  # type: ignore[no-untyped-def]
     """Try changes, and leave the network that costs least in `pairs` and `outputs`.
 
     Several changes are made at once, one more with probability `more` each time. Comparators
     must be right for the inputs at the start. Returns how many comparators and operations the
     best has.
     """
-    np.random.seed(seed)
     m = inputs.wires.shape[1]
     values, wrong = np.empty((m, WORDS), dtype=np.uint64), np.empty(WORDS, dtype=np.uint64)
     kinds = np.empty(len(pairs), dtype=np.uint8)
@@ -158,11 +158,11 @@ def anneal(inputs, hard, pairs, count, outputs, fixed, tries, heat, more, seed):
     learnt = 0
     for _ in range(tries):
         trial[fixed:size], trial_ends[:] = now[fixed:size], ends
-        changed = change(trial, size, trial_ends, fixed, m)
-        while np.random.random() < more:
-            changed = change(trial, changed, trial_ends, fixed, m)
+        changed = change(rng, trial, size, trial_ends, fixed, m)
+        while rng.random() < more:
+            changed = change(rng, trial, changed, trial_ends, fixed, m)
         new = operations(trial, changed, trial_ends, kinds)
-        if new > cost and (new > least + MARGIN or heat * np.random.exponential() <= new - cost):
+        if new > cost and (new > least + MARGIN or heat * rng.exponential() <= new - cost):
             continue
         if wrong_block(hard, trial, fixed, changed, trial_ends, kinds, values, wrong) >= 0:
             continue

@@ -87,9 +87,9 @@ def reachable(comparators: Comparators, n: int, m: int) -> Words:
 def _joined(one: Group, other: Group, n: int, m: int) -> Group:
     """Combine all states of two groups but those with too few ones or too many."""
     wires = one.wires | other.wires
-    states = np.bitwise_or.outer(one.states, other.states).ravel()
-    ones = _ones(states, wires)
-    return Group(wires, states[(ones <= n + 1) & (ones >= n - 1 - (m - len(wires)))])
+    ones = np.add.outer(_ones(one.states, one.wires), _ones(other.states, other.wires))
+    i, j = np.nonzero((ones <= n + 1) & (ones >= n - 1 - (m - len(wires))))
+    return Group(wires, one.states[i] | other.states[j])
 
 
 def _compared(states: Words, a: int, b: int) -> Words:
@@ -98,10 +98,10 @@ def _compared(states: Words, a: int, b: int) -> Words:
     return states ^ (moved << np.uint64(a) | moved << np.uint64(b))
 
 
-def _ones(states: Words, wires: frozenset[int]) -> NDArray[np.int64]:
-    ones = np.zeros(len(states), dtype=np.int64)
+def _ones(states: Words, wires: frozenset[int]) -> NDArray[np.int8]:
+    ones = np.zeros(len(states), dtype=np.int8)
     for wire in wires:
-        ones += (states >> np.uint64(wire) & np.uint64(1)).astype(np.int64)
+        ones += (states >> np.uint64(wire) & np.uint64(1)).astype(np.int8)
     return ones
 
 

@@ -118,9 +118,8 @@ def _round(n: int, m: int, rng: np.random.Generator, comparators: Comparators, f
     heat, more = rng.choice(HEATS), rng.choice(MORE)
     least, waited = count(comparators, n), 0
     while waited < PATIENCE:
-        seed = int(rng.integers(1 << 31))
         now, ends = pairs.copy(), outputs.copy()
-        left, cost = anneal(tried, hard, now, size, ends, fixed, TRIES, heat, more, seed)
+        left, cost = anneal(tried, hard, now, size, ends, fixed, TRIES, heat, more, rng)
         waited += 1
         if cost < least and (block := _wrong(every, now[:left], fixed, ends)) >= 0:
             pieces = zip(tried, every, strict=True)
@@ -140,13 +139,11 @@ def _wrong(inputs: Inputs, pairs: NDArray[np.int64], fixed: int, outputs: NDArra
 
 def _on_wires(network: SelectionNetwork, n: int, m: int) -> Comparators:
     """Write a network's steps as comparators: results lie where what was compared has lain."""
-    wire = {j: j for j in range(m)}
+    wire: dict[int | None, int] = {j: j for j in range(m)}
     pairs = []
     for x, y, larger, smaller in network.steps:
         pairs.append((wire[x], wire[y]))
-        for value, place in ((larger, wire[x]), (smaller, wire[y])):
-            if value is not None:
-                wire[value] = place
+        wire |= {larger: wire[x], smaller: wire[y]}
     return _relabelled(pairs, [wire[network.nth], wire[network.next]], n, m)
 
 
