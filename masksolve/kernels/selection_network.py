@@ -14,7 +14,13 @@ from typing import NamedTuple, TypeAlias
 
 from masksolve.kernels.middles import MIDDLES
 
-__all__ = ["SelectionNetwork", "merge_sort", "middle_network", "selection_network"]
+__all__ = [
+    "SelectionNetwork",
+    "merge_sort",
+    "middle_network",
+    "selection_network",
+    "selection_networks",
+]
 
 PLUS, MINUS = -1, -2
 """Wires that carry an infinity instead of a value."""
@@ -55,7 +61,12 @@ def selection_network(n: int, m: int) -> SelectionNetwork:
     >>> len(found.steps), found.operations
     (5, 8)
     """
-    return _depth_first(min(_candidates(n, m), key=_operations))
+    return min(selection_networks(n, m), key=_operations)
+
+
+def selection_networks(n: int, m: int) -> Iterator[SelectionNetwork]:
+    """Build all: which is smallest where only one of the two is needed, is to be seen."""
+    return map(_depth_first, _candidates(n, m))
 
 
 @cache
@@ -97,14 +108,14 @@ def _candidates(n: int, m: int) -> Iterator[SelectionNetwork]:
     for above in range(size - m + 1):
         wires = [PLUS] * above + list(range(m)) + [MINUS] * (size - m - above)
         yield _pruned(merge_sort(size), wires, above + n - 1)
-    for (middle, width), comparators in _found(n, m).items():
+    for (middle, width), comparators in _found(n, m, size).items():
         above = middle - n
         whole = [*comparators, (middle - 1, middle)]
         yield _pruned(whole, _spared(whole, above, width - m - above, middle, width), middle - 1)
 
 
-def _found(n: int, m: int) -> dict[tuple[int, int], Comparators]:
-    """Give what a search found: for this pair, or else for all from which it can be cut.
+def _found(n: int, m: int, size: int) -> dict[tuple[int, int], Comparators]:
+    """Give what a search found: for this pair, or else for those of up to `size` values.
 
     Upside down, a network for (n, m) is one for (m - n, m).
     """
@@ -118,7 +129,7 @@ def _found(n: int, m: int) -> dict[tuple[int, int], Comparators]:
     return {
         (middle, width): comparators
         for (middle, width), comparators in known.items()
-        if 0 <= middle - n <= width - m
+        if 0 <= middle - n <= width - m and width <= size
     }
 
 
