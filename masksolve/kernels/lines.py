@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from masksolve.kernels.interleaving import join, split
-from masksolve.kernels.selection_network import Step, selection_network
+from masksolve.kernels.selection_network import Step, selection_networks
 from masksolve.kernels.simd import (
     BY_ENTRY,
     BYTE,
@@ -174,11 +174,9 @@ def nth_steps(n: int, m: int) -> tuple[tuple[Step, ...], int]:
     """
     found = []
     if n < m:
-        network = selection_network(n, m)
-        found.append((_needed(network.steps, network.nth), network.nth))
+        found += [(_needed(x.steps, x.nth), x.nth) for x in selection_networks(n, m)]
     if n > 1:
-        network = selection_network(n - 1, m)
-        found.append((_needed(network.steps, network.next), network.next))
+        found += [(_needed(x.steps, x.next), x.next) for x in selection_networks(n - 1, m)]
     return min(found, key=lambda one: _operations(one[0]), default=((), 0))
 
 

@@ -2,9 +2,8 @@
 
 Each is cut from a larger one. Spare inputs are fixed to plus or minus infinity, so that
 comparators against them vanish; comparators lose the halves on which the outputs do not depend.
-To be cut are Batcher's odd-even merge sort of a power of two, and what a search found for the
-middle pair of 16 and of 32 (`MIDDLES`). Which inputs are spare is chosen to leave the fewest
-operations.
+To be cut are Batcher's odd-even merge sort of a power of two, and what a search found
+(`MIDDLES`). Which inputs are spare is chosen to leave the fewest operations.
 """
 
 from __future__ import annotations
@@ -15,7 +14,13 @@ from typing import NamedTuple, TypeAlias
 
 from masksolve.kernels.middles import MIDDLES
 
-__all__ = ["SelectionNetwork", "middle_network", "selection_network"]
+__all__ = [
+    "SelectionNetwork",
+    "merge_sort",
+    "middle_network",
+    "selection_network",
+    "selection_networks",
+]
 
 PLUS, MINUS = -1, -2
 """Wires that carry an infinity instead of a value."""
@@ -56,7 +61,12 @@ def selection_network(n: int, m: int) -> SelectionNetwork:
     >>> len(found.steps), found.operations
     (5, 8)
     """
-    return _depth_first(min(_candidates(n, m), key=_operations))
+    return min(selection_networks(n, m), key=_operations)
+
+
+def selection_networks(n: int, m: int) -> Iterator[SelectionNetwork]:
+    """Build all: which is smallest where only one of the two is needed, is to be seen."""
+    return map(_depth_first, _candidates(n, m))
 
 
 @cache
@@ -93,33 +103,49 @@ def _depth_first(network: SelectionNetwork) -> SelectionNetwork:
 
 
 def _candidates(n: int, m: int) -> Iterator[SelectionNetwork]:
-    """Cut networks from all that are known, with infinities to the first inputs and the last."""
+    """Cut networks from all that are known, with infinities to some inputs."""
     size = 1 << (m - 1).bit_length()
     for above in range(size - m + 1):
         wires = [PLUS] * above + list(range(m)) + [MINUS] * (size - m - above)
-        yield _pruned(_merge_sort(size), wires, above + n - 1)
-    if size in MIDDLES and 0 <= size // 2 - n <= size - m:
-        middle = size // 2 - 1
-        comparators = [*MIDDLES[size], (middle, middle + 1)]
-        yield _pruned(comparators, _spared(comparators, n, m, size), middle)
+        yield _pruned(merge_sort(size), wires, above + n - 1)
+    for (middle, width), comparators in _found(n, m, size).items():
+        above = middle - n
+        whole = [*comparators, (middle - 1, middle)]
+        yield _pruned(whole, _spared(whole, above, width - m - above, middle, width), middle - 1)
 
 
-def _spared(comparators: Comparators, n: int, m: int, size: int) -> list[int]:
+def _found(n: int, m: int, size: int) -> dict[tuple[int, int], Comparators]:
+    """Give what a search found: for this pair, or else for those of up to `size` values.
+
+    Upside down, a network for (n, m) is one for (m - n, m).
+    """
+    mirrored = {
+        (width - middle, width): [(width - 1 - b, width - 1 - a) for a, b in comparators]
+        for (middle, width), comparators in MIDDLES.items()
+    }
+    known = mirrored | MIDDLES
+    if (n, m) in known:
+        return {(n, m): known[n, m]}
+    return {
+        (middle, width): comparators
+        for (middle, width), comparators in known.items()
+        if 0 <= middle - n <= width - m and width <= size
+    }
+
+
+def _spared(comparators: Comparators, above: int, below: int, n: int, m: int) -> list[int]:
     """Choose inputs for the infinities, one after the other, each where it spares most."""
-    above = size // 2 - n
     spare: dict[int, int] = {}
-    for infinity in [PLUS] * above + [MINUS] * (size - m - above):
+    for infinity in [PLUS] * above + [MINUS] * below:
         spare[
             min(
-                (wire for wire in range(size) if wire not in spare),
+                (wire for wire in range(m) if wire not in spare),
                 key=lambda wire: (
-                    _pruned(
-                        comparators, _wires(spare | {wire: infinity}, size), size // 2 - 1
-                    ).operations
+                    _pruned(comparators, _wires(spare | {wire: infinity}, m), n - 1).operations
                 ),
             )
         ] = infinity
-    return _wires(spare, size)
+    return _wires(spare, m)
 
 
 def _wires(spare: dict[int, int], size: int) -> list[int]:
@@ -169,7 +195,7 @@ def _unordered(network: SelectionNetwork) -> SelectionNetwork:
     return SelectionNetwork(steps, step.first, step.second)
 
 
-def _merge_sort(size: int) -> list[tuple[int, int]]:
+def merge_sort(size: int) -> list[tuple[int, int]]:
     """Batcher's comparators for a power of two (Knuth, TAOCP 3, 5.2.2, algorithm M)."""
     pairs = []
     p = size // 2

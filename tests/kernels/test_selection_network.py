@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from masksolve.kernels import selection_network as networks
 from masksolve.kernels.middles import MIDDLES
 from masksolve.kernels.selection_network import middle_network, selection_network
 
@@ -73,6 +74,12 @@ def test_every_input_of_zeros_and_ones(m):
             assert wrong_inputs(network, n, m) == 0, n
 
 
+@pytest.mark.parametrize(("n", "m"), [pattern for pattern in MIDDLES if pattern[1] <= 24])
+def test_every_network_that_a_search_found_and_its_mirror(n, m):
+    for k in {n, m - n}:
+        assert wrong_inputs(middle_network(k, m), k, m) == 0
+
+
 def test_the_middle_of_32_on_all_four_thousand_million_inputs():
     assert wrong_inputs(middle_network(16, 32), 16, 32) == 0
 
@@ -109,8 +116,18 @@ def outputs(network, values):
 
 
 def test_networks_are_small():
-    assert [middle_network(m // 2, m).operations for m in (2, 4, 8, 16, 32)] == [0, 6, 26, 80, 254]
+    assert [middle_network(m // 2, m).operations for m in (2, 4, 8, 16)] == [0, 6, 26, 80]
     for m in range(2, 65):
         ordered, either = (make(m // 2, m) for make in (selection_network, middle_network))
         assert either.operations < ordered.operations <= 13 * m
-    assert MIDDLES.keys() == {16, 32}
+
+
+def test_what_a_search_found_is_taken_and_is_worth_keeping(monkeypatch):
+    found = {pattern: middle_network(*pattern).operations for pattern in MIDDLES}
+    mirrored = {(n, m): middle_network(m - n, m).operations for n, m in MIDDLES}
+    assert found == mirrored
+    for pattern, operations in found.items():
+        others = {key: value for key, value in MIDDLES.items() if key != pattern}
+        with monkeypatch.context() as context:
+            context.setattr(networks, "MIDDLES", others)
+            assert operations < middle_network.__wrapped__(*pattern).operations, pattern
