@@ -7,7 +7,7 @@ For every tile of a matrix, with r = s - u_i - v_j,
 
 the dual bound less the kept score, in float64. It shares nothing with the solvers, not even
 constants: they are here again, by the names that they have there. Rows run through many
-tiles, so that the inner loop is long and plain, but not through so many that the sums of
+tiles, so that the inner loops are long and plain, but not through so many that the sums of
 their columns leave the fastest cache.
 """
 
@@ -16,81 +16,233 @@ from __future__ import annotations
 import os
 import threading
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
+from numba import typeof, types
 from numpy.typing import NDArray
 
 from masksolve.kernels.jit import entry, kernel, kernel_for
+from masksolve.kernels.simd import (
+    LANES,
+    abs_,
+    bits_from_mask,
+    gather_index,
+    if_then_else,
+    load,
+    max_,
+    max_abs,
+    pointer,
+    popcount,
+    promote,
+    set_,
+    set_fours,
+    store,
+)
 
 __all__ = ["judge_matrix"]
 
 GUARD = 8.0
 """Potentials this many times larger than the scores pay for what their rounding hides."""
 EPSILON = 2.0**-52
-BLOCK = 256
-"""Columns that rows run through at a time."""
-EXCESS, HELD, SIZES, MOST, ROW_U, ALL_V = range(6)
-"""What is kept of a column: its shares of the gap, of the kept score and of its size, the
-largest size, the potentials of its row and its own. One array has it all: then the compiler
-knows that they do not overlap."""
+BLOCK = 1024
+"""Columns whose sums are kept at a time: sixteen tiles at least, of 64 columns at most."""
+EXCESS, HELD, SIZES, MOST, SHORT, NUMBERS = (BLOCK * k for k in range(6))
+"""Where sums are in one flat array: each column's shares of the gap, of the kept score and of its
+size, its largest size, and what the rows of each tile leave."""
+BITS = 64
+WORDS = BLOCK // BITS
+"""Words for the flags of a row."""
 
 
 @kernel
-def add_row(scores, flags, take_magnitude, sums, width):
-    """Add a row's share to the sums of each column: one plain loop, no branches."""
-    for k in range(scores.size):
-        s = np.float64(scores[k])
-        size = abs(s)
-        s = size if take_magnitude else s
-        x = flags[k] != 0
-        d = s - sums[ROW_U * width + k] - sums[ALL_V * width + k]
-        e = -d if x else d
-        sums[EXCESS * width + k] += e if e > 0.0 else 0.0
-        sums[HELD * width + k] += s if x else 0.0
-        if not take_magnitude:
-            sums[SIZES * width + k] += size if x else 0.0
-        most = abs(sums[MOST * width + k])  # without abs: a write on condition, which is slow
-        sums[MOST * width + k] = size if size > most else most
+def add_entries(s, flags, row_u, all_v, excess, held):
+    """Add sixteen entries' shares of the gap and of the kept score to those of their columns."""
+    zero = set_(0.0)
+    kept = flags == set_(np.int8(1))
+    d = s - row_u - all_v
+    return excess + max_(if_then_else(kept, zero - d, d), zero), held + if_then_else(kept, s, zero)
 
 
 @kernel
-def add_lines(potentials, counts, step, n, gaps, lines):
-    """Charge lines that do not hold n; count those that hold too many, and too few.
+def add_columns(w, x, place, stride, u, own, indices, v, to, m, magnitude, sums, counts, words):
+    """Add up sixteen columns of a tile row, and keep the flags of each row as bits.
 
-    Potentials and shares of the gap are those of every step-th column.
+    A lane's potential of the row is that of its tile, `indices` on from the first tile's: the
+    same for four lanes in a row if four divides m.
     """
-    wrong = 0
-    for k in range(counts.size):
-        wrong += counts[k] != n
-    if wrong:
-        for k in range(counts.size):
-            gaps[k * step] += potentials[k * step] * (n - counts[k])
-            lines[0] += counts[k] > n
-            lines[1] += counts[k] < n
+    zero, one = set_(0.0), set_(np.int8(1))
+    excess = held = sizes = zero
+    most = load(w, place)
+    columns = set_(np.int8(0))
+    all_v = load(v, 0)
+    if magnitude and m % 4 == 0:  # as it is nearly always: the rest would slow it down
+        a, b, c, d = own + indices[0], own + indices[4], own + indices[8], own + indices[12]
+        for i in range(m):
+            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
+            row_u = set_fours(u[a + i], u[b + i], u[c + i], u[d + i])
+            s = abs_(promote(entries))
+            excess, held = add_entries(s, flags, row_u, all_v, excess, held)
+            most, columns = max_abs(most, entries), columns + flags
+            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
+        sizes = held
+    else:
+        for i in range(m):
+            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
+            row_u = gather_index(u, own + i, indices, 0)
+            s = promote(entries)
+            size = abs_(s)
+            if magnitude:
+                s = size
+            excess, held = add_entries(s, flags, row_u, all_v, excess, held)
+            sizes = sizes + if_then_else(flags == one, size, zero)
+            most, columns = max_abs(most, entries), columns + flags
+            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
+    store(sums, EXCESS + to, excess)
+    store(sums, HELD + to, held)
+    store(sums, SIZES + to, sizes)
+    store(sums, MOST + to, abs_(promote(most)))
+    store(counts, to, columns)
 
 
 @kernel
-def count_above(potentials, limit):
-    """Count the potentials that are larger than a limit, either way."""
-    above = 0
-    for k in range(potentials.size):
-        above += abs(potentials[k]) > limit
-    return above
+def charge_rows(words, x, corner, stride, u, own, tiles, n, m, sums, lines):
+    """Charge rows that do not hold n; count those that hold too many, and too few."""
+    for c in range(tiles):
+        sums[SHORT + c] = 0.0
+    together = BITS // m if BITS % m == 0 else 1
+    low = -1 if m == BITS else (1 << m) - 1
+    for i in range(m):
+        for first in range(0, tiles, together):
+            word = words[i * WORDS + first // together]
+            for c in range(first, min(first + together, tiles)):
+                if BITS % m == 0:
+                    kept = popcount(word & low)
+                    word >>= m
+                else:
+                    kept = 0
+                    for j in range(m):
+                        kept += x[corner + i * stride + c * m + j]
+                if kept != n:
+                    sums[SHORT + c] += u[own + c * m + i] * (n - kept)
+                    lines[0 if kept > n else 1] += 1
 
 
 @kernel
-def add_rounding(u, v, most, m, gaps):
+def charge_columns(counts, v, own, size, n, sums, lines):
+    """Do the same for columns."""
+    for k in range(size):
+        if counts[k] != n:
+            sums[EXCESS + k] += v[own + k] * (n - counts[k])
+            lines[0 if counts[k] > n else 1] += 1
+
+
+@kernel
+def add_up(sums, first, tiles, m, kept, gap, scale):
+    """Add up the sums of each tile's columns, one after the other; return the least scale."""
+    least = np.inf
+    for c in range(tiles):
+        score, slack, size, top = 0.0, 0.0, 0.0, 0.0
+        for k in range(c * m, c * m + m):
+            score += sums[HELD + k]
+            slack += sums[EXCESS + k]
+            size += sums[SIZES + k]
+            top = max(top, sums[MOST + k])
+        kept[first + c] = score
+        gap[first + c] = slack
+        scale[first + c] = max(size, top)
+        least = min(least, top)
+    return least
+
+
+@kernel
+def add_rounding(u, v, first, tiles, m, least, sums, gap):
     """Add what potentials far larger than the scores could swallow."""
-    for c in range(gaps.size):
+    above = 0  # seldom is any so large: all are looked at together first
+    for k in range(first * m, (first + tiles) * m):
+        above += (abs(u[k]) > GUARD / 2 * least) | (abs(v[k]) > GUARD / 2 * least)
+    if above == 0:
+        return
+    for c in range(tiles):
         high, side, top = 0.0, 0.0, 0.0
-        for k in range(c * m, (c + 1) * m):
-            high = max(high, abs(u[k]))
-            side = max(side, abs(v[k]))
-            top = max(top, most[k])
+        for k in range(c * m, c * m + m):
+            high = max(high, abs(u[first * m + k]))
+            side = max(side, abs(v[first * m + k]))
+            top = max(top, sums[MOST + k])
         if high + side > GUARD * top:
-            gaps[c] += EPSILON * m * m * (high + side)
+            gap[first + c] += EPSILON * m * m * (high + side)
+
+
+def judge(W, magnitude, mask, u, v, n, m, stride, kept, gap, scale, lines, space):
+    """Do as `judge_matrix`, for flat arrays."""
+    w, x, us, vs = pointer(W, 0), pointer(mask, 0), pointer(u, 0), pointer(v, 0)
+    sums, counts, words = pointer(space.sums, 0), pointer(space.counts, 0), pointer(space.words, 0)
+    scores, gaps, scales = pointer(kept, 0), pointer(gap, 0), pointer(scale, 0)
+    wrong = pointer(lines, 0)
+    ends, marks, last = space.end_scores, space.end_flags, space.end_v
+    across, width = stride // m, max(LANES, BLOCK // (LANES * m) * LANES)
+    wrong[0] = wrong[1] = 0
+    for r in range(W.size // stride // m):
+        for begin in range(0, across, width):
+            tiles = min(width, across - begin)
+            first, size, corner = r * across + begin, tiles * m, r * m * stride + begin * m
+            own = first * m
+            for k in range(m * WORDS):
+                words[k] = 0
+            for k in range(0, size, LANES):
+                indices = pointer(space.indices, k)
+                place, next_, all_v = corner + k, stride, pointer(v, own + k)
+                rows, flags = w, x
+                if k + LANES > size:
+                    # The last columns of a tile row are copied to where sixteen have room.
+                    for j in range(LANES):
+                        t = min(j, size - k - 1)
+                        last[j] = v[own + k + t]
+                        space.end_indices[j] = indices[t]
+                        for i in range(m):
+                            ends[i * LANES + j] = w[place + i * stride + t]
+                            marks[i * LANES + j] = x[place + i * stride + t] if j == t else 0
+                    rows, flags, all_v = pointer(ends, 0), pointer(marks, 0), pointer(last, 0)
+                    place, next_, indices = 0, LANES, pointer(space.end_indices, 0)
+                add_columns(
+                    rows, flags, place, next_, us, own, indices, all_v, k, m, magnitude, sums, counts, words
+                )
+            charge_rows(words, x, corner, stride, us, own, tiles, n, m, sums, wrong)
+            charge_columns(counts, vs, own, size, n, sums, wrong)
+            if m == 4:  # known to have so many turns, its loop is twice as fast
+                least = add_up(sums, first, tiles, 4, scores, gaps, scales)
+            else:
+                least = add_up(sums, first, tiles, m, scores, gaps, scales)
+            add_rounding(us, vs, first, tiles, m, least, sums, gaps)
+            for c in range(tiles):
+                gaps[first + c] += sums[SHORT + c]
+
+
+class Space(NamedTuple):
+    """Scratch of one call."""
+
+    sums: Any
+    counts: Any
+    words: Any
+    indices: Any
+    end_scores: Any
+    end_flags: Any
+    end_v: Any
+    end_indices: Any
+
+
+def space_for(m: int, dtype: Any) -> Space:
+    """Allocate the scratch of a call."""
+    return Space(
+        np.empty(NUMBERS),
+        np.empty(BLOCK, dtype=np.int8),
+        np.empty(BITS * WORDS, dtype=np.int64),
+        np.arange(BLOCK) // m * m,
+        np.empty(64 * LANES, dtype=dtype),
+        np.empty(64 * LANES, dtype=np.int8),
+        np.empty(LANES),
+        np.empty(LANES, dtype=np.int64),
+    )
 
 
 def judge_matrix(
@@ -115,9 +267,10 @@ def judge_matrix(
     if at_most:
         u, v = np.maximum(u, 0.0), np.maximum(v, 0.0)
     with _COMPILING:  # threads that ask at the same time must share one result
-        judge = _judge(u.shape[1], W.dtype == np.float64)
-    W, mask = np.ascontiguousarray(W), np.ascontiguousarray(mask)
-    judge(W, take_magnitude, mask, u.reshape(-1), v.reshape(-1), n, kept, gap, scale, lines)
+        run = _compiled(W.dtype == np.float64)
+    m, stride = u.shape[1], W.shape[1]
+    flat = W.reshape(-1), take_magnitude, mask.reshape(-1), u.reshape(-1), v.reshape(-1)
+    run(*flat, n, m, stride, kept, gap, scale, lines, space_for(m, W.dtype))
 
 
 _COMPILING = threading.Lock()
@@ -127,76 +280,19 @@ if hasattr(os, "register_at_fork"):
 
 
 @cache
-def _judge(m: int, double: bool) -> Any:
-    """Compile the judge for a tile's side, so that loops over it are unrolled."""
-    tiles = max(1, BLOCK // m)
-    width = tiles * m
-
-    @kernel_for(signature(double), m)
-    def judge(W, take_magnitude, mask, u, v, n, kept, gap, scale, lines):
-        across = W.shape[1] // m
-        sums = np.empty(6 * width)
-        counts = np.empty(width, np.int8)
-        filled = np.empty(tiles, np.int8)
-        weights = HELD if take_magnitude else SIZES
-        lines[:] = 0
-        for r in range(W.shape[0] // m):
-            for begin in range(0, across, tiles):
-                size = min(tiles, across - begin)
-                first, columns = r * across + begin, size * m
-                left, place = begin * m, first * m
-                for k in range(ROW_U * width):
-                    sums[k] = 0.0
-                for k in range(columns):
-                    sums[ALL_V * width + k] = v[place + k]
-                    counts[k] = 0
-                for i in range(m):
-                    row = mask[r * m + i, left : left + columns]
-                    for k in range(columns):
-                        counts[k] += row[k]
-                    for c in range(size):
-                        x = np.int8(0)
-                        for j in range(m):
-                            x += row[c * m + j]
-                        filled[c] = x
-                    for c in range(size):
-                        for j in range(m):
-                            sums[ROW_U * width + c * m + j] = u[place + c * m + i]
-                    add_lines(sums[ROW_U * width :], filled[:size], m, n, sums, lines)
-                    scores = W[r * m + i, left : left + columns]
-                    add_row(scores, row, take_magnitude, sums, width)
-                add_lines(sums[ALL_V * width :], counts[:columns], 1, n, sums, lines)
-                least = np.inf
-                for c in range(size):
-                    score, weight, slack, top = 0.0, 0.0, 0.0, 0.0
-                    for k in range(c * m, (c + 1) * m):
-                        score += sums[HELD * width + k]
-                        weight += sums[weights * width + k]
-                        slack += sums[EXCESS * width + k]
-                        most = sums[MOST * width + k]
-                        top = most if most > top else top
-                    kept[first + c] = score
-                    gap[first + c] = slack
-                    scale[first + c] = top if top > weight else weight
-                    least = top if top < least else least
-                high, side = u[place : place + columns], v[place : place + columns]
-                # Seldom is any so large: this looks at all tiles together first.
-                if count_above(high, GUARD / 2 * least) + count_above(side, GUARD / 2 * least):
-                    most = sums[MOST * width :]
-                    add_rounding(high, side, most, m, gap[first : first + size])
-
-    return entry(judge)
+def _compiled(double: bool) -> Any:
+    return entry(kernel_for(signature(double))(judge))
 
 
 def signature(double: bool) -> tuple[Any, ...]:
-    """Types of the judge's arguments."""
+    """Types of `judge`'s arguments."""
 
-    def array(dtype: Any, dimensions: int, readonly: bool = False) -> Any:
-        return types.Array(dtype, dimensions, "C", readonly)
+    def array(dtype: Any, readonly: bool = False) -> Any:
+        return types.Array(dtype, 1, "C", readonly)
 
-    scores = array(types.float64 if double else types.float32, 2, readonly=True)
-    potentials = array(types.float64, 1, readonly=True)
-    out = array(types.float64, 1)
-    masks = array(types.int8, 2, readonly=True)
-    outputs = (out, out, out, array(types.int64, 1))
-    return (scores, types.boolean, masks, potentials, potentials, types.intp, *outputs)
+    scores = array(types.float64 if double else types.float32, readonly=True)
+    potentials, out = array(types.float64, readonly=True), array(types.float64)
+    given = (scores, types.boolean, array(types.int8, readonly=True), potentials, potentials)
+    numbers = (types.intp,) * 3
+    space = typeof(space_for(4, np.float64 if double else np.float32))
+    return (*given, *numbers, out, out, out, array(types.intp), space)

@@ -24,6 +24,7 @@ if_then_else         IfThenElse
 ones_from_mask       VecFromMask of bytes, with 1 in place of -1
 bits_from_mask       BitsFromMask
 combine              Combine, the lower half first
+gather_index         GatherIndex
 ==================== ==============================================================
 """
 
@@ -45,6 +46,7 @@ __all__ = [
     "call_int",
     "combine",
     "demote",
+    "gather_index",
     "if_then_else",
     "load",
     "max_",
@@ -55,6 +57,7 @@ __all__ = [
     "popcount",
     "promote",
     "set_",
+    "set_fours",
     "store",
 ]
 
@@ -175,6 +178,37 @@ def set_(typing, value):
         return shuffle(builder, first, empty, [0] * LANES)
 
     return lanes(value), code
+
+
+@intrinsic
+def set_fours(typing, a, b, c, d):
+    """Make lanes of four numbers, each four times in a row."""
+    lanes = BY_ENTRY[a]
+
+    def code(context, builder, signature, args):
+        found = ir.Constant(lanes.vector, ir.Undefined)
+        for k in range(LANES):
+            found = builder.insert_element(found, args[k // 4], ir.Constant(SHUFFLE, k))
+        return found
+
+    return lanes(a, b, c, d), code
+
+
+@intrinsic
+def gather_index(typing, array, position, indices, first):
+    """Read the 16 entries that lie so far from a position as 16 indices say."""
+    lanes = BY_ENTRY[array.dtype]
+
+    def code(context, builder, signature, args):
+        base, indices_ = builder.gep(args[0], [args[1]]), builder.gep(args[2], [args[3]])
+        found = ir.Constant(lanes.vector, ir.Undefined)
+        for k in range(LANES):
+            index = builder.load(builder.gep(indices_, [ir.Constant(INDEX, k)]))
+            entry = builder.load(builder.gep(base, [index]))
+            found = builder.insert_element(found, entry, ir.Constant(SHUFFLE, k))
+        return found
+
+    return lanes(array, types.intp, indices, types.intp), code
 
 
 def converting(result, emit):
