@@ -109,7 +109,7 @@ class SparseGaps(NamedTuple):
     @classmethod
     def of(cls, gaps: NDArray[np.float64]) -> SparseGaps:
         """Take them from the gaps of all tiles."""
-        (tiles,) = gaps.nonzero()
+        (tiles,) = (gaps != 0.0).nonzero()  # much faster than of the numbers themselves
         return cls(tiles, gaps[tiles])
 
     @classmethod

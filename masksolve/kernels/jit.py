@@ -74,20 +74,10 @@ def kernel(function: Callable[..., Any]) -> Any:
     return compiled
 
 
-def _add_to_name(function: Callable[..., Any], constants: tuple[int, ...]) -> None:
-    for constant in constants:
-        function.__name__ += f"_{constant}"
-        function.__qualname__ += f"_{constant}"
-
-
-def kernel_for(types: Any, *constants: int) -> Callable[[Callable[..., Any]], Any]:
-    """Do as `kernel`; compile at once, for these argument types only.
-
-    For constants see `callback`.
-    """
+def kernel_for(types: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Do as `kernel`; compile at once, for these argument types only."""
 
     def compile_(function: Callable[..., Any]) -> Any:
-        _add_to_name(function, constants)
         compiled = kernel(function)
         compiled.compile(types)
         compiled.disable_compile()
@@ -119,7 +109,9 @@ def callback(signature: Any, *constants: int) -> Callable[[Callable[..., Any]], 
     """
 
     def compile_(function: Callable[..., Any]) -> int:
-        _add_to_name(function, constants)
+        for constant in constants:
+            function.__name__ += f"_{constant}"
+            function.__qualname__ += f"_{constant}"
         options = {"error_model": "numpy"}
         compiled = _Callback(function, normalize_signature(signature), {}, options)
         compiled.enable_caching()

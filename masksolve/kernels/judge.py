@@ -1,14 +1,14 @@
-"""A mask from anywhere against potentials: the certificate's sums, a row at a time.
+"""A mask from anywhere against potentials: the certificate's sums, sixteen columns at a time.
 
 For every tile of a matrix, with r = s - u_i - v_j,
 
     gap = sum over kept of max(0, -r) + sum over pruned of max(0, r)
         + sum u_i (n - x_i.) + sum v_j (n - x_.j),
 
-the dual bound less the kept score, in float64. It shares nothing with the solvers, not even
-constants: they are here again, by the names that they have there. Rows run through many
-tiles, so that the inner loops are long and plain, but not through so many that the sums of
-their columns leave the fastest cache.
+the dual bound less the kept score, in float64. It shares nothing with the solvers but vectors,
+not even constants: they are here again, by the names that they have there. The sums of columns
+come first, from the tile's first row to its last, then those of tiles, from their first column
+to their last.
 """
 
 from __future__ import annotations
@@ -65,44 +65,46 @@ def add_entries(s, flags, row_u, all_v, excess, held):
 
 
 @kernel
-def add_columns(w, x, place, stride, u, own, indices, v, to, m, magnitude, sums, counts, words):
+def add_columns(rows, columns, u, own, to, m, magnitude, out):
     """Add up sixteen columns of a tile row, and keep the flags of each row as bits.
 
-    A lane's potential of the row is that of its tile, `indices` on from the first tile's: the
-    same for four lanes in a row if four divides m.
+    A lane's potential of the row is that of its tile, as far from the first tile's as its index
+    says: the same for four lanes in a row if four divides m.
     """
-    zero, one = set_(0.0), set_(np.int8(1))
-    excess = held = sizes = zero
-    most = load(w, place)
-    columns = set_(np.int8(0))
-    all_v = load(v, 0)
+    w, x, place, stride = rows
+    v, v_place, indices, first = columns
+    sums, counts, words = out
+    one = set_(np.int8(1))
+    all_v = load(v, v_place)
+    excess = held = sizes = set_(0.0)
     if magnitude and m % 4 == 0:  # as it is nearly always: the rest would slow it down
-        a, b, c, d = own + indices[0], own + indices[4], own + indices[8], own + indices[12]
+        a, b = own + indices[first], own + indices[first + 4]
+        c, d = own + indices[first + 8], own + indices[first + 12]
         for i in range(m):
-            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
+            s, flags = abs_(promote(load(w, place + i * stride))), load(x, place + i * stride)
             row_u = set_fours(u[a + i], u[b + i], u[c + i], u[d + i])
-            s = abs_(promote(entries))
             excess, held = add_entries(s, flags, row_u, all_v, excess, held)
-            most, columns = max_abs(most, entries), columns + flags
-            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
         sizes = held
     else:
         for i in range(m):
-            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
-            row_u = gather_index(u, own + i, indices, 0)
-            s = promote(entries)
+            s, flags = promote(load(w, place + i * stride)), load(x, place + i * stride)
             size = abs_(s)
             if magnitude:
                 s = size
+            row_u = gather_index(u, own + i, indices, first)
             excess, held = add_entries(s, flags, row_u, all_v, excess, held)
-            sizes = sizes + if_then_else(flags == one, size, zero)
-            most, columns = max_abs(most, entries), columns + flags
-            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
+            sizes = sizes + if_then_else(flags == one, size, set_(0.0))
+    # Apart, since what the loops above add up takes all registers.
+    most, filled = load(w, place), set_(np.int8(0))
+    for i in range(m):
+        flags = load(x, place + i * stride)
+        most, filled = max_abs(most, load(w, place + i * stride)), filled + flags
+        words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
     store(sums, EXCESS + to, excess)
     store(sums, HELD + to, held)
     store(sums, SIZES + to, sizes)
     store(sums, MOST + to, abs_(promote(most)))
-    store(counts, to, columns)
+    store(counts, to, filled)
 
 
 @kernel
@@ -116,11 +118,10 @@ def charge_rows(words, x, corner, stride, u, own, tiles, n, m, sums, lines):
         for first in range(0, tiles, together):
             word = words[i * WORDS + first // together]
             for c in range(first, min(first + together, tiles)):
+                kept = 0
                 if BITS % m == 0:
-                    kept = popcount(word & low)
-                    word >>= m
+                    kept = popcount(word >> (c - first) * m & low)
                 else:
-                    kept = 0
                     for j in range(m):
                         kept += x[corner + i * stride + c * m + j]
                 if kept != n:
@@ -173,53 +174,8 @@ def add_rounding(u, v, first, tiles, m, least, sums, gap):
             gap[first + c] += EPSILON * m * m * (high + side)
 
 
-def judge(W, magnitude, mask, u, v, n, m, stride, kept, gap, scale, lines, space):
-    """Do as `judge_matrix`, for flat arrays."""
-    w, x, us, vs = pointer(W, 0), pointer(mask, 0), pointer(u, 0), pointer(v, 0)
-    sums, counts, words = pointer(space.sums, 0), pointer(space.counts, 0), pointer(space.words, 0)
-    scores, gaps, scales = pointer(kept, 0), pointer(gap, 0), pointer(scale, 0)
-    wrong = pointer(lines, 0)
-    ends, marks, last = space.end_scores, space.end_flags, space.end_v
-    across, width = stride // m, max(LANES, BLOCK // (LANES * m) * LANES)
-    wrong[0] = wrong[1] = 0
-    for r in range(W.size // stride // m):
-        for begin in range(0, across, width):
-            tiles = min(width, across - begin)
-            first, size, corner = r * across + begin, tiles * m, r * m * stride + begin * m
-            own = first * m
-            for k in range(m * WORDS):
-                words[k] = 0
-            for k in range(0, size, LANES):
-                indices = pointer(space.indices, k)
-                place, next_, all_v = corner + k, stride, pointer(v, own + k)
-                rows, flags = w, x
-                if k + LANES > size:
-                    # The last columns of a tile row are copied to where sixteen have room.
-                    for j in range(LANES):
-                        t = min(j, size - k - 1)
-                        last[j] = v[own + k + t]
-                        space.end_indices[j] = indices[t]
-                        for i in range(m):
-                            ends[i * LANES + j] = w[place + i * stride + t]
-                            marks[i * LANES + j] = x[place + i * stride + t] if j == t else 0
-                    rows, flags, all_v = pointer(ends, 0), pointer(marks, 0), pointer(last, 0)
-                    place, next_, indices = 0, LANES, pointer(space.end_indices, 0)
-                add_columns(
-                    rows, flags, place, next_, us, own, indices, all_v, k, m, magnitude, sums, counts, words
-                )
-            charge_rows(words, x, corner, stride, us, own, tiles, n, m, sums, wrong)
-            charge_columns(counts, vs, own, size, n, sums, wrong)
-            if m == 4:  # known to have so many turns, its loop is twice as fast
-                least = add_up(sums, first, tiles, 4, scores, gaps, scales)
-            else:
-                least = add_up(sums, first, tiles, m, scores, gaps, scales)
-            add_rounding(us, vs, first, tiles, m, least, sums, gaps)
-            for c in range(tiles):
-                gaps[first + c] += sums[SHORT + c]
-
-
 class Space(NamedTuple):
-    """Scratch of one call."""
+    """Scratch of one call; the last columns of a tile row are copied to where sixteen have room."""
 
     sums: Any
     counts: Any
@@ -236,13 +192,67 @@ def space_for(m: int, dtype: Any) -> Space:
     return Space(
         np.empty(NUMBERS),
         np.empty(BLOCK, dtype=np.int8),
-        np.empty(BITS * WORDS, dtype=np.int64),
+        np.empty(m * WORDS, dtype=np.int64),
         np.arange(BLOCK) // m * m,
-        np.empty(64 * LANES, dtype=dtype),
-        np.empty(64 * LANES, dtype=np.int8),
+        np.empty(m * LANES, dtype=dtype),
+        np.empty(m * LANES, dtype=np.int8),
         np.empty(LANES),
         np.empty(LANES, dtype=np.int64),
     )
+
+
+@kernel
+def copy_end(rows, columns, size, m, end_rows, end_columns):
+    """Copy the last columns of a tile row, and the last one once more where there are none."""
+    w, x, place, stride = rows
+    v, own, indices, first = columns
+    scores, flags, _, _ = end_rows
+    potentials, _, positions, _ = end_columns
+    for k in range(LANES):
+        from_ = min(k, size - 1)
+        potentials[k] = v[own + from_]
+        positions[k] = indices[first + from_]
+        for i in range(m):
+            scores[i * LANES + k] = w[place + i * stride + from_]
+            flags[i * LANES + k] = x[place + i * stride + from_] if k < size else 0
+
+
+def judge(W, magnitude, mask, u, v, n, m, stride, kept, gap, scale, lines, space):
+    """Do as `judge_matrix`, for flat arrays."""
+    w, x, us, vs = pointer(W, 0), pointer(mask, 0), pointer(u, 0), pointer(v, 0)
+    sums, counts, words = pointer(space.sums, 0), pointer(space.counts, 0), pointer(space.words, 0)
+    indices, wrong = pointer(space.indices, 0), pointer(lines, 0)
+    scores, gaps, scales = pointer(kept, 0), pointer(gap, 0), pointer(scale, 0)
+    zero, lanes, four = np.intp(0), np.intp(LANES), np.intp(4)  # not literals: of one type
+    end_rows = pointer(space.end_scores, 0), pointer(space.end_flags, 0), zero, lanes
+    end_columns = pointer(space.end_v, 0), zero, pointer(space.end_indices, 0), zero
+    out = sums, counts, words
+    across, width = stride // m, BLOCK // (LANES * m) * LANES
+    wrong[0] = wrong[1] = 0
+    for r in range(W.size // stride // m):
+        for begin in range(0, across, width):
+            tiles = min(width, across - begin)
+            first, size, corner = r * across + begin, tiles * m, r * m * stride + begin * m
+            own = first * m
+            for k in range(m * WORDS):
+                words[k] = 0
+            whole = size // LANES * LANES
+            for k in range(0, whole, LANES):
+                rows, columns = (w, x, corner + k, stride), (vs, own + k, indices, k)
+                add_columns(rows, columns, us, own, k, m, magnitude, out)
+            if whole < size:
+                rows, columns = (w, x, corner + whole, stride), (vs, own + whole, indices, whole)
+                copy_end(rows, columns, size - whole, m, end_rows, end_columns)
+                add_columns(end_rows, end_columns, us, own, whole, m, magnitude, out)
+            charge_rows(words, x, corner, stride, us, own, tiles, n, m, sums, wrong)
+            charge_columns(counts, vs, own, size, n, sums, wrong)
+            if m == 4:  # known to have so many turns, its loop is twice as fast
+                least = add_up(sums, first, tiles, four, scores, gaps, scales)
+            else:
+                least = add_up(sums, first, tiles, m, scores, gaps, scales)
+            add_rounding(us, vs, first, tiles, m, least, sums, gaps)
+            for c in range(tiles):
+                gaps[first + c] += sums[SHORT + c]
 
 
 def judge_matrix(

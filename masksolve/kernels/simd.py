@@ -25,6 +25,7 @@ ones_from_mask       VecFromMask of bytes, with 1 in place of -1
 bits_from_mask       BitsFromMask
 combine              Combine, the lower half first
 gather_index         GatherIndex
+set_fours            Set, of four numbers
 ==================== ==============================================================
 """
 
