@@ -1,7 +1,7 @@
 """The build at hand against another: ``python -m masksolve.bench.against BASE``.
 
 BASE is a commit, or a folder that holds ``masksolve/``. Solves 204 seeded problems with both
-builds and names those whose bytes differ; with ``--speed``, ``--calls`` or ``--only`` times both
+builds and names those whose masks differ; with ``--speed``, ``--calls`` or ``--only`` times both
 instead, in turn, a process each. A ratio of 2 is twice as fast here.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,17 +28,36 @@ from .race import race
 from .racers import Process
 
 PROBLEMS = HERE / "problems.py"
+SAME = "the same bytes"
+SAME_MASKS = "the same masks, by other potentials or stages"
+AS_GOOD = "other masks that keep as much"
+DIFFERENT = "other masks"
+EQUAL = 1e-12
+"""Kept scores that differ by such a share are sums of the same scores, or of equal ones."""
 
 
 def same(here: Build, base: Build, console: Console) -> bool:
-    """Solve the problems with both, and tell whether all bytes are the same."""
+    """Solve the problems with both; tell whether masks are the same, or as good where they tie."""
     running = [build.start(PROBLEMS) for build in (here, base)]
     mine, theirs = (json.loads(line_of(process.stdout)) for process in running)
-    differ = [name for name in mine if mine[name] != theirs.get(name)]
-    for name in differ:
-        console.print(f"differs: {name}")
-    console.print(f"{len(mine) - len(differ)} of {len(mine)} problems give the same bytes")
-    return not differ
+    found = Counter(compare(name, mine[name], theirs.get(name), console) for name in mine)
+    for kind, number in found.items():
+        console.print(f"{number} of {len(mine)} problems: {kind}")
+    return DIFFERENT not in found
+
+
+def compare(name: str, mine: Sequence[Any], theirs: Sequence[Any] | None, console: Console) -> str:
+    """Say what two builds' answers have in common; name the problem if masks differ."""
+    if theirs is None:
+        console.print(f"{DIFFERENT}: {name}, which the other build does not solve")
+        return DIFFERENT
+    masks, rest, score = mine
+    if masks == theirs[0]:
+        return SAME if rest == theirs[1] else SAME_MASKS
+    apart = abs(score - theirs[2])
+    kind = AS_GOOD if score and apart <= EQUAL * abs(score) else DIFFERENT
+    console.print(f"{kind}: {name}, kept scores {apart:.3g} of {score:.6g} apart")
+    return kind
 
 
 def fast(
