@@ -77,29 +77,30 @@ def add_columns(rows, columns, u, own, to, m, magnitude, out):
     one = set_(np.int8(1))
     all_v = load(v, v_place)
     excess = held = sizes = set_(0.0)
+    most, filled = load(w, place), set_(np.int8(0))
     if magnitude and m % 4 == 0:  # as it is nearly always: the rest would slow it down
         a, b = own + indices[first], own + indices[first + 4]
         c, d = own + indices[first + 8], own + indices[first + 12]
         for i in range(m):
-            s, flags = abs_(promote(load(w, place + i * stride))), load(x, place + i * stride)
+            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
             row_u = set_fours(u[a + i], u[b + i], u[c + i], u[d + i])
+            s = abs_(promote(entries))
             excess, held = add_entries(s, flags, row_u, all_v, excess, held)
+            most, filled = max_abs(most, entries), filled + flags
+            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
         sizes = held
     else:
         for i in range(m):
-            s, flags = promote(load(w, place + i * stride)), load(x, place + i * stride)
+            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
+            row_u = gather_index(u, own + i, indices, first)
+            s = promote(entries)
             size = abs_(s)
             if magnitude:
                 s = size
-            row_u = gather_index(u, own + i, indices, first)
             excess, held = add_entries(s, flags, row_u, all_v, excess, held)
             sizes = sizes + if_then_else(flags == one, size, set_(0.0))
-    # Apart, since what the loops above add up takes all registers.
-    most, filled = load(w, place), set_(np.int8(0))
-    for i in range(m):
-        flags = load(x, place + i * stride)
-        most, filled = max_abs(most, load(w, place + i * stride)), filled + flags
-        words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
+            most, filled = max_abs(most, entries), filled + flags
+            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
     store(sums, EXCESS + to, excess)
     store(sums, HELD + to, held)
     store(sums, SIZES + to, sizes)
