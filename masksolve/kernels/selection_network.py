@@ -108,14 +108,14 @@ def _candidates(n: int, m: int) -> Iterator[SelectionNetwork]:
     for above in range(size - m + 1):
         wires = [PLUS] * above + list(range(m)) + [MINUS] * (size - m - above)
         yield _pruned(merge_sort(size), wires, above + n - 1)
-    for (middle, width), comparators in _found(n, m, size).items():
+    for middle, width, comparators in _found(n, m, size):
         above = middle - n
         whole = [*comparators, (middle - 1, middle)]
         yield _pruned(whole, _spared(whole, above, width - m - above, middle, width), middle - 1)
 
 
-def _found(n: int, m: int, size: int) -> dict[tuple[int, int], Comparators]:
-    """Give what a search found: for this pair, or else for those of up to `size` values.
+def _found(n: int, m: int, size: int) -> Iterator[tuple[int, int, Comparators]]:
+    """Give the narrowest that a search found and from which the pair can be cut, if there is any.
 
     Upside down, a network for (n, m) is one for (m - n, m).
     """
@@ -124,13 +124,10 @@ def _found(n: int, m: int, size: int) -> dict[tuple[int, int], Comparators]:
         for (middle, width), comparators in MIDDLES.items()
     }
     known = mirrored | MIDDLES
-    if (n, m) in known:
-        return {(n, m): known[n, m]}
-    return {
-        (middle, width): comparators
-        for (middle, width), comparators in known.items()
-        if 0 <= middle - n <= width - m and width <= size
-    }
+    wide = [(width, middle) for middle, width in known if 0 <= middle - n <= width - m]
+    width, middle = min(wide, default=(size + 1, 0))
+    if width <= size:
+        yield middle, width, known[middle, width]
 
 
 def _spared(comparators: Comparators, above: int, below: int, n: int, m: int) -> list[int]:
