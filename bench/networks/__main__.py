@@ -23,6 +23,8 @@ def written(n: int, m: int, found: Found) -> str:
     rest = (j for j in range(m) if j not in (n - 1, n))
     names |= {j: next(rest) for j in range(m) if j not in found.outputs}
     text = " ".join(f"{names[a]}:{names[b]}" for a, b in found.comparators)
+    if len(line := f'    ({n}, {m}): "{text}",') <= 100:
+        return line
     indent = " " * 8
     lines = textwrap.fill(text, 98, initial_indent=indent, subsequent_indent=indent)
     return f'    ({n}, {m}): """\n{lines}\n    """,'

@@ -115,7 +115,7 @@ def _candidates(n: int, m: int) -> Iterator[SelectionNetwork]:
 
 
 def _found(n: int, m: int, size: int) -> Iterator[tuple[int, int, Comparators]]:
-    """Give the narrowest that a search found and from which the pair can be cut, if there is any.
+    """Give what a search found and can be cut to the pair, of the fewest values.
 
     Upside down, a network for (n, m) is one for (m - n, m).
     """
@@ -123,11 +123,15 @@ def _found(n: int, m: int, size: int) -> Iterator[tuple[int, int, Comparators]]:
         (width - middle, width): [(width - 1 - b, width - 1 - a) for a, b in comparators]
         for (middle, width), comparators in MIDDLES.items()
     }
-    known = mirrored | MIDDLES
-    wide = [(width, middle) for middle, width in known if 0 <= middle - n <= width - m]
-    width, middle = min(wide, default=(size + 1, 0))
-    if width <= size:
-        yield middle, width, known[middle, width]
+    wide = {
+        (middle, width): comparators
+        for (middle, width), comparators in (mirrored | MIDDLES).items()
+        if 0 <= middle - n <= width - m
+    }
+    fewest = min((width for _, width in wide), default=size + 1)
+    for (middle, width), comparators in wide.items():
+        if width == fewest <= size:
+            yield middle, width, comparators
 
 
 def _spared(comparators: Comparators, above: int, below: int, n: int, m: int) -> list[int]:

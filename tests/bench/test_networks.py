@@ -1,5 +1,6 @@
 """The search for networks: what it looks through, what it finds, and that it finds it again."""
 
+import ast
 import itertools
 import re
 
@@ -118,14 +119,22 @@ def command_says(monkeypatch, capsys, *arguments):
 def test_the_command_prints_what_it_found(monkeypatch, capsys):
     batcher = search.batcher(3, 7)
     monkeypatch.setattr(command, "known", lambda n, m: batcher)
-    first, *progress = command_says(monkeypatch, capsys, "7", "--minutes", "0.01").splitlines()
+    first, progress, *rest = command_says(
+        monkeypatch, capsys, "7", "--minutes", "0.01"
+    ).splitlines()
     assert first == f"3:7 in {batcher.operations} maxima and minima"
-    assert re.fullmatch(r"round 1, \d+ s: \d\d", progress[0])
-    text = "\n".join(progress)
-    key, comparators = re.search(r'    \((3, 7)\): """\n(.*)\n    """,$', text, re.S).groups()
-    pairs = [tuple(map(int, pair.split(":"))) for pair in comparators.split()]
-    assert key == "3, 7"
-    assert right(pairs, (2, 3), 3, 7)
+    assert re.fullmatch(r"round 1, \d+ s: \d\d", progress)
+    ((pattern, text),) = ast.literal_eval("{" + rest[-1] + "}").items()
+    assert pattern == (3, 7)
+    assert right([tuple(map(int, pair.split(":"))) for pair in text.split()], (2, 3), 3, 7)
+
+
+def test_what_is_printed_is_what_the_package_keeps():
+    for (n, m), comparators in MIDDLES.items():
+        text = command.written(n, m, search.Found(comparators, (n - 1, n), 0))
+        assert max(map(len, text.splitlines())) <= 100
+        ((pattern, kept),) = ast.literal_eval("{" + text + "}").items()
+        assert (pattern, kept.split()) == ((n, m), [f"{a}:{b}" for a, b in comparators])
 
 
 @pytest.mark.parametrize("arguments", [("2",), ("65",), ("8", "8"), ("8", "-1"), ("8", "0")])

@@ -112,7 +112,7 @@ def outputs(network, values):
 
 def test_networks_are_small():
     assert [middle_network(m // 2, m).operations for m in (2, 4, 8, 16)] == [0, 6, 26, 80]
-    for m in range(2, 65):
+    for m in (*range(2, 34), 48, 63, 64):
         ordered, either = (make(m // 2, m) for make in (selection_network, middle_network))
         assert either.operations < ordered.operations <= 13 * m
 
