@@ -12,16 +12,20 @@ import argparse
 import textwrap
 import time
 
-from .inputs import Comparators
-from .search import known, rounds
+from .search import Found, known, rounds
 
 __all__ = ["main", "written"]
 
 
-def written(n: int, m: int, comparators: Comparators) -> str:
-    """Write a network as `middles.py` keeps it."""
+def written(n: int, m: int, found: Found) -> str:
+    """Write a network as `middles.py` keeps it: the outputs are on wires n - 1 and n."""
+    names = dict(zip(found.outputs, (n - 1, n), strict=True))
+    rest = (j for j in range(m) if j not in (n - 1, n))
+    names |= {j: next(rest) for j in range(m) if j not in found.outputs}
+    text = " ".join(f"{names[a]}:{names[b]}" for a, b in found.comparators)
+    if len(line := f'    ({n}, {m}): "{text}",') <= 100:
+        return line
     indent = " " * 8
-    text = " ".join(f"{a}:{b}" for a, b in comparators)
     lines = textwrap.fill(text, 98, initial_indent=indent, subsequent_indent=indent)
     return f'    ({n}, {m}): """\n{lines}\n    """,'
 
@@ -51,7 +55,7 @@ def main() -> None:
         best = found
         if seconds > 60 * options.minutes:
             break
-    print(written(n, m, best.comparators))
+    print(written(n, m, best))
 
 
 if __name__ == "__main__":

@@ -108,14 +108,14 @@ def _candidates(n: int, m: int) -> Iterator[SelectionNetwork]:
     for above in range(size - m + 1):
         wires = [PLUS] * above + list(range(m)) + [MINUS] * (size - m - above)
         yield _pruned(merge_sort(size), wires, above + n - 1)
-    for (middle, width), comparators in _found(n, m, size).items():
+    for middle, width, comparators in _found(n, m, size):
         above = middle - n
         whole = [*comparators, (middle - 1, middle)]
         yield _pruned(whole, _spared(whole, above, width - m - above, middle, width), middle - 1)
 
 
-def _found(n: int, m: int, size: int) -> dict[tuple[int, int], Comparators]:
-    """Give what a search found: for this pair, or else for those of up to `size` values.
+def _found(n: int, m: int, size: int) -> Iterator[tuple[int, int, Comparators]]:
+    """Give what a search found and can be cut to the pair, of the fewest values.
 
     Upside down, a network for (n, m) is one for (m - n, m).
     """
@@ -123,14 +123,15 @@ def _found(n: int, m: int, size: int) -> dict[tuple[int, int], Comparators]:
         (width - middle, width): [(width - 1 - b, width - 1 - a) for a, b in comparators]
         for (middle, width), comparators in MIDDLES.items()
     }
-    known = mirrored | MIDDLES
-    if (n, m) in known:
-        return {(n, m): known[n, m]}
-    return {
+    wide = {
         (middle, width): comparators
-        for (middle, width), comparators in known.items()
-        if 0 <= middle - n <= width - m and width <= size
+        for (middle, width), comparators in (mirrored | MIDDLES).items()
+        if 0 <= middle - n <= width - m
     }
+    fewest = min((width for _, width in wide), default=size + 1)
+    for (middle, width), comparators in wide.items():
+        if width == fewest <= size:
+            yield middle, width, comparators
 
 
 def _spared(comparators: Comparators, above: int, below: int, n: int, m: int) -> list[int]:

@@ -74,14 +74,9 @@ def test_every_input_of_zeros_and_ones(m):
             assert wrong_inputs(network, n, m) == 0, n
 
 
-@pytest.mark.parametrize(("n", "m"), [pattern for pattern in MIDDLES if pattern[1] <= 24])
-def test_every_network_that_a_search_found_and_its_mirror(n, m):
-    for k in {n, m - n}:
-        assert wrong_inputs(middle_network(k, m), k, m) == 0
-
-
-def test_the_middle_of_32_on_all_four_thousand_million_inputs():
-    assert wrong_inputs(middle_network(16, 32), 16, 32) == 0
+@pytest.mark.parametrize(("n", "m"), [pattern for pattern in MIDDLES if 22 < pattern[1] <= 32])
+def test_networks_that_a_search_found_on_up_to_four_thousand_million_inputs(n, m):
+    assert wrong_inputs(middle_network(n, m), n, m) == 0
 
 
 def test_a_network_without_one_of_its_steps_is_found_wrong():
@@ -117,17 +112,14 @@ def outputs(network, values):
 
 def test_networks_are_small():
     assert [middle_network(m // 2, m).operations for m in (2, 4, 8, 16)] == [0, 6, 26, 80]
-    for m in range(2, 65):
+    for m in (*range(2, 34), 48, 63, 64):
         ordered, either = (make(m // 2, m) for make in (selection_network, middle_network))
         assert either.operations < ordered.operations <= 13 * m
 
 
-def test_what_a_search_found_is_taken_and_is_worth_keeping(monkeypatch):
+def test_what_a_search_found_is_worth_keeping(monkeypatch):
     found = {pattern: middle_network(*pattern).operations for pattern in MIDDLES}
-    mirrored = {(n, m): middle_network(m - n, m).operations for n, m in MIDDLES}
-    assert found == mirrored
+    assert found == {(n, m): middle_network(m - n, m).operations for n, m in MIDDLES}
+    monkeypatch.setattr(networks, "MIDDLES", {})
     for pattern, operations in found.items():
-        others = {key: value for key, value in MIDDLES.items() if key != pattern}
-        with monkeypatch.context() as context:
-            context.setattr(networks, "MIDDLES", others)
-            assert operations < middle_network.__wrapped__(*pattern).operations, pattern
+        assert operations < middle_network.__wrapped__(*pattern).operations, pattern
