@@ -42,24 +42,55 @@ def test_a_race_against_a_folder(command, tmp_path, capsys):
     assert run["reasons"] == {"base": "NotImplementedError: not yet"}
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_a_comparison_with_a_folder(command, tmp_path, monkeypatch, capsys, same):
-    answers = {"one": "a", "two": "b" if same else "c"}
+ONE = ["masks", "rest", 2.0]
+
+
+@pytest.mark.parametrize(
+    ("other", "said", "code"),
+    [
+        (ONE, "2 of 2 problems: the same bytes\n", None),
+        (
+            ["masks", "more", 2.0],
+            "1 of 2 problems: the same bytes\n"
+            "1 of 2 problems: the same masks, by other potentials or stages\n",
+            None,
+        ),
+        (
+            ["ties", "more", 2.0 + 2**-46],
+            "other masks that keep as much: two, kept scores 1.42e-14 of 2 apart\n"
+            "1 of 2 problems: the same bytes\n1 of 2 problems: other masks that keep as much\n",
+            None,
+        ),
+        (
+            ["worse", "rest", 1.5],
+            "other masks: two, kept scores 0.5 of 2 apart\n"
+            "1 of 2 problems: the same bytes\n1 of 2 problems: other masks\n",
+            1,
+        ),
+        (
+            None,
+            "other masks: two, which the other build does not solve\n"
+            "1 of 2 problems: the same bytes\n1 of 2 problems: other masks\n",
+            1,
+        ),
+    ],
+)
+def test_a_comparison_with_a_folder(command, tmp_path, monkeypatch, capsys, other, said, code):
+    theirs = {"one": ONE} if other is None else {"one": ONE, "two": other}
     problems = tmp_path / "problems.py"
     problems.write_text(
         "import json\nimport masksolve as ms\n"
-        f"print(json.dumps(getattr(ms, 'ANSWERS', {answers!r})))\n"
+        f"old = hasattr(ms, 'ANSWERS')\nmine = { {'one': ONE, 'two': ONE}!r}\n"
+        f"print(json.dumps({theirs!r} if old else mine))\n"
     )
     monkeypatch.setattr(against, "PROBLEMS", problems)
-    if same:
+    if code is None:
         command("old")
-        assert capsys.readouterr().out == "2 of 2 problems give the same bytes\n"
     else:
         with pytest.raises(SystemExit) as end:
             command("old")
-        assert end.value.code == 1
-        said = capsys.readouterr().out
-        assert said == "differs: two\n1 of 2 problems give the same bytes\n"
+        assert end.value.code == code
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize(
