@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core bench-diversity bench-training bench-step \
-	bench-dst bench-adaprune bench-filters bench-models bench-scale bench-gpu same torture examples clean
+.PHONY: help demo test check docs bench bench-full bench-core bench-calls bench-diversity bench-training bench-step \
+	bench-dst bench-adaprune bench-filters bench-models bench-scale bench-gpu same torture exactness examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -36,11 +36,17 @@ bench: $(VENV)/bench.done ## every method and rival compared, with a report: som
 bench-full: $(VENV)/bench.done ## the same on more and larger matrices: hours
 	$(BIN)/masksolve bench --size full --out bench-output
 
-bench-core: $(VENV)/bench.done ## the exact engine against one pass over memory; BASE=commit: against that
-	$(BIN)/python -m masksolve.bench.$(if $(BASE),against $(BASE) --speed,core)
+bench-core: $(VENV)/bench.done ## the exact engine against one pass over memory; BASE=commit or folder: against that
+	$(BIN)/python -m masksolve.bench.$(if $(BASE),against $(BASE) $(if $(ONLY),--only $(ONLY),--speed),core)
 
-same: $(VENV)/bench.done ## BASE=commit: 204 problems, the same masks bit for bit?
+bench-calls: $(VENV)/bench.done ## BASE=commit or folder: what calls for one tile or a few cost, against that
+	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD) --calls
+
+same: $(VENV)/bench.done ## BASE=commit or folder: 204 problems, the same masks bit for bit?
 	$(BIN)/python -m masksolve.bench.against $(or $(BASE),HEAD)
+
+exactness: $(VENV)/bench.done ## 100,000 tiles against HiGHS, ten million against float64: a quarter of an hour
+	$(BIN)/python -m masksolve.bench.exactness
 
 bench-diversity: $(VENV)/bench.done ## does mask diversity predict quality? some minutes
 	$(BIN)/python -m bench.experiments diversity

@@ -2,8 +2,10 @@
 
 Every time is a median, taken in turn with a parallel numba pass ``mask = |w| > t`` over
 the same matrix in the same process, and given as a multiple of that pass; solving is
-`masksolve.solve` as users call it, certificate included. Prints tables as it goes and
-leaves all figures in bench-output/core.json.
+`masksolve.solve` as users call it, certificate included. How many passes it takes depends
+on the machine's memory as much as on the engine, so every table names the machine; to hold
+builds against each other, give a BASE. Prints tables as it goes and leaves all figures in
+bench-output/core.json.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ import masksolve as ms
 
 from .encoder import encoder_layers
 from .machine import machine, versions
-from .pages.findings import OUTPUT
+from .pages.findings import OUTPUT, cores_of
 from .pages.table import Table, show
 
 SIDE = 4096
@@ -40,11 +42,17 @@ NEIGHBOURS = {
     "6:12": "8:16",
     "5:7": "4:8",
     "24:48": "16:32",
+    "2:4,plain": "2:4",
+    "4:8,plain": "4:8",
+    "8:16,plain": "8:16",
     "2:4,at-most": "2:4",
     "4:8,at-most": "4:8",
     "8:16,at-most": "8:16",
     "16:32,at-most": "16:32",
 }
+MACHINE = machine()
+ON = f"on {cores_of(MACHINE)}"
+"""Stands above every table: no time and no pass is the same elsewhere."""
 console = Console(width=110, highlight=False)
 
 Matrix = NDArray[Any]
@@ -93,9 +101,11 @@ def grids(w: Matrix) -> dict[str, Matrix]:
     }
 
 
-def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
-    """Solve in turn with the pass."""
-    solved, passed = seconds(lambda: ms.solve(w, pattern, **options), passer(w))
+def measure(
+    w: Matrix, pattern: str, *others: Callable[[], object], **options: Any
+) -> dict[str, Any]:
+    """Solve in turn with the pass, and with others."""
+    solved, passed, *times = seconds(lambda: ms.solve(w, pattern, **options), passer(w), *others)
     result = ms.solve(w, pattern, **options)
     return {
         "pattern": pattern,
@@ -105,6 +115,7 @@ def measure(w: Matrix, pattern: str, **options: Any) -> dict[str, Any]:
         "ns_per_tile": 1e9 * solved / result.stats["tiles"],
         "proven": result.status is ms.Status.OPTIMAL,
         "gap": result.gap,
+        "others_ms": [1e3 * t for t in times],
         "stages": {k[9:]: v for k, v in result.stats.items() if k.startswith("tiles_by_")},
     }
 
@@ -114,7 +125,7 @@ def speed() -> list[dict[str, Any]]:
     head = (
         "pattern | scores | ms | passes | must | hope | ns/tile | proven | left after stage 1, 2, 3"
     )
-    table = Table("4096 x 4096, as multiples of one pass", head, words=2)
+    table = Table(f"4096 x 4096, {ON}", head, words=2)
     found = []
     for name, w in grids(normal(SIDE)).items():
         for pattern, (must, hope) in TARGETS.items():
@@ -138,16 +149,17 @@ def speed() -> list[dict[str, Any]]:
     return found
 
 
-def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Other patterns and at-most-n, against the pattern next to them."""
+def neighbours() -> list[dict[str, Any]]:
+    """Other patterns, plain ones and at-most-n, in turn with the pattern next to them."""
     head = "pattern | ms | passes | neighbour | times as long | proven"
-    table = Table("other patterns, 4096 x 4096 float32", head)
-    ms_of = {row["pattern"]: row["ms"] for row in base if row["scores"] == "float32"}
+    table = Table(f"other patterns, 4096 x 4096 float32, {ON}", head)
     found = []
+    w = normal(SIDE)
     for pattern, neighbour in NEIGHBOURS.items():
         side = SIDE // ms.Pattern.parse(pattern).m * ms.Pattern.parse(pattern).m
-        row = measure(normal(side), pattern)
-        row["times_neighbour"] = row["ms"] / ms_of[neighbour] * (SIDE / side) ** 2
+        own = np.ascontiguousarray(w[:side, :side])
+        row = measure(own, pattern, partial(ms.solve, w, neighbour))
+        row["times_neighbour"] = row["ms"] / row["others_ms"][0] * (SIDE / side) ** 2
         table.add(
             pattern,
             f"{row['ms']:.1f}",
@@ -164,7 +176,7 @@ def neighbours(base: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def warm() -> list[dict[str, Any]]:
     """Solve again after a small relative change, from the earlier potentials."""
     head = "pattern | change | ms | passes | proven at once"
-    table = Table("warm start, 4096 x 4096 float32", head)
+    table = Table(f"warm start, 4096 x 4096 float32, {ON}", head)
     found = []
     w = normal(SIDE)
     for pattern in TARGETS:
@@ -187,7 +199,7 @@ def warm() -> list[dict[str, Any]]:
 
 def verdicts() -> list[dict[str, Any]]:
     """Judging a foreign mask (greedy's), cold, warm and in plain NumPy, against solving."""
-    title = "certify greedy's mask, 4096 x 4096 float32, ms"
+    title = f"certify greedy's mask, 4096 x 4096 float32, ms, {ON}"
     table = Table(title, "pattern | solve | certify | from a warm start | plain=True")
     found = []
     w = normal(SIDE)
@@ -211,7 +223,7 @@ def verdicts() -> list[dict[str, Any]]:
 
 def growth(largest: int) -> list[dict[str, Any]]:
     """Time per tile against size, and the speed-up of two threads."""
-    table = Table("growth, 8:16", "side | ms | ns/tile | one thread / all")
+    table = Table(f"growth, 8:16, {ON}", "side | ms | ns/tile | one thread / all")
     found = []
     side = 512
     while side <= largest:
@@ -241,7 +253,8 @@ def encoder() -> dict[str, float]:
     for pattern in TARGETS:
         (total,) = seconds(lambda p=pattern: [ms.solve(w, p) for w in layers.values()])  # type: ignore[misc]
         found[pattern] = total
-    console.print("encoder, 36 layers: " + ", ".join(f"{p} {s:.3f} s" for p, s in found.items()))
+    each = ", ".join(f"{p} {s:.3f} s" for p, s in found.items())
+    console.print(f"encoder, 36 layers, {ON}: {each}")
     return found
 
 
@@ -251,12 +264,12 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=16384, help="largest side for growth")
     options = parser.parse_args()
     found: dict[str, Any] = {
-        "machine": machine(),
+        "machine": MACHINE,
         "versions": versions(["masksolve", "numpy", "numba"]),
     }
     console.print(", ".join(f"{k} {v}" for k, v in found["machine"].items()))
     found["speed"] = speed()
-    found["neighbours"] = neighbours(found["speed"])
+    found["neighbours"] = neighbours()
     found["warm"] = warm()
     found["verdicts"] = verdicts()
     found["growth"] = growth(options.largest)

@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import pyperf
 
-__all__ = ["all_cores", "machine", "versions"]
+__all__ = ["all_cores", "commit", "machine", "versions"]
 
 FACTS = {
     "cpu_model_name": "cpu",
@@ -36,10 +37,11 @@ def machine() -> dict[str, Any]:
     seen = pyperf.Run([1.0]).get_metadata()
     found: dict[str, Any] = {ours: seen[theirs] for theirs, ours in FACTS.items() if theirs in seen}
     return found | {
+        "microarchitecture": llvm.get_host_cpu_name(),  # a vendor's name alone says little
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": all_cores(),
         "memory_bytes": _memory(),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -51,7 +53,7 @@ def _memory() -> int | None:
     return 1024 * int(text.split("MemTotal:")[1].split()[0])
 
 
-def _commit() -> str:
+def commit() -> str:
     """Name the commit of the checkout that holds this file; "+" if files have changed."""
     here = Path(__file__).resolve().parent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from math import inf, isfinite
 from typing import Any, TypeAlias
 
@@ -65,11 +66,16 @@ def _is_tensor(array: object) -> bool:
     )
 
 
-def check_dtype(dtype: np.dtype[Any], name: str) -> None:
-    """Refuse what float64 cannot hold."""
+@lru_cache(maxsize=64)
+def _is_real(dtype: np.dtype[Any]) -> bool:
     # bfloat16, float8, int4 and the like are real; ml_dtypes has complex ones as well.
     extended = dtype.type.__module__ == "ml_dtypes" and "complex" not in dtype.name
-    if not (extended or dtype.kind in "biuf") or dtype.itemsize > 8:
+    return (extended or dtype.kind in "biuf") and dtype.itemsize <= 8
+
+
+def check_dtype(dtype: np.dtype[Any], name: str) -> None:
+    """Refuse what float64 cannot hold."""
+    if not _is_real(dtype):
         raise InvalidInput(
             f"{name} has dtype {dtype}: "
             "expected float8, float16, bfloat16, float32, float64 or integers"
@@ -81,7 +87,7 @@ def as_axes(axes: Any, ndim: int, name: str) -> tuple[int, int]:
     if ndim < 2:
         raise InvalidInput(f"{name} must have at least 2 dimensions, got {ndim}")
     try:
-        first, second = (operator.index(a) for a in axes)
+        first, second = map(operator.index, axes)
     except (TypeError, ValueError):
         raise InvalidInput(f"axes must be two integers, got {axes!r}") from None
     for axis in (first, second):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from masksolve.errors import InvalidPattern
 
@@ -77,8 +78,8 @@ class Pattern:
         if self.m > MAX_M:
             raise InvalidPattern(f"{label} has m = {self.m}: m must be at most {MAX_M}")
 
-    @classmethod
-    def parse(cls, text: str | Pattern) -> Pattern:
+    @staticmethod
+    def parse(text: str | Pattern) -> Pattern:
         """Read ``"n:m"``, optionally followed by ``,plain`` and ``,at-most``.
 
         Parameters
@@ -101,18 +102,7 @@ class Pattern:
             raise InvalidPattern(
                 f"pattern must be a Pattern or a string like '2:4', got {type(text).__name__}"
             )
-        match = _SYNTAX.fullmatch(text)
-        flags = [f.strip() for f in match[3].split(",") if f.strip()] if match else []
-        if match is None or sorted(flags) not in ([], ["plain"], ["at-most"], BOTH):
-            raise InvalidPattern(
-                f"pattern {text!r} is not of the form 'n:m', 'n:m,plain' or 'n:m,at-most'"
-            )
-        return cls(
-            int(match[1]),
-            int(match[2]),
-            transposable="plain" not in flags,
-            at_most="at-most" in flags,
-        )
+        return _parse(text)
 
     def __str__(self) -> str:
         plain = "" if self.transposable else ",plain"
@@ -127,3 +117,16 @@ class Pattern:
     def tile_shape(self) -> tuple[int, int]:
         """Rows and columns of the independent block: m x m, or 1 x m for plain N:M."""
         return (self.m if self.transposable else 1, self.m)
+
+
+@lru_cache(maxsize=64)
+def _parse(text: str) -> Pattern:
+    match = _SYNTAX.fullmatch(text)
+    flags = [f.strip() for f in match[3].split(",") if f.strip()] if match else []
+    if match is None or sorted(flags) not in ([], ["plain"], ["at-most"], BOTH):
+        raise InvalidPattern(
+            f"pattern {text!r} is not of the form 'n:m', 'n:m,plain' or 'n:m,at-most'"
+        )
+    return Pattern(
+        int(match[1]), int(match[2]), transposable="plain" not in flags, at_most="at-most" in flags
+    )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.certificate import TOLERANCE, kept_scores, proven, tile_gaps
-from masksolve.checks import lines_short
 from masksolve.compiling import Stopwatch
 from masksolve.inputs import ScoreFunction, as_axes, as_threads
 from masksolve.pattern import Pattern
@@ -20,16 +17,16 @@ from masksolve.result import MaskResult, SparseGaps, Status, TileResults
 from masksolve.scores import as_scores
 from masksolve.solvers import MatrixSolution, TileSolution
 from masksolve.threads import Progress, for_each_box
-from masksolve.tiles import BOX_ENTRIES, Box, TileLayout
+from masksolve.tiles import BOX_ENTRIES, Box, TileLayout, tile_layout
 
 __all__ = ["Problem", "warn_of_kernels"]
 
 MATRIX_ENTRIES = 1 << 20
 """Largest piece that a matrix solver gets at once: it needs no cache-sized ones."""
+NO_GAPS = SparseGaps(np.empty(0, dtype=np.int64), np.empty(0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(NamedTuple):
     """What is kept of a solved box."""
 
     box: Box
@@ -46,7 +43,8 @@ class Problem:
 
     `work` functions given to `run` are called for boxes in any order, by several
     threads; they read scores and `record` what they find. `mask` is where it takes shape,
-    whatever it holds before.
+    whatever it holds before. `down` says whether a plain pattern's lines run down the
+    matrix as it lies in memory.
     """
 
     def __init__(
@@ -65,7 +63,8 @@ class Problem:
         self.scores = as_scores(weights, score)
         self.shape = self.scores.array.shape
         self.axes = as_axes(axes, len(self.shape), "weights")
-        self.layout = TileLayout(self.shape, self.axes, self.pattern.tile_shape)
+        self.layout = tile_layout(self.shape, self.axes, self.pattern.tile_shape)
+        self.down = not self.pattern.transposable and self._runs_down()
         self.mask = np.empty(self.shape, dtype=np.bool_) if mask is None else mask
         stack, (h, w) = self.layout.stack_shape, self.layout.tile
         self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
@@ -91,10 +90,19 @@ class Problem:
 
         What a method counts shows in its work alone: so it is the same for every shape.
         """
-        matrices = slice(0, min(1, self.layout.stack_shape[0]))
-        nothing = Box(matrices, slice(0, 0), slice(0, 0), partial=True)
-        boxes = self.layout.boxes(entries) or [nothing]
+        boxes = self.layout.boxes(entries, self.down)
+        if not boxes:
+            matrices = slice(0, min(1, self.layout.stack_shape[0]))
+            boxes = [Box(matrices, slice(0, 0), slice(0, 0), partial=True)]
         for_each_box(boxes, work, threads=self.threads, progress=progress)
+        # The order of the matrix: no sum may depend on the threads.
+        if len(boxes) > 1:
+            self._pieces.sort(key=lambda piece: [part.start for part in piece.box.index])
+
+    def _runs_down(self) -> bool:
+        """Tell whether neighbours in memory lie in different lines."""
+        row, column = (abs(self.scores.array.strides[axis]) for axis in self.axes)
+        return row < column
 
     def matrix_entries(self) -> int:
         """Entries of a box for matrix solvers: some boxes a thread, however many threads."""
@@ -102,6 +110,8 @@ class Problem:
 
     def record(self, box: Box, scores: NDArray[np.float64], found: TileSolution) -> None:
         """Keep what a method found for a box, with the gap that its proof leaves."""
+        from masksolve.kernels.short_lines import count_short
+
         n, at_most, mask = self.pattern.n, self.at_most(box), found.mask
         u, v = found.row_potentials, found.column_potentials
         gaps = found.loss_bound
@@ -114,11 +124,11 @@ class Problem:
         self._keep(
             box,
             found,
-            SparseGaps.of(np.empty(0) if gaps is None else gaps),
+            NO_GAPS if gaps is None else SparseGaps.of(gaps),
             objective=float(kept_scores(scores, mask).sum()),
             bounded=gaps is not None,
             optimal=gaps is not None and bool(proven(scores, mask, gaps).all()),
-            short=0 if at_most else int(lines_short(mask, n).sum()),
+            short=0 if at_most else count_short(mask, n),
         )
 
     def record_matrix(
@@ -140,8 +150,8 @@ class Problem:
         short: int,
     ) -> None:
         """Keep the verdict on a mask from outside: kept scores, gaps, tolerance's scale."""
-        optimal = bool((gaps <= TOLERANCE * scale).all())
         found = SparseGaps.of(gaps)
+        optimal = bool((gaps <= TOLERANCE * scale).all())
         self._keep(box, proof, found, objective=float(kept.sum()), optimal=optimal, short=short)
 
     def _keep(
@@ -160,13 +170,17 @@ class Problem:
         if self.potentials is not None and u is not None and v is not None:
             self.potentials[0][box.index] = u.reshape(*box.shape, u.shape[-1])
             self.potentials[1][box.index] = v.reshape(*box.shape, v.shape[-1])
-        gaps = gaps._replace(tile=self._numbers(box, gaps.tile))
+        gaps = SparseGaps(self._numbers(box, gaps.tile), gaps.value)
         self._pieces.append(_Piece(box, objective, gaps, bounded, optimal, short, found.counts))
 
     def _numbers(self, box: Box, tiles: NDArray[np.int64]) -> NDArray[np.int64]:
         """Translate numbers of tiles in a box to numbers in the whole stack."""
-        if not tiles.size:
+        if not tiles.size or box.shape == self.layout.stack_shape:
             return tiles
+        _, rows, columns = self.layout.stack_shape
+        if box.shape[2] == columns and (box.shape[0] == 1 or box.shape[1] == rows):
+            first: int = (box.matrices.start * rows + box.rows.start) * columns
+            return tiles + np.int64(first)  # the box is a run of tiles
         local = np.unravel_index(tiles, box.shape)
         shifted = tuple(k + s.start for k, s in zip(local, box.index, strict=True))
         numbers: NDArray[np.int64] = np.ravel_multi_index(shifted, self.layout.stack_shape)
@@ -174,15 +188,11 @@ class Problem:
 
     def verdict(self) -> dict[str, Any]:
         """Give the fields of `Certificate`."""
-        pieces = self._in_order()
-        objective = float(sum(p.objective for p in pieces))
-        bounded = all(p.bounded for p in pieces)
+        pieces = self._pieces
+        objective = float(sum([p.objective for p in pieces]))
         gaps = None
-        if bounded:
-            gaps = SparseGaps(
-                np.concatenate([np.empty(0, dtype=np.int64), *(p.gaps.tile for p in pieces)]),
-                np.concatenate([np.empty(0), *(p.gaps.value for p in pieces)]),
-            )
+        if all(p.bounded for p in pieces):
+            gaps = SparseGaps.joined([p.gaps for p in pieces])
         if any(p.short for p in pieces):
             status = Status.UNDERFILLED
         elif all(p.optimal for p in pieces):
@@ -192,30 +202,27 @@ class Problem:
         u, v = map(self.layout.per_tile, self.potentials) if self.potentials else (None, None)
         return {
             "objective": objective,
-            "upper_bound": None if gaps is None else objective + float(gaps.value.sum()),
+            "upper_bound": None if gaps is None else objective + gaps.total,
             "status": status,
             "tiles": TileResults(self.layout, self.scores, self.mask, objective, gaps, u, v),
             "pattern": self.pattern,
             "axes": self.axes,
         }
 
-    def _in_order(self) -> list[_Piece]:
-        """Give the pieces in the order of the matrix: no sum may depend on the threads."""
-        return sorted(self._pieces, key=lambda p: tuple(s.start for s in p.box.index))
-
     def result(self, method: str) -> MaskResult:
         """Put the result together."""
         verdict = self.verdict()
-        counts: Counter[str] = Counter()
-        for piece in self._in_order():
-            counts.update(piece.counts)
+        counts: dict[str, float] = {}
+        for piece in self._pieces:
+            for name, count in piece.counts.items():
+                counts[name] = counts.get(name, 0) + count
         seconds, compile_seconds = self._watch.read()
         stats = {
             "seconds": seconds,
             "compile_seconds": compile_seconds,
             "threads": self.threads,
             "tiles": self.layout.tiles,
-            "short_tiles": sum(p.short for p in self._pieces),
+            "short_tiles": sum([p.short for p in self._pieces]),
             **counts,
         }
         return MaskResult(**verdict, mask=self.mask, method=method, stats=stats)

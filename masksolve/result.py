@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -109,8 +109,18 @@ class SparseGaps(NamedTuple):
     @classmethod
     def of(cls, gaps: NDArray[np.float64]) -> SparseGaps:
         """Take them from the gaps of all tiles."""
-        tiles = np.flatnonzero(gaps)
+        (tiles,) = (gaps != 0.0).nonzero()  # much faster than of the numbers themselves
         return cls(tiles, gaps[tiles])
+
+    @classmethod
+    def joined(cls, parts: Sequence[SparseGaps]) -> SparseGaps:
+        """Put those of several pieces together."""
+        return parts[0] if len(parts) == 1 else cls(*map(np.concatenate, zip(*parts, strict=True)))
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return float(self.value.sum()) if len(self.value) else 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,7 +161,7 @@ class Certificate:
         any mask that fills them.
         """
         gaps = self.tiles._gaps
-        return None if gaps is None else float(gaps.value.sum())
+        return None if gaps is None else gaps.total
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from masksolve.errors import InvalidInput, InvalidScore
 from masksolve.inputs import ScoreFunction, as_real
 from masksolve.limits import LARGEST_SCORE
 from masksolve.tiles import Box, TileLayout
 
-__all__ = ["Scores", "as_scores"]
+__all__ = ["Scores", "as_scores", "own_space"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,22 +38,26 @@ class Scores:
         if self.magnitude:
             np.abs(tiles, out=tiles)
         # A comparison with NaN is false, so one reduction finds every kind of bad score.
-        if tiles.size and not np.abs(tiles).max() <= LARGEST_SCORE:
+        sizes = tiles if self.magnitude else np.abs(tiles)
+        if tiles.size and not sizes.max() <= LARGEST_SCORE:
             raise self.refusal()
         return tiles
 
-    def matrix(self, layout: TileLayout, box: Box) -> NDArray[Any]:
+    def matrix(self, layout: TileLayout, box: Box, down: bool = False) -> NDArray[Any]:
         """Show a box of full tiles as a matrix of float32 or float64, its matrices stacked.
 
         The precision is one that holds the entries exactly, rows are contiguous; a view
         where the array is like that already, else a copy in scratch space that the
-        thread's next one overwrites. Magnitudes are not taken.
+        thread's next one overwrites. Magnitudes are not taken. With `down` each matrix is
+        transposed.
         """
         window = layout.window(self.array, box)
-        dtype = np.dtype(np.float32 if _fits_single(window.dtype) else np.float64)
+        if down:
+            window = window.swapaxes(-2, -1)
+        dtype = _precision(window.dtype)
         fit = window.dtype == dtype and window.flags.aligned
         if not (fit and window.ndim == 2 and window.strides[1] == dtype.itemsize):
-            scratch = _scratch(window.size, dtype).reshape(window.shape)
+            scratch = own_space("scores", window.size, dtype).reshape(window.shape)
             np.copyto(scratch, window)
             window = scratch.reshape(-1, window.shape[-1])
         return window
@@ -71,16 +76,17 @@ class Scores:
 _SCRATCH = threading.local()
 
 
-def _scratch(entries: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return space of this thread's own.
+def own_space(use: str, entries: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Return space of this thread's own, for a use of which it has one at a time.
 
     Fresh memory for every box could cost more than the copy: where malloc returns to the
     system what is freed, as in Dask's workers, each box would wait for its pages.
     """
-    nbytes = entries * dtype.itemsize
-    found: NDArray[np.uint8] | None = getattr(_SCRATCH, "space", None)
+    nbytes = entries * np.dtype(dtype).itemsize
+    found: NDArray[np.uint8] | None = getattr(_SCRATCH, use, None)
     if found is None or found.size < nbytes:
-        found = _SCRATCH.space = np.empty(nbytes, dtype=np.uint8)
+        found = np.empty(nbytes, dtype=np.uint8)
+        setattr(_SCRATCH, use, found)
     return found[:nbytes].view(dtype)
 
 
@@ -104,8 +110,8 @@ def as_scores(weights: ArrayLike, score: ScoreFunction | None) -> Scores:
     return Scores(found, False, "score(weights)")
 
 
-def _fits_single(dtype: np.dtype[Any]) -> bool:
-    """Tell whether float32 holds every value of a dtype."""
-    if dtype.kind in "iub":
-        return dtype.itemsize <= 2
-    return dtype.itemsize <= 4  # floats, and all of ml_dtypes' kinds
+@lru_cache(maxsize=64)
+def _precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return float32 if it holds every value of a dtype, else float64."""
+    most = 2 if dtype.kind in "iub" else 4  # floats, and all of ml_dtypes' kinds
+    return np.dtype(np.float32 if dtype.itemsize <= most else np.float64)

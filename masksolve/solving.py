@@ -13,8 +13,10 @@ from masksolve.checks import lines_short, refuse_violation
 from masksolve.errors import InvalidInput
 from masksolve.inputs import ScoreFunction
 from masksolve.pattern import Pattern
+from masksolve.plain import judge_plain, solve_plain, takes_lines
 from masksolve.problem import Problem, warn_of_kernels
 from masksolve.result import Certificate, MaskResult
+from masksolve.scores import own_space
 from masksolve.solvers import METHODS, MatrixSolution, Method, TileSolution, as_options, find_method
 from masksolve.starts import PotentialStart, as_start, mask_for
 from masksolve.threads import Progress
@@ -143,12 +145,15 @@ def solve_problem(
     start = as_start(warm_start, chosen, problem)
     if problem.potentials is not None and not (certify or method == "exact"):
         raise InvalidInput(f"method {method!r} has no potentials: ask for certify=True too")
-    matrix = _takes_matrices(chosen, problem.pattern)
+    matrix, lines = _takes_matrices(chosen, problem.pattern), takes_lines(chosen, problem)
 
     def work(box: Box) -> None:
         if matrix and not box.partial:
             assert start is None or isinstance(start, PotentialStart)
             _solve_matrix(problem, chosen, box, start)
+            return
+        if lines and not box.partial:
+            solve_plain(problem, chosen, box)
             return
         scores = problem.tiles(box)
         n, at_most = problem.pattern.n, problem.at_most(box)
@@ -158,10 +163,7 @@ def solve_problem(
             found = _with_proof(scores, found, n, at_most)
         problem.record(box, scores, found)
 
-    if matrix:
-        problem.run(work, progress, problem.matrix_entries())
-    else:
-        problem.run(work, progress)
+    problem.run(work, progress, problem.matrix_entries() if matrix or lines else BOX_ENTRIES)
     return problem.result(method)
 
 
@@ -175,7 +177,8 @@ def _solve_matrix(problem: Problem, method: Method, box: Box, start: PotentialSt
     window = problem.layout.window(problem.mask, box)
     in_place = window.ndim == 2 and window.strides[1] == 1
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
-    found = _run_matrix(problem, method, box, start, matrix, mask, problem.potentials is not None)
+    proof = None if problem.potentials is None else np.empty((2, box.tiles, problem.pattern.m))
+    found = _run_matrix(problem, method, box, start, matrix, mask, proof)
     problem.record_matrix(box, None if in_place else mask.reshape(window.shape), found)
 
 
@@ -186,15 +189,19 @@ def _run_matrix(
     start: PotentialStart | None,
     matrix: NDArray[Any],
     mask: NDArray[np.bool_],
-    potentials: bool,
+    proof: NDArray[np.float64] | None,
 ) -> MatrixSolution:
-    """Run a matrix solver from potentials and the mask they were for, if there are any."""
+    """Run a matrix solver from potentials and the mask they were for, if there are any.
+
+    It writes potentials to `proof`, (2, t, m).
+    """
     assert method.solve_matrix is not None
     n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
     begin = None if start is None else start.tiles(box)
     old = None if start is None else start.mask(box)
     magnitude = problem.scores.magnitude
-    found = method.solve_matrix(matrix, magnitude, n, m, at_most, mask, begin, old, potentials)
+    uv = None if proof is None else (proof[0], proof[1])
+    found = method.solve_matrix(matrix, magnitude, n, m, at_most, mask, begin, old, uv)
     if found is None:
         raise problem.scores.refusal()
     return found
@@ -217,7 +224,8 @@ def certify(
 
     Potentials are found by the exact method; the bound that they prove is computed from
     them, in float64, by code that shares nothing with any solver: compiled, so that it
-    costs one to three times what solving does, or with ``plain`` by the NumPy of
+    costs one to three times what solving does (about five for plain patterns, which are solved
+    in little more than a pass over memory), or with ``plain`` by the NumPy of
     `masksolve.certificate`.
 
     Parameters
@@ -255,11 +263,16 @@ def certify(
     given = mask_for(mask, problem.shape)
     problem.judge(given)
     start = None if warm_start is None else PotentialStart(warm_start, problem)
-    matrix = _takes_matrices(METHODS["exact"], problem.pattern) and not plain
+    exact = METHODS["exact"]
+    matrix = _takes_matrices(exact, problem.pattern) and not plain
+    lines = takes_lines(exact, problem) and not plain
 
     def work(box: Box) -> None:
         if matrix and not box.partial:
             _judge_matrix(problem, given, box, start)
+            return
+        if lines and not box.partial:
+            judge_plain(problem, exact, given, box)
             return
         refuse_violation(given, problem.layout, problem.pattern, [box], short=False)
         scores = problem.tiles(box)
@@ -269,7 +282,7 @@ def certify(
         found = _with_proof(scores, tiles, n, at_most, begin)
         problem.record(box, scores, found)
 
-    problem.run(work, progress, problem.matrix_entries() if matrix else BOX_ENTRIES)
+    problem.run(work, progress, problem.matrix_entries() if matrix or lines else BOX_ENTRIES)
     return Certificate(**problem.verdict())
 
 
@@ -279,15 +292,15 @@ def _judge_matrix(
     """Judge a box of full tiles by its potentials, all compiled."""
     from masksolve.kernels.judge import judge_matrix
 
-    n, at_most, magnitude = problem.pattern.n, problem.pattern.at_most, problem.scores.magnitude
+    n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
+    magnitude = problem.scores.magnitude
     matrix = problem.scores.matrix(problem.layout, box)
-    scratch = np.empty(matrix.shape, dtype=np.bool_)
-    best = _run_matrix(problem, METHODS["exact"], box, start, matrix, scratch, True)
-    u, v = best.row_potentials, best.column_potentials
-    assert u is not None
-    assert v is not None
+    scratch = own_space("mask", matrix.size, np.bool_).reshape(matrix.shape)
+    proof = own_space("proof", 2 * box.tiles * m, np.float64).reshape(2, -1, m)
+    best = _run_matrix(problem, METHODS["exact"], box, start, matrix, scratch, proof)
+    u, v = proof
     mask = np.ascontiguousarray(problem.layout.window(given, box)).reshape(matrix.shape)
-    kept, gaps, scale = (np.empty(len(u)) for _ in range(3))
+    kept, gaps, scale = own_space("verdict", 3 * box.tiles, np.float64).reshape(3, -1)
     lines = np.zeros(2, dtype=np.int64)
     judge_matrix(matrix, magnitude, mask.view(np.int8), u, v, n, at_most, kept, gaps, scale, lines)
     if lines[0]:
@@ -358,20 +371,17 @@ def repair(
         tiles = problem.layout.gather(given, box, np.bool_)
         counts = {"steps": 0, "lowered_tiles": 0, "lowered_score": 0.0}
         if not problem.at_most(box):
-            before, steps = kept_scores(scores, tiles), 0
+            before = kept_scores(scores, tiles)
             if problem.pattern.transposable:
-                steps = fill_lines(scores, n, False, tiles)
+                counts["steps"] = fill_lines(scores, n, False, tiles)
                 again = kept_scores(scores, tiles) < before
             else:
                 again = lines_short(tiles, n)
             if again.any():
                 tiles[again] = exact(scores[again], n, False).mask
-            lost = np.maximum(before - kept_scores(scores, tiles), 0.0)
-            counts = {
-                "steps": steps,
-                "lowered_tiles": int(np.count_nonzero(lost)),
-                "lowered_score": float(lost.sum()),
-            }
+                lost = np.maximum(before - kept_scores(scores, tiles), 0.0)
+                counts["lowered_tiles"] = int(np.count_nonzero(lost))
+                counts["lowered_score"] = float(lost.sum())
         problem.record(box, scores, TileSolution(tiles, counts=counts))
 
     problem.run(work, progress)

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TypeAlias
 
 from masksolve.compiling import saying_so
@@ -51,7 +51,7 @@ class _Queue:
     """Boxes to be taken by several threads, and how many tiles are done."""
 
     def __init__(self, boxes: Sequence[Box]) -> None:
-        self.total = sum(box.tiles for box in boxes)
+        self.total = sum([box.tiles for box in boxes])
         self.done = 0
         self._left = iter(boxes)
         self._lock = threading.Lock()
@@ -99,14 +99,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_POOLS_LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 
 
-@contextmanager
+_SILENCE: AbstractContextManager[Callable[[int], None]] = nullcontext(lambda done: None)
+
+
 def reporting(
     progress: Progress, total: int, unit: str = "tiles"
-) -> Iterator[Callable[[int], None]]:
+) -> AbstractContextManager[Callable[[int], None]]:
     """Give a function that takes how many of `total` units are done."""
-    if progress is False:
-        yield lambda done: None
-    elif progress is True:
+    return _SILENCE if progress is False else _telling(progress, total, unit)
+
+
+@contextmanager
+def _telling(progress: Progress, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    if progress is True:
         from rich.console import Console
         from rich.progress import Progress as Bar
 

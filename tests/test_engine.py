@@ -11,7 +11,6 @@ import pytest
 
 import masksolve as ms
 from masksolve import Status
-from masksolve.kernels.selection_network import selection_network
 from masksolve.problem import Problem
 from tests import naive
 
@@ -126,20 +125,6 @@ def test_figures_per_tile_refuse_weights_that_have_changed():
     weights *= 1.001
     with pytest.raises(ms.InvalidInput, match="weights have changed"):
         _ = result.tiles.objective
-
-
-@pytest.mark.parametrize(("n", "m"), [(1, 2), (2, 4), (3, 5), (7, 8), (8, 16), (1, 13), (31, 64)])
-def test_networks_select(n, m):
-    network = selection_network(n, m)
-    for values in np.random.default_rng(0).integers(0, 9, (200, m)).tolist():
-        wires = dict(enumerate(values))
-        for a, b, larger, smaller in network.steps:
-            if larger is not None:
-                wires[larger] = max(wires[a], wires[b])
-            if smaller is not None:
-                wires[smaller] = min(wires[a], wires[b])
-        order = sorted(values, reverse=True)
-        assert (wires[network.nth], wires[network.next]) == (order[n - 1], order[n])
 
 
 def test_compiled_and_plain_verdicts_agree():

@@ -1,12 +1,14 @@
 """Cutting arrays into boxes of tiles and putting them together again."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from masksolve import tiles
-from masksolve.tiles import TileLayout
+from masksolve.tiles import TileLayout, tile_layout
 
 
 @st.composite
@@ -79,3 +81,21 @@ def test_tiles_lie_where_the_stack_says(layout):
         np.testing.assert_array_equal(
             found[(*batch, r, c, slice(len(part)), slice(part.shape[1]))], part
         )
+
+
+@given(layouts())
+def test_a_pickled_layout_is_what_it_was_made_from(layout):
+    boxes = layout.boxes()
+    state = layout.__getstate__()
+    again = pickle.loads(pickle.dumps(layout))
+    assert again == layout
+    assert state == [layout.shape, layout.axes, layout.tile]
+    assert again.stack_shape == layout.stack_shape
+    assert list(again.boxes()) == list(boxes)
+
+
+def test_problems_of_a_shape_share_a_layout_and_its_boxes():
+    layout = tile_layout((32, 64), (0, 1), (4, 4))
+    assert tile_layout((32, 64), (0, 1), (4, 4)) is layout
+    assert layout.boxes() is layout.boxes()
+    assert len(layout.boxes(64)) > len(layout.boxes(256)) > len(layout.boxes())

@@ -1,87 +1,131 @@
-"""The checkout against a commit: ``python -m masksolve.bench.against BASE``.
+"""The build at hand against another: ``python -m masksolve.bench.against BASE``.
 
-Solves 204 seeded problems with both builds and names those whose bytes differ; with ``--speed``
-times the exact engine of both instead, in turn, a process each.
+BASE is a commit, or a folder that holds ``masksolve/``. Solves 204 seeded problems with both
+builds and names those whose masks differ; with ``--speed``, ``--calls`` or ``--only`` times both
+instead, in turn, a process each. A ratio of 2 is twice as fast here.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from masksolve.errors import MasksolveError
 
+from ..machine import machine, versions
+from ..pages.findings import OUTPUT, cores_of, save
 from .build import HERE, Build, build_of, line_of
+from .groups import CALLS, GROUPS, SPEED
+from .race import race
+from .racers import Process
 
-PATTERNS = ("2:4", "4:8", "8:16", "16:32")
-GRIDS = ("float32", "bfloat16", "int8")
+PROBLEMS = HERE / "problems.py"
+SAME = "the same bytes"
+SAME_MASKS = "the same masks, by other potentials or stages"
+AS_GOOD = "other masks that keep as much"
+DIFFERENT = "other masks"
+EQUAL = 1e-12
+"""Kept scores that differ by such a share are sums of the same scores, or of equal ones."""
 
 
 def same(here: Build, base: Build, console: Console) -> bool:
-    """Solve the problems with both, and tell whether all bytes are the same."""
-    running = [build.start(HERE / "problems.py") for build in (here, base)]
+    """Solve the problems with both; tell whether masks are the same, or as good where they tie."""
+    running = [build.start(PROBLEMS) for build in (here, base)]
     mine, theirs = (json.loads(line_of(process.stdout)) for process in running)
-    differ = [name for name in mine if mine[name] != theirs.get(name)]
-    for name in differ:
-        console.print(f"differs: {name}")
-    console.print(f"{len(mine) - len(differ)} of {len(mine)} problems give the same bytes")
-    return not differ
+    found = Counter(compare(name, mine[name], theirs.get(name), console) for name in mine)
+    for kind, number in found.items():
+        console.print(f"{number} of {len(mine)} problems: {kind}")
+    return DIFFERENT not in found
 
 
-def speed(here: Build, base: Build, rounds: int, console: Console) -> None:
-    """Time both in turn, so that what else the machine does meets both alike."""
-    running = [build.start(HERE / "speed.py") for build in (here, base)]
+def compare(name: str, mine: Sequence[Any], theirs: Sequence[Any] | None, console: Console) -> str:
+    """Say what two builds' answers have in common; name the problem if masks differ."""
+    if theirs is None:
+        console.print(f"{DIFFERENT}: {name}, which the other build does not solve")
+        return DIFFERENT
+    masks, rest, score = mine
+    if masks == theirs[0]:
+        return SAME if rest == theirs[1] else SAME_MASKS
+    apart = abs(score - theirs[2])
+    kind = AS_GOOD if score and apart <= EQUAL * abs(score) else DIFFERENT
+    console.print(f"{kind}: {name}, kept scores {apart:.3g} of {score:.6g} apart")
+    return kind
 
-    def seconds(pattern: str, grid: str) -> list[float]:
-        found = []
-        for process in running:
-            assert process.stdin is not None
-            print(pattern, grid, file=process.stdin, flush=True)
-            found.append(float(line_of(process.stdout)))
-        return found
 
-    table = Table(title="4096 x 4096, proofs included, medians", title_justify="left")
-    for column in ("pattern", "weights", "here, ms", "base, ms", "ratio", "quartiles"):
-        table.add_column(column, justify="right" if column != "pattern" else "left")
-    cells = [(pattern, grid) for grid in GRIDS for pattern in PATTERNS]
-    for pattern, grid in track(cells, "timing", console=console, transient=True):
-        seconds(pattern, grid)  # compiles, or loads
-        pairs = [seconds(pattern, grid) for _ in range(rounds)]
-        ratios = [mine / theirs for mine, theirs in pairs]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        medians = (1e3 * statistics.median(times) for times in zip(*pairs, strict=True))
-        table.add_row(
-            pattern,
-            grid,
-            *(f"{median:.1f}" for median in medians),
-            f"{middle:.3f}",
-            f"{low:.3f} to {high:.3f}",
-        )
-    console.print(table)
-    for process in running:
-        process.communicate()
+def fast(
+    here: Build, base: Build, names: Sequence[str], rounds: int, out: Path, console: Console
+) -> None:
+    """Race groups of calls, one after the other, and keep what was found after each."""
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "versions": versions(["numpy", "numba"]),
+        "here": here.name,
+        "base": base.name,
+        "rounds": rounds,
+        "runs": [],
+    }
+    console.print(f"on {cores_of(found['machine'])}", f"here: {here.name}", sep="\n")
+    console.print(f"base: {base.name}", f"rounds: {rounds}", sep="\n")
+    ours, theirs = Process(here), Process(base)
+    for name in names:
+        runs = race(GROUPS[name], ours, theirs, rounds, console)
+        found["runs"] += [{"group": name, **run} for run in runs]
+        save(found, out)
+    console.print(f"\nwrote {out}")
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m masksolve.bench.against", description=__doc__)
+    parser.add_argument("base", help="a commit, or a folder that holds masksolve/")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--speed",
+        action="store_const",
+        dest="groups",
+        const=list(SPEED),
+        help="how fast, not whether the same",
+    )
+    which.add_argument(
+        "--calls",
+        action="store_const",
+        dest="groups",
+        const=list(CALLS),
+        help="what small calls cost, likewise",
+    )
+    which.add_argument(
+        "--only",
+        nargs="+",
+        dest="groups",
+        choices=list(GROUPS),
+        metavar="GROUP",
+        help=f"some of these alone: {', '.join(GROUPS)}",
+    )
+    parser.add_argument("--rounds", type=int, default=15, help="values of each call")
+    parser.add_argument("--out", type=Path, default=OUTPUT / "against.json", help="for all times")
+    options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("--rounds must be at least 2: one value has no spread")
+    return options
 
 
 def main() -> None:
     """Compare."""
-    parser = argparse.ArgumentParser(prog="python -m masksolve.bench.against", description=__doc__)
-    parser.add_argument("base", help="a commit")
-    parser.add_argument("--speed", action="store_true", help="how fast, not whether the same")
-    parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
+    options = arguments()
     console = Console(width=100, highlight=False)
     try:
         with ExitStack() as stack:
             here, base = (stack.enter_context(build_of(c)) for c in (None, options.base))
-            if options.speed:
-                speed(here, base, options.rounds, console)
+            if options.groups:
+                fast(here, base, options.groups, options.rounds, options.out, console)
             elif not same(here, base, console):
                 sys.exit(1)
     except MasksolveError as error:

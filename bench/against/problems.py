@@ -1,4 +1,4 @@
-"""Seeded problems of every kind, and what is made of them, hashed.
+"""Seeded problems of every kind, and what is made of them: masks and all else hashed, and scores.
 
 Run as a file, so that it takes whichever masksolve comes first; it uses public names alone, so
 that what moves inside the package is no difference.
@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -23,6 +23,7 @@ FULL = ("2:4", "4:8", "8:16", "16:32", "1:4", "3:8", "5:7", "6:12", "24:48")
 PATTERNS = (*FULL, *(f"{p},at-most" for p in FULL[:3]), "4:4", "2:4,plain", "4:8,plain,at-most")
 NARROW: tuple[Any, ...] = (np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, np.int8)
 DTYPES = (np.float32, np.float64, *NARROW, np.int32)
+NOT_COMPARED = ("seconds", "compile_seconds", "threads")
 METHODS = tuple(name for name in ms.METHODS if name not in ("enumerate", "best_random"))
 
 
@@ -38,13 +39,25 @@ def digest(*parts: Any) -> str:
     return found.hexdigest()[:16]
 
 
-def of_result(result: ms.MaskResult) -> str:
-    """Hash what a solver found, times and numbers of threads aside."""
-    counts = {k: v for k, v in result.stats.items() if k not in ("seconds", "threads")}
+class Answer(NamedTuple):
+    """What is compared."""
+
+    masks: str  # hashed
+    rest: str  # bounds, potentials and counts, hashed
+    score: float  # kept in all; 0 where masks alone are asked for
+
+
+def of_result(result: ms.MaskResult) -> Answer:
+    """Say what a solver found, times and numbers of threads aside."""
+    counts = {k: v for k, v in result.stats.items() if k not in NOT_COMPARED}
     u, v = result.tiles.row_potentials, result.tiles.column_potentials
-    return digest(
-        result.mask, result.objective, result.upper_bound, result.status.name, counts, u, v
-    )
+    rest = digest(result.objective, result.upper_bound, result.status.name, counts, u, v)
+    return Answer(digest(result.mask), rest, result.objective)
+
+
+def bytes_of(*parts: Any) -> Answer:
+    """Ask for the same bytes."""
+    return Answer(digest(*parts), "", 0.0)
 
 
 def weights_of(seed: int) -> tuple[NDArray[Any], tuple[int, int]]:
@@ -59,7 +72,7 @@ def weights_of(seed: int) -> tuple[NDArray[Any], tuple[int, int]]:
     return array, (0, 1) if layout == 3 else (-2, -1)
 
 
-def solved() -> Iterator[tuple[str, str]]:
+def solved() -> Iterator[tuple[str, Answer]]:
     """Solve exactly: every pattern, dtype and layout in turn."""
     for seed in range(125):
         weights, axes = weights_of(seed)
@@ -69,7 +82,7 @@ def solved() -> Iterator[tuple[str, str]]:
         yield f"exact {seed}: {pattern} of {weights.dtype} {weights.shape}", of_result(result)
 
 
-def warm() -> Iterator[tuple[str, str]]:
+def warm() -> Iterator[tuple[str, Answer]]:
     """Solve again after a change, from the earlier potentials."""
     for seed in range(30):
         rng = np.random.default_rng(1000 + seed)
@@ -84,7 +97,7 @@ def warm() -> Iterator[tuple[str, str]]:
         yield f"warm {seed}: {pattern}", of_result(result)
 
 
-def others() -> Iterator[tuple[str, str]]:
+def others() -> Iterator[tuple[str, Answer]]:
     """Run every other method; judge and repair what it finds."""
     for seed in range(40):
         weights, axes = weights_of(2000 + seed)
@@ -92,13 +105,19 @@ def others() -> Iterator[tuple[str, str]]:
         found = ms.solve(weights, pattern, method=method, axes=axes)
         judged = ms.certify(weights, found.mask, pattern, axes=axes, plain=seed % 3 == 0)
         repaired = ms.repair(weights, found.mask, pattern, axes=axes)
+        one, other = of_result(found), of_result(repaired)
+        verdict = (judged.objective, judged.upper_bound)
         yield (
             f"{method} {seed}: {pattern} of {weights.dtype}",
-            digest(of_result(found), judged.objective, judged.upper_bound, of_result(repaired)),
+            Answer(
+                digest(one.masks, other.masks),
+                digest(one.rest, other.rest, *verdict),
+                one.score + other.score,
+            ),
         )
 
 
-def folder() -> Iterator[tuple[str, str]]:
+def folder() -> Iterator[tuple[str, Answer]]:
     """Solve a checkpoint of three shards, as masks and as pruned weights."""
     from safetensors.numpy import save_file
 
@@ -123,11 +142,11 @@ def folder() -> Iterator[tuple[str, str]]:
             files = sorted(out.glob("*.safetensors"))
             yield (
                 f"folder: {what}",
-                digest(*(part for f in files for part in (f.name, f.read_bytes()))),
+                bytes_of(*(part for f in files for part in (f.name, f.read_bytes()))),
             )
 
 
-def trained() -> Iterator[tuple[str, str]]:
+def trained() -> Iterator[tuple[str, Answer]]:
     """Train 30 steps with masks; prune by AdaPrune, by thresholds, by filters."""
     import torch
     from torch import nn
@@ -170,17 +189,17 @@ def trained() -> Iterator[tuple[str, str]]:
         handle = mst.sparsify(model, pattern, **options)
         steps(model, handle.step, lambda: 0.0)
         kept = [(r.step, r.whole.flips, r.whole.kept) for r in handle.history.records]
-        yield f"training {seed}: {pattern}", digest(*state(model), kept)
+        yield f"training {seed}: {pattern}", bytes_of(*state(model), kept)
     model = network(5)
     pruned = mst.adaprune(model, [torch.randn(32, 8, 8, 8) for _ in range(3)], "4:8")
-    yield "adaprune", digest(*state(model), [layer.error for layer in pruned.layers])
+    yield "adaprune", bytes_of(*state(model), [layer.error for layer in pruned.layers])
     model = mst.dst.convert(network(6))
     steps(model, lambda: None, lambda: mst.dst.sparsity_loss(model, alpha=1e-2))
-    yield "dst", digest(*state(model), mst.dst.remaining(model).total)
+    yield "dst", bytes_of(*state(model), mst.dst.remaining(model).total)
     narrow = mst.filters.prune(network(7), [torch.randn(32, 8, 8, 8)], budget=0.6).model
-    yield "filters", digest(*state(narrow))
+    yield "filters", bytes_of(*state(narrow))
     tensor = torch.randn(64, 96, dtype=torch.bfloat16)
-    yield "solve_mask", digest(mst.solve_mask(tensor, "4:8").numpy())
+    yield "solve_mask", bytes_of(mst.solve_mask(tensor, "4:8").numpy())
 
 
 SECTIONS = (solved, warm, others, folder, trained)

@@ -123,15 +123,15 @@ def _run(*command: Any) -> str:
 def expected_rounds(n: int, m: int, tiles: int = 4096) -> float:
     """Return how many turns of the loop a warp takes on normal weights, on average.
 
-    The CPU's engine looks at tiles after as many rounds; a warp goes on while one of its
-    tiles is open, half as long again.
+    A warp goes on while one of its tiles is open, half as long again. How many are is
+    estimated from above: the CPU's engine looks at tiles after as many rounds, or one less.
     """
-    from masksolve.kernels.engine import schedule
+    from masksolve.torch.gpu.schedule import schedule
 
     weights = np.random.default_rng(0).standard_normal((m, tiles * m), dtype=np.float32)
     found = ms.solve(weights, f"{n}:{m}")
     left = 1 - found.stats["tiles_by_rounds"] / tiles
-    turns = schedule(n, m)[0] + 1
+    turns = schedule(m)[0] + 1
     go_on = 1 - (1 - left) ** max(1, 32 // m)
     return float(turns + go_on * (turns // 2))
 

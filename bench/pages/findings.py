@@ -9,7 +9,7 @@ from typing import Any
 
 from masksolve.errors import FileFormatError
 
-__all__ = ["OUTPUT", "load", "save", "significant", "where"]
+__all__ = ["OUTPUT", "cores_of", "load", "save", "significant", "where"]
 
 OUTPUT = Path("bench-output")
 """Where findings go unless told otherwise."""
@@ -56,11 +56,17 @@ def significant(value: float, digits: int) -> float:
     return float(f"{value:.{digits}g}")
 
 
+def cores_of(machine: Mapping[str, Any]) -> str:
+    """Name a machine by its cores, as whatever is no ratio needs beside it."""
+    kind = f" ({machine['microarchitecture']})" if "microarchitecture" in machine else ""
+    return f"{machine['cores']} cores of {machine.get('cpu', 'an unknown processor')}{kind}"
+
+
 def where(found: Mapping[str, Any]) -> str:
     """Name the machine, the versions and the commit, for a page."""
     machine, versions = found["machine"], found["versions"]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
-        f"{machine['cores']} cores of {machine.get('cpu', 'an unknown processor')}, "
+        f"{cores_of(machine)}, "
         f"Python {machine.get('python_version', '?')}, {packages}, commit {machine['commit']}"
     )

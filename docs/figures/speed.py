@@ -14,6 +14,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 from PIL import Image
 
+from masksolve.bench.pages.findings import cores_of
+
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent / "results" / "core.json"
 INK, FAINT, GRID = "#1d2733", "#8793a0", "#e3e8ed"
@@ -23,7 +25,8 @@ WIDTH = 0.26
 
 def main() -> None:
     """One group of bars a pattern, one bar a kind of scores."""
-    rows = json.loads(DATA.read_text())["speed"]
+    found = json.loads(DATA.read_text())
+    rows = found["speed"]
     patterns = list(dict.fromkeys(row["pattern"] for row in rows))
     mpl.rcParams.update({"font.family": "DejaVu Sans", "text.color": INK, "font.size": 11})
     figure, axes = plt.subplots(figsize=(9.0, 4.4), dpi=150)
@@ -34,10 +37,10 @@ def main() -> None:
         for x, y in zip(places, passes, strict=True):
             axes.text(x, 1.03 * y, f"{y:.1f}", ha="center", va="bottom", color=colour, size=10)
     axes.set_title(
-        "Time to solve and prove 4096 x 4096 scores",
+        f"Time to solve and prove 4096 x 4096 scores on {cores_of(found['machine'])}",
         loc="left",
         weight="bold",
-        size=13,
+        size=12,
         color=INK,
         pad=12,
     )

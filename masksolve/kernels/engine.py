@@ -1,6 +1,7 @@
 """The exact engine: all tiles of a matrix, proven, in four stages.
 
-1. Sixteen tiles at a time: some over-relaxed rounds, then the float64 certificate.
+1. Sixteen tiles at a time: some over-relaxed rounds, then a certificate, `strict_certifier` for
+   exactly n of float32, else one in float64.
    With potentials to start from, the certificate comes first, without rounds; then, if
    more than a few tiles are left, a few rounds.
 2. What is left, again sixteen at a time: does an earlier mask still do? Else more
@@ -31,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof, types
 
-from masksolve.kernels.jit import kernel, kernel_for
+from masksolve.kernels.jit import entry, kernel, kernel_for
 from masksolve.kernels.lanes import (
     LANES,
     begin,
@@ -45,15 +46,23 @@ from masksolve.kernels.lanes import (
     set_floor,
     settle_shift,
 )
-from masksolve.kernels.simd import call, call_int, load, pointer, set_, store
-from masksolve.kernels.single import finish_lane, put_lane, put_settled
-from masksolve.kernels.special import certifier, loader, potential_loader, prover, relaxer, storer
+from masksolve.kernels.schedule import LONGER, rounds
+from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
+from masksolve.kernels.single import finish_lane, put_lane, put_settled, put_words
+from masksolve.kernels.special import (
+    certifier,
+    loader,
+    potential_loader,
+    potential_storer,
+    prover,
+    relaxer,
+    storer,
+)
+from masksolve.kernels.strict_certifier import strict_certifier
 from masksolve.kernels.workspace import MORE_ROUNDS, ROUNDS, TIES, Output, lanes_of, workspace
 
-__all__ = ["box_solver", "schedule"]
+__all__ = ["box_solver"]
 
-LONGER = 2
-"""Stage 2 takes this many times the rounds of stage 1, stage 3 as many again."""
 FEW = 2
 """Of sixteen tiles whose start does not prove them, so many wait for stage 2; if there are
 more, all sixteen get some rounds first, three quarters of a cold start's."""
@@ -62,38 +71,20 @@ MARGIN = 3e-4
 """Share of the scores' spread by which noise may have raised a potential."""
 
 
-def schedule(n: int, m: int) -> tuple[int, float]:
-    """Choose rounds of stage 1 and the relaxation, as measured (docs: the engine)."""
-    size = (m - 1).bit_length()  # log2, rounded up
-    times = {1: 2, 2: 4, 3: 6, 4: 8, 5: 12}.get(size, 18)
-    omega = {1: 1.0, 2: 1.12, 3: 1.27, 4: 1.4, 5: 1.5}.get(size, 1.6)
-    return times, omega
-
-
 class Program(NamedTuple):
     """A pattern, and the addresses of what is compiled for it."""
 
     n: int
     m: int
     times: int
-    omega: np.float32
-    by_rows: bool  # whether rows of 16 tiles can be read at once
+    strict: bool  # whether the strict certificate does
     relax: int
     certify: int
     load_rows: int
     store_rows: int
     load_potentials: int
+    store_potentials: int
     prove: int
-
-
-@kernel
-def count_bits(word):
-    """Count the bits of a small integer."""
-    total = 0
-    while word:
-        word &= word - 1
-        total += 1
-    return total
 
 
 @kernel
@@ -137,7 +128,7 @@ def recall_tiles(p, g, wanted, across, old, at_most, out):
     recall(old, g.tiles, across, g.X, p.m)
     raise_rows(g.S, g.X, g.V, g.U, p.m)
     proven = prove(p, g, wanted, 0.0, at_most)
-    out.counts[ROUNDS] += count_bits(proven)
+    out.counts[ROUNDS] += popcount(proven)
     for t in range(LANES):
         if proven >> t & 1:
             put_settled(g, t, across, p.m, out)
@@ -149,15 +140,45 @@ def recall_tiles(p, g, wanted, across, old, at_most, out):
 def settle_ties(p, g, wanted, across, noise, at_most, tile, out):
     """Stages 3 and 4: settle tiles that mostly have ties, whatever that takes."""
     perturb(g.S, noise, g.P, p.m)
-    call(p.relax, (g.P, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
+    call(p.relax, (g.P, g.U, g.V, p.times, (1 + LONGER) * p.times, 1, g.floor))
     mask_above(g.P, g.U, g.V, g.X, p.m)
     proven = prove(p, g, wanted, MARGIN, at_most)
-    out.counts[TIES] += count_bits(proven)
+    out.counts[TIES] += popcount(proven)
     for t in range(LANES):
         if wanted >> t & 1:
             if not proven >> t & 1:
                 finish_lane(g, t, tile, p.n, at_most, out.counts)
             put_settled(g, t, across, p.m, out)
+
+
+@kernel
+def relax_tiles(p, g, first, last):
+    """Take rounds first to last - 1; the strict certificate sets U itself."""
+    if first < last or not p.strict:
+        rows_last = 0 if p.strict else 1
+        call(p.relax, (g.S, g.U, g.V, first, last, rows_last, g.floor))
+
+
+@kernel
+def certify_tiles(p, g, whole, at_most, corner, out):
+    """Mask what is above u + v; return the tiles proven. Writes the masks of whole rows."""
+    if p.strict:
+        stride = out.stride if whole else 0
+        places = (g.words, g.inverse, g.total, out.mask, stride, corner)
+        return call_int(p.certify, (g.S, g.U, g.V, *places))
+    slack = 1 if at_most else 0
+    lanes = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total)
+    proven = call_int(p.certify, (*lanes, slack))
+    if whole:
+        call(p.store_rows, (g.X, out.mask, out.stride, corner))
+    return proven
+
+
+@kernel
+def put_adjacent_potentials(p, g, first, out):
+    """Write the potentials of sixteen adjacent tiles."""
+    for potentials, place in ((g.U, out.u), (g.V, out.v)):
+        call(p.store_potentials, (potentials, g.inverse, g.U64, place, first * p.m))
 
 
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
@@ -186,8 +207,6 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     )
     entries, v_start = pointer(W, 0), pointer(start, 0)
     magnitude = 1 if take_magnitude else 0
-    slack = 1 if at_most else 0
-    verdict = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total, slack)
     store(g.total, 0, set_(0.0))
     store(g.floor, 0, set_(np.float32(-np.inf)))
     g.rest[0] = 0.0
@@ -197,13 +216,13 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         for first in range(0, number, LANES):
             size = min(LANES, number - first)
             row, column = (first // across) * m, (first % across) * m
-            whole = p.by_rows and stage == 0 and size == LANES
+            place, corner = row * stride + column, row * out.stride + column
+            whole = stage == 0 and size == LANES
             whole = whole and column + LANES * m <= across * m
             for t in range(LANES):
                 k = first + min(t, size - 1)
                 g.tiles[t] = k if stage == 0 else w.left[k]
             if whole:
-                place = row * stride + column
                 call(p.load_rows, (entries, stride, place, magnitude, g.E, g.S, g.sizes))
             else:
                 gather(W, g.tiles, across, g.E, m)
@@ -222,41 +241,39 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
                     wanted = recall_tiles(p, g, wanted, across, old, at_most, out)
                     if wanted == 0:
                         continue
-                call(p.relax, (g.S, g.U, g.V, LONGER * p.times, 0, p.omega, g.floor))
+                relax_tiles(p, g, p.times, (1 + LONGER) * p.times)
             elif warm:
                 if whole:
                     call(p.load_potentials, (v_start, first * m, g.V64))
                 else:
                     gather_potentials(start, g.tiles, g.V64, m)
                 begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
-                call(p.relax, (g.S, g.U, g.V, 0, 0, p.omega, g.floor))
+                relax_tiles(p, g, 0, 0)
             else:
                 for k in range(0, m * LANES, LANES):
                     store(g.V, k, set_(np.float32(0.0)))
-                call(p.relax, (g.S, g.U, g.V, p.times, 1, p.omega, g.floor))
+                relax_tiles(p, g, 0, p.times)
             if at_most and cold:
                 settle_shift(g.U, g.V, g.floor, m)
             for t in range(size, LANES):
                 g.inverse[t] = 0.0  # the rest of a last group repeats its last tile
             before = load(g.total, 0)
-            proven = wanted & call_int(p.certify, verdict)
-            if stage == 0 and warm and count_bits(wanted & ~proven) > FEW:
+            proven = wanted & certify_tiles(p, g, whole, at_most, corner, out)
+            if stage == 0 and warm and popcount(wanted & ~proven) > FEW:
                 # Rounds for all sixteen here cost less than stage 2 for these alone.
-                call(p.relax, (g.S, g.U, g.V, 3 * p.times // 4, 0, p.omega, g.floor))
+                relax_tiles(p, g, p.times, p.times + 3 * p.times // 4)
                 store(g.total, 0, before)
-                proven = wanted & call_int(p.certify, verdict)
-            out.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += count_bits(proven)
+                proven = wanted & certify_tiles(p, g, whole, at_most, corner, out)
+            out.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += popcount(proven)
             unproven = wanted & ~proven
             if whole:
-                call(p.store_rows, (g.X, out.mask, out.stride, row * out.stride + column))
-                if out.potentials:
-                    for t in range(LANES):
-                        for i in range(m):  # of tiles left over too: they are written again
-                            out.u[g.tiles[t] * m + i] = g.U[i * LANES + t] * g.inverse[t]
-                            out.v[g.tiles[t] * m + i] = g.V[i * LANES + t] * g.inverse[t]
+                if out.potentials:  # of tiles left over too: they are written again
+                    put_adjacent_potentials(p, g, first, out)
             else:
                 for t in range(size):
-                    if proven >> t & 1:
+                    if proven >> t & 1 and p.strict:
+                        put_words(g, t, across, m, out)
+                    elif proven >> t & 1:
                         put_lane(g, t, g.U, g.V, across, m, out)
             if stage == 1 and unproven:
                 settle_ties(p, g, unproven, across, noise, at_most, w.tile, out)
@@ -274,13 +291,16 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     return g.rest[0]
 
 
-def box_solver(n: int, m: int, double: bool) -> Any:
+def box_solver(
+    n: int, m: int, double: bool, at_most: bool, warm: bool = False, potentials: bool = False
+) -> Any:
     """Compile what the pattern needs, once; numba caches it on disk.
 
-    Returns `solve_box` with its `Program` filled in.
+    Returns `solve_box` with its `Program` filled in. To be given potentials, or asked for them,
+    it must be told.
     """
     with _COMPILING:  # threads that ask at the same time must share one result
-        return _box_solver(n, m, double)
+        return _box_solver(n, m, double, at_most, warm, potentials)
 
 
 _COMPILING = threading.Lock()
@@ -290,25 +310,22 @@ if hasattr(os, "register_at_fork"):
 
 
 @cache
-def _box_solver(n: int, m: int, double: bool) -> Any:
-    times, omega = schedule(n, m)
-    by_rows = m & (m - 1) == 0
-    # Without whole rows the functions are never called, but must be of their type.
-    some = m if by_rows else 2
+def _box_solver(n: int, m: int, double: bool, at_most: bool, warm: bool, potentials: bool) -> Any:
+    strict = not (double or at_most)
     program = Program(
         n,
         m,
-        times,
-        np.float32(omega),
-        by_rows,
-        relaxer(n, m),
-        certifier(n, m, double),
-        loader(some, double),
-        storer(some),
-        potential_loader(some),
+        rounds(m),
+        strict,
+        relaxer(n, m, at_most),
+        strict_certifier(n, m) if strict else certifier(n, m, double),
+        loader(m, double),
+        0 if strict else storer(m),
+        potential_loader(m) if warm else 0,
+        potential_storer(m) if potentials else 0,
         prover(double),
     )
-    return partial(_compiled(double=double), program)
+    return partial(entry(_compiled(double=double)), program)
 
 
 @cache
@@ -318,7 +335,7 @@ def _compiled(double: bool) -> Any:
 
 def signature(double: bool) -> tuple[Any, ...]:
     """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    program = Program(1, 2, 1, np.float32(1), True, 0, 0, 0, 0, 0, 0)
+    program = Program(1, 2, 1, True, 0, 0, 0, 0, 0, 0, 0)
     entry = types.float64 if double else types.float32
 
     def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:

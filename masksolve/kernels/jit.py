@@ -15,7 +15,7 @@ from numba.core.sigutils import normalize_signature
 from masksolve.compiling import making_kernels
 from masksolve.kernels.cache import cache_of
 
-__all__ = ["callback", "kernel", "kernel_for"]
+__all__ = ["callback", "entry", "kernel", "kernel_for"]
 
 
 @contextmanager
@@ -84,6 +84,16 @@ def kernel_for(types: Any) -> Callable[[Callable[..., Any]], Any]:
         return compiled
 
     return compile_
+
+
+def entry(compiled: Any) -> Any:
+    """Return the machine code of what `kernel_for` made, to be called without a look at types.
+
+    That look can take as long as a small tile's work. The code refuses arrays of other
+    dimensions or item sizes; the rest is up to the caller.
+    """
+    (only,) = compiled.overloads.values()
+    return only.entry_point
 
 
 _ALIVE: list[_Callback] = []

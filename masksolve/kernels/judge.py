@@ -1,108 +1,309 @@
-"""A mask from anywhere against potentials: the certificate's sums, a row at a time.
+"""A mask from anywhere against potentials: the certificate's sums, sixteen columns at a time.
 
 For every tile of a matrix, with r = s - u_i - v_j,
 
     gap = sum over kept of max(0, -r) + sum over pruned of max(0, r)
         + sum u_i (n - x_i.) + sum v_j (n - x_.j),
 
-the dual bound less the kept score, in float64. It shares nothing with the solvers, not even
-constants: they are here again, by the names that they have there. Rows run through all tiles
-of a tile row, so that the inner loop is long and plain.
+the dual bound less the kept score, in float64. It shares nothing with the solvers but vectors,
+not even constants: they are here again, by the names that they have there. The sums of columns
+come first, from the tile's first row to its last, then those of tiles, from their first column
+to their last.
 """
 
 from __future__ import annotations
 
-import numpy as np
+import os
+import threading
+from functools import cache
+from typing import Any, NamedTuple
 
-from masksolve.kernels.jit import kernel
+import numpy as np
+from numba import typeof, types
+from numpy.typing import NDArray
+
+from masksolve.kernels.jit import entry, kernel, kernel_for
+from masksolve.kernels.simd import (
+    LANES,
+    abs_,
+    bits_from_mask,
+    gather_index,
+    if_then_else,
+    load,
+    max_,
+    max_abs,
+    pointer,
+    popcount,
+    promote,
+    set_,
+    set_fours,
+    store,
+)
 
 __all__ = ["judge_matrix"]
 
 GUARD = 8.0
 """Potentials this many times larger than the scores pay for what their rounding hides."""
 EPSILON = 2.0**-52
+BLOCK = 1024
+"""Columns whose sums are kept at a time: sixteen tiles at least, of 64 columns at most."""
+EXCESS, HELD, SIZES, MOST, SHORT, NUMBERS = (BLOCK * k for k in range(6))
+"""Where sums are in one flat array: each column's shares of the gap, of the kept score and of its
+size, its largest size, and what the rows of each tile leave."""
+BITS = 64
+WORDS = BLOCK // BITS
+"""Words for the flags of a row."""
 
 
 @kernel
-def add_row(scores, flags, take_magnitude, u, v, excess, held, most, counts):
-    """Add a row's share to the sums of each column, (C,): one plain loop, no branches."""
-    for k in range(v.size):
-        s = np.float64(scores[k])
-        size = abs(s)
-        s = size if take_magnitude else s
-        x = flags[k] != 0
-        d = s - u[k] - v[k]
-        e = -d if x else d
-        excess[k] += e if e > 0.0 else 0.0
-        held[k] += s if x else 0.0
-        most[k] = size if size > most[k] else most[k]
-        counts[k] += 1 if x else 0
+def add_entries(s, flags, row_u, all_v, excess, held):
+    """Add sixteen entries' shares of the gap and of the kept score to those of their columns."""
+    zero = set_(0.0)
+    kept = flags == set_(np.int8(1))
+    d = s - row_u - all_v
+    return excess + max_(if_then_else(kept, zero - d, d), zero), held + if_then_else(kept, s, zero)
 
 
 @kernel
-def judge_matrix(W, take_magnitude, mask, u, v, n, at_most, kept, gap, scale, lines):
+def add_columns(rows, columns, u, own, to, m, magnitude, out):
+    """Add up sixteen columns of a tile row, and keep the flags of each row as bits.
+
+    A lane's potential of the row is that of its tile, as far from the first tile's as its index
+    says: the same for four lanes in a row if four divides m.
+    """
+    w, x, place, stride = rows
+    v, v_place, indices, first = columns
+    sums, counts, words = out
+    one = set_(np.int8(1))
+    all_v = load(v, v_place)
+    excess = held = sizes = set_(0.0)
+    most, filled = load(w, place), set_(np.int8(0))
+    if magnitude and m % 4 == 0:  # as it is nearly always: the rest would slow it down
+        a, b = own + indices[first], own + indices[first + 4]
+        c, d = own + indices[first + 8], own + indices[first + 12]
+        for i in range(m):
+            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
+            row_u = set_fours(u[a + i], u[b + i], u[c + i], u[d + i])
+            s = abs_(promote(entries))
+            excess, held = add_entries(s, flags, row_u, all_v, excess, held)
+            most, filled = max_abs(most, entries), filled + flags
+            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
+        sizes = held
+    else:
+        for i in range(m):
+            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
+            row_u = gather_index(u, own + i, indices, first)
+            s = promote(entries)
+            size = abs_(s)
+            if magnitude:
+                s = size
+            excess, held = add_entries(s, flags, row_u, all_v, excess, held)
+            sizes = sizes + if_then_else(flags == one, size, set_(0.0))
+            most, filled = max_abs(most, entries), filled + flags
+            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
+    store(sums, EXCESS + to, excess)
+    store(sums, HELD + to, held)
+    store(sums, SIZES + to, sizes)
+    store(sums, MOST + to, abs_(promote(most)))
+    store(counts, to, filled)
+
+
+@kernel
+def charge_rows(words, x, corner, stride, u, own, tiles, n, m, sums, lines):
+    """Charge rows that do not hold n; count those that hold too many, and too few."""
+    for c in range(tiles):
+        sums[SHORT + c] = 0.0
+    together = BITS // m if BITS % m == 0 else 1
+    low = -1 if m == BITS else (1 << m) - 1
+    for i in range(m):
+        for first in range(0, tiles, together):
+            word = words[i * WORDS + first // together]
+            for c in range(first, min(first + together, tiles)):
+                kept = 0
+                if BITS % m == 0:
+                    kept = popcount(word >> (c - first) * m & low)
+                else:
+                    for j in range(m):
+                        kept += x[corner + i * stride + c * m + j]
+                if kept != n:
+                    sums[SHORT + c] += u[own + c * m + i] * (n - kept)
+                    lines[0 if kept > n else 1] += 1
+
+
+@kernel
+def charge_columns(counts, v, own, size, n, sums, lines):
+    """Do the same for columns."""
+    for k in range(size):
+        if counts[k] != n:
+            sums[EXCESS + k] += v[own + k] * (n - counts[k])
+            lines[0 if counts[k] > n else 1] += 1
+
+
+@kernel
+def add_up(sums, first, tiles, m, kept, gap, scale):
+    """Add up the sums of each tile's columns, one after the other; return the least scale."""
+    least = np.inf
+    for c in range(tiles):
+        score, slack, size, top = 0.0, 0.0, 0.0, 0.0
+        for k in range(c * m, c * m + m):
+            score += sums[HELD + k]
+            slack += sums[EXCESS + k]
+            size += sums[SIZES + k]
+            top = max(top, sums[MOST + k])
+        kept[first + c] = score
+        gap[first + c] = slack
+        scale[first + c] = max(size, top)
+        least = min(least, top)
+    return least
+
+
+@kernel
+def add_rounding(u, v, first, tiles, m, least, sums, gap):
+    """Add what potentials far larger than the scores could swallow."""
+    above = 0  # seldom is any so large: all are looked at together first
+    for k in range(first * m, (first + tiles) * m):
+        above += (abs(u[k]) > GUARD / 2 * least) | (abs(v[k]) > GUARD / 2 * least)
+    if above == 0:
+        return
+    for c in range(tiles):
+        high, side, top = 0.0, 0.0, 0.0
+        for k in range(c * m, c * m + m):
+            high = max(high, abs(u[first * m + k]))
+            side = max(side, abs(v[first * m + k]))
+            top = max(top, sums[MOST + k])
+        if high + side > GUARD * top:
+            gap[first + c] += EPSILON * m * m * (high + side)
+
+
+class Space(NamedTuple):
+    """Scratch of one call; the last columns of a tile row are copied to where sixteen have room."""
+
+    sums: Any
+    counts: Any
+    words: Any
+    indices: Any
+    end_scores: Any
+    end_flags: Any
+    end_v: Any
+    end_indices: Any
+
+
+def space_for(m: int, dtype: Any) -> Space:
+    """Allocate the scratch of a call."""
+    return Space(
+        np.empty(NUMBERS),
+        np.empty(BLOCK, dtype=np.int8),
+        np.empty(m * WORDS, dtype=np.int64),
+        np.arange(BLOCK) // m * m,
+        np.empty(m * LANES, dtype=dtype),
+        np.empty(m * LANES, dtype=np.int8),
+        np.empty(LANES),
+        np.empty(LANES, dtype=np.int64),
+    )
+
+
+@kernel
+def copy_end(rows, columns, size, m, end_rows, end_columns):
+    """Copy the last columns of a tile row, and the last one once more where there are none."""
+    w, x, place, stride = rows
+    v, own, indices, first = columns
+    scores, flags, _, _ = end_rows
+    potentials, _, positions, _ = end_columns
+    for k in range(LANES):
+        from_ = min(k, size - 1)
+        potentials[k] = v[own + from_]
+        positions[k] = indices[first + from_]
+        for i in range(m):
+            scores[i * LANES + k] = w[place + i * stride + from_]
+            flags[i * LANES + k] = x[place + i * stride + from_] if k < size else 0
+
+
+def judge(W, magnitude, mask, u, v, n, m, stride, kept, gap, scale, lines, space):
+    """Do as `judge_matrix`, for flat arrays."""
+    w, x, us, vs = pointer(W, 0), pointer(mask, 0), pointer(u, 0), pointer(v, 0)
+    sums, counts, words = pointer(space.sums, 0), pointer(space.counts, 0), pointer(space.words, 0)
+    indices, wrong = pointer(space.indices, 0), pointer(lines, 0)
+    scores, gaps, scales = pointer(kept, 0), pointer(gap, 0), pointer(scale, 0)
+    zero, lanes, four = np.intp(0), np.intp(LANES), np.intp(4)  # not literals: of one type
+    end_rows = pointer(space.end_scores, 0), pointer(space.end_flags, 0), zero, lanes
+    end_columns = pointer(space.end_v, 0), zero, pointer(space.end_indices, 0), zero
+    out = sums, counts, words
+    across, width = stride // m, BLOCK // (LANES * m) * LANES
+    wrong[0] = wrong[1] = 0
+    for r in range(W.size // stride // m):
+        for begin in range(0, across, width):
+            tiles = min(width, across - begin)
+            first, size, corner = r * across + begin, tiles * m, r * m * stride + begin * m
+            own = first * m
+            for k in range(m * WORDS):
+                words[k] = 0
+            whole = size // LANES * LANES
+            for k in range(0, whole, LANES):
+                rows, columns = (w, x, corner + k, stride), (vs, own + k, indices, k)
+                add_columns(rows, columns, us, own, k, m, magnitude, out)
+            if whole < size:
+                rows, columns = (w, x, corner + whole, stride), (vs, own + whole, indices, whole)
+                copy_end(rows, columns, size - whole, m, end_rows, end_columns)
+                add_columns(end_rows, end_columns, us, own, whole, m, magnitude, out)
+            charge_rows(words, x, corner, stride, us, own, tiles, n, m, sums, wrong)
+            charge_columns(counts, vs, own, size, n, sums, wrong)
+            if m == 4:  # known to have so many turns, its loop is twice as fast
+                least = add_up(sums, first, tiles, four, scores, gaps, scales)
+            else:
+                least = add_up(sums, first, tiles, m, scores, gaps, scales)
+            add_rounding(us, vs, first, tiles, m, least, sums, gaps)
+            for c in range(tiles):
+                gaps[first + c] += sums[SHORT + c]
+
+
+def judge_matrix(
+    W: NDArray[Any],
+    take_magnitude: bool,
+    mask: NDArray[np.int8],
+    u: NDArray[np.float64],
+    v: NDArray[np.float64],
+    n: int,
+    at_most: bool,
+    kept: NDArray[np.float64],
+    gap: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    lines: NDArray[np.int64],
+) -> None:
     """Judge (R, C) masks of bytes for scores W; u, v are (t, m) potentials.
 
     Writes kept scores, gaps and the scale of the tolerance to arrays of t tiles, and to
     lines (2,) how many lines hold too many, and how many too few. Negative potentials
-    count as zero for at_most.
+    count as zero for at_most. Rows that do not lie one after the other are copied.
     """
-    m = u.shape[1]
-    across = W.shape[1] // m
-    width = across * m
-    floor = 0.0 if at_most else -np.inf
-    row_u = np.empty(width)  # of the tile that an entry of the row is in
-    all_v = np.empty(width)
-    excess = np.empty(width)
-    held = np.empty(width)
-    sizes = np.empty(width)
-    most = np.empty(width)
-    counts = np.empty(width, dtype=np.int32)
-    lines[0] = 0
-    lines[1] = 0
-    for r in range(W.shape[0] // m):
-        first = r * across
-        for c in range(across):
-            for j in range(m):
-                all_v[c * m + j] = max(v[first + c, j], floor)
-            gap[first + c] = 0.0
-        for k in range(width):
-            excess[k] = 0.0
-            held[k] = 0.0
-            sizes[k] = 0.0
-            most[k] = 0.0
-            counts[k] = 0
-        for i in range(m):
-            row = r * m + i
-            for c in range(across):
-                u_i = max(u[first + c, i], floor)
-                filled = 0
-                for j in range(m):
-                    row_u[c * m + j] = u_i
-                    filled += mask[row, c * m + j]
-                gap[first + c] += u_i * (n - filled)
-                lines[0] += filled > n
-                lines[1] += filled < n
-            add_row(W[row], mask[row], take_magnitude, row_u, all_v, excess, held, most, counts)
-            if not take_magnitude:
-                for k in range(width):
-                    sizes[k] += abs(W[row, k]) if mask[row, k] else 0.0
-        for c in range(across):
-            t = first + c
-            score, slack, weight, top, high, side = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-            for j in range(m):
-                k = c * m + j
-                score += held[k]
-                slack += excess[k] + all_v[k] * (n - counts[k])
-                weight += held[k] if take_magnitude else sizes[k]
-                top = max(top, most[k])
-                high = max(high, abs(max(u[t, j], floor)))
-                side = max(side, abs(all_v[k]))
-                lines[0] += counts[k] > n
-                lines[1] += counts[k] < n
-            # What potentials far larger than the scores could swallow.
-            if high + side > GUARD * top:
-                slack += EPSILON * m * m * (high + side)
-            kept[t] = score
-            gap[t] += slack
-            scale[t] = max(weight, top)
+    if at_most:
+        u, v = np.maximum(u, 0.0), np.maximum(v, 0.0)
+    with _COMPILING:  # threads that ask at the same time must share one result
+        run = _compiled(W.dtype == np.float64)
+    m, stride = u.shape[1], W.shape[1]
+    flat = W.reshape(-1), take_magnitude, mask.reshape(-1), u.reshape(-1), v.reshape(-1)
+    run(*flat, n, m, stride, kept, gap, scale, lines, space_for(m, W.dtype))
+
+
+_COMPILING = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    # A child must not wait for a thread that only its parent has.
+    os.register_at_fork(after_in_child=_COMPILING._at_fork_reinit)
+
+
+@cache
+def _compiled(double: bool) -> Any:
+    return entry(kernel_for(signature(double))(judge))
+
+
+def signature(double: bool) -> tuple[Any, ...]:
+    """Types of `judge`'s arguments."""
+
+    def array(dtype: Any, readonly: bool = False) -> Any:
+        return types.Array(dtype, 1, "C", readonly)
+
+    scores = array(types.float64 if double else types.float32, readonly=True)
+    potentials, out = array(types.float64, readonly=True), array(types.float64)
+    given = (scores, types.boolean, array(types.int8, readonly=True), potentials, potentials)
+    numbers = (types.intp,) * 3
+    space = typeof(space_for(4, np.float64 if double else np.float32))
+    return (*given, *numbers, out, out, out, array(types.intp), space)

@@ -71,8 +71,8 @@ def measure(E, S, take_magnitude, sizes, m):
 def rescale(E, S, sizes, scale, inverse, m):
     """Bring tiles into single precision's comfortable range by powers of two.
 
-    Writes scale and inverse, 1 for most tiles, and brings sizes along. Returns False if
-    a score is not finite or too large to be summed.
+    Writes scale and inverse, 1 for most tiles, and brings sizes along. Returns whether all
+    scores are finite and small enough to be summed.
     """
     store(scale, 0, set_(1.0))
     store(inverse, 0, set_(1.0))

@@ -6,7 +6,7 @@ vector to what the machine has: one AVX-512 register, two of AVX2, four of NEON.
 arithmetic is IEEE, lane by lane, so a tile's result never depends on its neighbours.
 
 Arrays are flat, or bare pointers; positions count entries, and a vector takes 16 of them
-in a row. The functions that take ``m`` or ``n`` need them as compile-time constants.
+in a row.
 
 Operations have the names of Highway (github.com/google/highway, hwy/ops), as Python spells
 them; ``a + b`` and so on are its ``Add``, ``Sub``, ``Mul``, ``Div``, ``Gt``, ``And``, ``Or``.
@@ -23,8 +23,9 @@ max_abs              MaxMagnitude without its sign; NaN is larger than infinity
 if_then_else         IfThenElse
 ones_from_mask       VecFromMask of bytes, with 1 in place of -1
 bits_from_mask       BitsFromMask
-load_tiles           LoadInterleaved2, 3, 4 for any power of two, and magnitudes
-store_tiles          StoreInterleaved2, 3, 4 likewise
+combine              Combine, the lower half first
+gather_index         GatherIndex
+set_fours            Set, of four numbers
 ==================== ==============================================================
 """
 
@@ -38,28 +39,27 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np import arrayobj
 
-from masksolve.kernels.selection_network import selection_network
-
 __all__ = [
     "LANES",
     "abs_",
     "bits_from_mask",
     "call",
     "call_int",
+    "combine",
     "demote",
+    "gather_index",
     "if_then_else",
     "load",
-    "load_tiles",
     "max_",
     "max_abs",
-    "middle",
     "min_",
     "ones_from_mask",
     "pointer",
+    "popcount",
     "promote",
     "set_",
+    "set_fours",
     "store",
-    "store_tiles",
 ]
 
 LANES = 16
@@ -68,11 +68,11 @@ SHUFFLE = ir.IntType(32)
 
 
 class Vector(types.Type):
-    """A numba type for 16 values of one LLVM type."""
+    """A numba type for 16 values of one LLVM type, or for another number."""
 
-    def __init__(self, name, entry, array_entry=None):
+    def __init__(self, name, entry, array_entry=None, lanes=LANES):
         self.entry = entry
-        self.vector = ir.VectorType(entry, LANES)
+        self.vector = ir.VectorType(entry, lanes)
         self.array_entry = array_entry
         super().__init__(name=name)
 
@@ -89,7 +89,11 @@ SINGLE = Vector("single lanes", ir.FloatType(), types.float32)
 DOUBLE = Vector("double lanes", ir.DoubleType(), types.float64)
 BYTE = Vector("byte lanes", ir.IntType(8), types.int8)
 MASK = Vector("mask lanes", ir.IntType(1))
-BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE)}
+WORD = Vector("word lanes", ir.IntType(32), types.uint32)
+WIDE_BYTE = Vector("wide byte lanes", ir.IntType(8), types.int8, 2 * LANES)
+WIDE_MASK = Vector("wide mask lanes", ir.IntType(1), lanes=2 * LANES)
+BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE, WORD)}
+BYTES_OF = {MASK: BYTE, WIDE_MASK: WIDE_BYTE}
 
 
 def constant(vector, value):
@@ -166,7 +170,7 @@ def store(typing, array, position, value):
 
 @intrinsic
 def set_(typing, value):
-    """Make lanes that all hold one float32, float64 or int8."""
+    """Make lanes that all hold one float32, float64, int8 or uint32."""
     lanes = BY_ENTRY[value]
 
     def code(context, builder, signature, args):
@@ -175,6 +179,37 @@ def set_(typing, value):
         return shuffle(builder, first, empty, [0] * LANES)
 
     return lanes(value), code
+
+
+@intrinsic
+def set_fours(typing, a, b, c, d):
+    """Make lanes of four numbers, each four times in a row."""
+    lanes = BY_ENTRY[a]
+
+    def code(context, builder, signature, args):
+        found = ir.Constant(lanes.vector, ir.Undefined)
+        for k in range(LANES):
+            found = builder.insert_element(found, args[k // 4], ir.Constant(SHUFFLE, k))
+        return found
+
+    return lanes(a, b, c, d), code
+
+
+@intrinsic
+def gather_index(typing, array, position, indices, first):
+    """Read the 16 entries that lie so far from a position as 16 indices say."""
+    lanes = BY_ENTRY[array.dtype]
+
+    def code(context, builder, signature, args):
+        base, indices_ = builder.gep(args[0], [args[1]]), builder.gep(args[2], [args[3]])
+        found = ir.Constant(lanes.vector, ir.Undefined)
+        for k in range(LANES):
+            index = builder.load(builder.gep(indices_, [ir.Constant(INDEX, k)]))
+            entry = builder.load(builder.gep(base, [index]))
+            found = builder.insert_element(found, entry, ir.Constant(SHUFFLE, k))
+        return found
+
+    return lanes(array, types.intp, indices, types.intp), code
 
 
 def converting(result, emit):
@@ -194,8 +229,27 @@ promote = converting(DOUBLE, ir.IRBuilder.fpext)
 """To float64, exactly."""
 demote = converting(SINGLE, ir.IRBuilder.fptrunc)
 """To float32, rounded."""
-ones_from_mask = converting(BYTE, ir.IRBuilder.zext)
-"""To bytes of 0 and 1."""
+
+
+@intrinsic
+def ones_from_mask(typing, which):
+    """Turn a mask into bytes of 0 and 1."""
+    bytes_ = BYTES_OF[which]
+
+    def code(context, builder, signature, args):
+        return builder.zext(args[0], bytes_.vector)
+
+    return bytes_(which), code
+
+
+@intrinsic
+def combine(typing, low, high):
+    """Put two masks together to one twice as wide."""
+
+    def code(context, builder, signature, args):
+        return shuffle(builder, *args, range(2 * LANES))
+
+    return WIDE_MASK(low, high), code
 
 
 @intrinsic
@@ -242,6 +296,7 @@ _multiply = pairwise(ir.IRBuilder.fmul)
 _divide = pairwise(ir.IRBuilder.fdiv)
 _above = pairwise(lambda builder, a, b: builder.fcmp_ordered(">", a, b), MASK)
 _tally = pairwise(ir.IRBuilder.add)
+_equal = pairwise(lambda builder, a, b: builder.fcmp_ordered("==", a, b), MASK)
 _same = pairwise(lambda builder, a, b: builder.icmp_signed("==", a, b), MASK)
 _less = pairwise(lambda builder, a, b: builder.icmp_signed("<", a, b), MASK)
 _both = pairwise(ir.IRBuilder.and_)
@@ -249,19 +304,24 @@ _either = pairwise(ir.IRBuilder.or_)
 
 
 def _operators():
-    """Give lanes their operators: + - * / > on floats, + == < on bytes, & | on masks."""
-    floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE,), (MASK,)
+    """Give lanes their operators.
+
+    These are + - * / > == on floats, + == on integers, < on bytes, & | on masks, | on words.
+    """
+    floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)
+    integers = (*bytes_, WORD)
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
         (operator.mul, floats, _multiply),
         (operator.truediv, floats, _divide),
         (operator.gt, floats, _above),
-        (operator.add, bytes_, _tally),
-        (operator.eq, bytes_, _same),
+        (operator.eq, floats, _equal),
+        (operator.add, integers, _tally),
+        (operator.eq, integers, _same),
         (operator.lt, bytes_, _less),
         (operator.and_, masks, _both),
-        (operator.or_, masks, _either),
+        (operator.or_, (*masks, WORD), _either),
     )
     for symbol, kinds, function in table:
 
@@ -294,10 +354,20 @@ def bits_from_mask(typing, which):
     """Turn a mask into one integer, lane 0 lowest."""
 
     def code(context, builder, signature, args):
-        word = builder.bitcast(args[0], ir.IntType(LANES))
+        word = builder.bitcast(args[0], ir.IntType(which.vector.count))
         return builder.zext(word, INDEX)
 
     return types.intp(which), code
+
+
+@intrinsic
+def popcount(typing, word):
+    """Count the bits of an integer."""
+
+    def code(context, builder, signature, args):
+        return builder.ctpop(args[0])
+
+    return types.intp(types.intp), code
 
 
 @intrinsic
@@ -341,104 +411,3 @@ def shuffle(builder, a, b, order):
         ir.VectorType(SHUFFLE, len(order)), [ir.Constant(SHUFFLE, k) for k in order]
     )
     return builder.shuffle_vector(a, b, indices)
-
-
-@intrinsic
-def middle(typing, scores, position, step, potentials, n, m):
-    """Find the point halfway between the n-th and (n+1)-th largest of a line.
-
-    The line has m entries ``scores[position + k * step] - potentials[16 k]``, k < m.
-    """
-    if not (isinstance(n, types.IntegerLiteral) and isinstance(m, types.IntegerLiteral)):
-        return None
-    size = m.literal_value
-    selection = selection_network(n.literal_value, size)
-
-    def code(context, builder, signature, args):
-        scores_, start, stride, potentials_ = args[:4]
-        values = {}
-        for k in range(size):
-            place = builder.add(start, builder.mul(stride, ir.Constant(INDEX, k)))
-            score = read(context, builder, scores, scores_, place, SINGLE)
-            at = ir.Constant(INDEX, k * LANES)
-            other = read(context, builder, potentials, potentials_, at, SINGLE)
-            values[k] = builder.fsub(score, other)
-        for a, b, above, below in selection.steps:
-            if above is not None:
-                values[above] = emit_max(builder, values[a], values[b])
-            if below is not None:
-                values[below] = emit_min(builder, values[a], values[b])
-        both = builder.fadd(values[selection.nth], values[selection.next])
-        return builder.fmul(both, constant(SINGLE.vector, 0.5))
-
-    return SINGLE(scores, types.intp, types.intp, potentials, n, m), code
-
-
-def separate(builder, vectors):
-    """Split a run of 16 m entries into m vectors, the k-th with every m-th from k on."""
-    if len(vectors) % 2:
-        return vectors
-    pairs = list(zip(vectors[0::2], vectors[1::2], strict=True))
-    even = [shuffle(builder, a, b, range(0, 2 * LANES, 2)) for a, b in pairs]
-    odd = [shuffle(builder, a, b, range(1, 2 * LANES, 2)) for a, b in pairs]
-    halves = zip(separate(builder, even), separate(builder, odd), strict=True)
-    return [vector for pair in halves for vector in pair]
-
-
-def interleave(builder, vectors):
-    """Undo `separate`, to one long vector."""
-    if len(vectors) % 2:
-        return vectors[0]
-    even = interleave(builder, vectors[0::2])
-    odd = interleave(builder, vectors[1::2])
-    width = even.type.count
-    return shuffle(builder, even, odd, [j for k in range(width) for j in (k, width + k)])
-
-
-@intrinsic
-def load_tiles(typing, matrix, position, take_magnitude, top, scores, place, m):
-    """Read one row of 16 adjacent tiles: ``scores[place + 16 k]``, k < m, gets entry k.
-
-    m is a power of two. Drops the signs if told to; returns the largest magnitude of
-    `top` and of what was read, NaN being larger than infinity.
-    """
-    if not isinstance(m, types.IntegerLiteral):
-        return None
-    lanes, size = BY_ENTRY[matrix.dtype], m.literal_value
-    vector, no_sign = integers(lanes)
-
-    def code(context, builder, signature, args):
-        matrix_, start, take, top_, scores_, place_, _ = args
-        row = [
-            read(context, builder, matrix, matrix_, offset(builder, start, k * LANES), lanes)
-            for k in range(size)
-        ]
-        keep = builder.select(take, no_sign, constant(vector, -1))
-        most = builder.bitcast(top_, vector)
-        for k, value in enumerate(separate(builder, row)):
-            pattern = builder.and_(builder.bitcast(value, vector), keep)
-            size_ = builder.and_(pattern, no_sign)
-            most = builder.select(builder.icmp_signed(">", size_, most), size_, most)
-            kept = builder.bitcast(pattern, lanes.vector)
-            write(context, builder, scores, scores_, offset(builder, place_, k * LANES), kept)
-        return builder.bitcast(most, lanes.vector)
-
-    return lanes(matrix, types.intp, types.boolean, lanes, scores, types.intp, m), code
-
-
-@intrinsic
-def store_tiles(typing, flags, place, mask, position, m):
-    """Write one row of 16 adjacent tiles: bytes ``flags[place + 16 k]``, k < m."""
-    if not isinstance(m, types.IntegerLiteral):
-        return None
-
-    def code(context, builder, signature, args):
-        flags_, place_, mask_, position_, _ = args
-        row = [
-            read(context, builder, flags, flags_, offset(builder, place_, k * LANES), BYTE)
-            for k in range(m.literal_value)
-        ]
-        write(context, builder, mask, mask_, position_, interleave(builder, row))
-        return context.get_dummy_value()
-
-    return types.void(flags, types.intp, mask, types.intp, m), code

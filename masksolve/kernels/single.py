@@ -8,7 +8,7 @@ from masksolve.kernels.lanes import GUARD, LANES, TOLERANCE
 from masksolve.kernels.select import select_rows
 from masksolve.kernels.workspace import AUGMENTATIONS, OPEN, PATHS, UNPROVEN
 
-__all__ = ["finish_lane", "put_lane", "put_settled"]
+__all__ = ["finish_lane", "put_lane", "put_potentials", "put_settled", "put_words"]
 
 
 @kernel
@@ -64,15 +64,43 @@ def finish_lane(g, t, tile, n, at_most, counts):
 @kernel
 def put_lane(g, t, U, V, across, m, out):
     """Write the mask of lane t, and its potentials if they are asked for."""
-    tile = g.tiles[t]
-    corner = (tile // across) * m * out.stride + (tile % across) * m
+    corner = corner_of(g.tiles[t], across, m, out.stride)
     for i in range(m):
         for j in range(m):
             out.mask[corner + i * out.stride + j] = g.X[(i * m + j) * LANES + t]
     if out.potentials:
-        for i in range(m):
-            out.u[tile * m + i] = U[i * LANES + t] / g.scale[t]
-            out.v[tile * m + i] = V[i * LANES + t] / g.scale[t]
+        put_potentials(g, t, U, V, m, out)
+
+
+@kernel
+def put_words(g, t, across, m, out):
+    """Do as `put_lane` from U, V and masks in words."""
+    corner = corner_of(g.tiles[t], across, m, out.stride)
+    place = t
+    for i in range(m):
+        row = corner + i * out.stride
+        for j in range(0, m, 4):
+            word = g.words[place]
+            for b in range(min(4, m - j)):
+                out.mask[row + j + b] = word >> 8 * b & 1
+            place += LANES
+    if out.potentials:
+        put_potentials(g, t, g.U, g.V, m, out)
+
+
+@kernel
+def corner_of(tile, across, m, stride):
+    """Find a tile's first entry."""
+    return (tile // across) * m * stride + (tile % across) * m
+
+
+@kernel
+def put_potentials(g, t, U, V, m, out):
+    """Write the potentials of lane t."""
+    tile = g.tiles[t]
+    for i in range(m):
+        out.u[tile * m + i] = U[i * LANES + t] / g.scale[t]
+        out.v[tile * m + i] = V[i * LANES + t] / g.scale[t]
 
 
 @kernel

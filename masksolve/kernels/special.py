@@ -15,6 +15,7 @@ from numba import types
 
 from masksolve.kernels.jit import callback
 from masksolve.kernels.lanes import GUARD, TOLERANCE
+from masksolve.kernels.schedule import relaxations
 from masksolve.kernels.simd import (
     LANES,
     abs_,
@@ -22,25 +23,34 @@ from masksolve.kernels.simd import (
     demote,
     if_then_else,
     load,
-    load_tiles,
     max_,
-    middle,
     min_,
     ones_from_mask,
     promote,
     set_,
     store,
-    store_tiles,
 )
+from masksolve.kernels.tile_lanes import load_tiles, middle_pair, store_tiles
 
-__all__ = ["certifier", "loader", "potential_loader", "prover", "relaxer", "storer"]
+__all__ = [
+    "certifier",
+    "loader",
+    "potential_loader",
+    "potential_storer",
+    "prover",
+    "relaxer",
+    "storer",
+]
 
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
 BYTES = types.CPointer(types.int8)
 GRID_BITS = 52 - 20
 """Adding 1.5 * 2**32 times the spread, and taking it away, leaves 20 bits of it."""
-RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, types.float32, SINGLES)
+SHORT = 8
+"""To this m the first half round of all, in which no potentials are to be taken away, is compiled
+by itself: of longer lines it is too small a share."""
+RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, types.intp, SINGLES)
 STORE = types.void(BYTES, BYTES, types.intp, types.intp)
 
 
@@ -58,36 +68,52 @@ def certifier_type(double: bool) -> Any:
 
 
 @cache
-def relaxer(n: int, m: int) -> int:
-    """Compile the rounds for n of m, 1 <= n < m."""
+def relaxer(n: int, m: int, at_most: bool) -> int:
+    """Compile the rounds for n of m, 1 <= n < m, by their relaxations."""
+    omegas = relaxations(m)
+    short = m <= SHORT
 
-    @callback(RELAX, n, m)
-    def relax(S, U, V, times, cold, omega, floor):
-        """Alternate over-relaxed thresholds of rows and columns.
+    @callback(RELAX, n, m, int(at_most))
+    def relax(S, U, V, first, last, rows_last, floor):
+        """Alternate over-relaxed thresholds of rows and columns, rounds first to last - 1.
 
         Each half round minimises the dual exactly in one side's potentials, between the
-        n-th and the (n+1)-th largest of every line, and goes omega times as far, but not
-        below the tile's floor. A cold start (V = 0) takes its first round unrelaxed. At
-        last U is set exactly.
+        n-th and the (n+1)-th largest of every line, and goes omegas[k] times as far, but for
+        at-most-n not below the tile's floor. The first sets U exactly, from V, which is 0
+        before round 0, and so does what follows the last if there is to be `rows_last`.
         """
+        half = set_(np.float32(0.5))
         least = load(floor, 0)
-        for k in range(times):
-            w = set_(np.float32(1.0) if k == 0 else omega)
-            for i in range(m):
-                u = middle(S, i * m * LANES, LANES, V, n, m)
-                if k > 0:
-                    old = load(U, i * LANES)
-                    u = old + w * (u - old)
-                store(U, i * LANES, max_(u, least))
-            if not cold:
-                w = set_(omega)
-            for j in range(m):
-                old = load(V, j * LANES)
-                v = old + w * (middle(S, j * LANES, m * LANES, U, n, m) - old)
-                store(V, j * LANES, max_(v, least))
-        for i in range(m):
-            u = middle(S, i * m * LANES, LANES, V, n, m)
-            store(U, i * LANES, max_(u, least))
+        for k in range(first, last + rows_last):
+            w = np.float32(1.0)
+            if first < k < last:
+                w = omegas[k]
+            further, stay = set_(np.float32(0.5) * w), set_(np.float32(1.0) - w)
+            if short and k == 0 and last > 0:
+                for i in range(m):
+                    nth, following = middle_pair(S, i * m * LANES, LANES, None, n, m)
+                    u = half * (nth + following)
+                    if at_most:
+                        u = max_(u, least)
+                    store(U, i * LANES, u)
+            else:
+                for i in range(m):
+                    nth, following = middle_pair(S, i * m * LANES, LANES, V, n, m)
+                    u = further * (nth + following)
+                    if first < k < last:
+                        u = stay * load(U, i * LANES) + u
+                    if at_most:
+                        u = max_(u, least)
+                    store(U, i * LANES, u)
+            if k < last:
+                w = omegas[k]
+                further, stay = set_(np.float32(0.5) * w), set_(np.float32(1.0) - w)
+                for j in range(m):
+                    nth, following = middle_pair(S, j * LANES, m * LANES, U, n, m)
+                    v = stay * load(V, j * LANES) + further * (nth + following)
+                    if at_most:
+                        v = max_(v, least)
+                    store(V, j * LANES, v)
 
     return relax
 
@@ -155,7 +181,7 @@ def certifier(n: int, m: int, double: bool) -> int:
 
 @cache
 def loader(m: int, double: bool) -> int:
-    """Compile the reading of 16 adjacent tiles; m is a power of two."""
+    """Compile the reading of 16 adjacent tiles."""
 
     @callback(loader_type(double), m)
     def read(W, stride, first, take_magnitude, E, S, sizes):
@@ -272,7 +298,7 @@ def prover(double: bool) -> int:
 
 @cache
 def potential_loader(m: int) -> int:
-    """Compile the reading of column potentials of 16 adjacent tiles; m is a power of two."""
+    """Compile the reading of column potentials of 16 adjacent tiles."""
 
     @callback(types.void(DOUBLES, types.intp, DOUBLES), m)
     def read_potentials(start, first, V64):
@@ -282,8 +308,23 @@ def potential_loader(m: int) -> int:
 
 
 @cache
+def potential_storer(m: int) -> int:
+    """Compile the writing of potentials of 16 adjacent tiles."""
+
+    @callback(types.void(SINGLES, DOUBLES, DOUBLES, DOUBLES, types.intp), m)
+    def write_potentials(U, inverse, room, out, first):
+        """Write U times inverse, tile after tile; there is room for U in double precision."""
+        times = load(inverse, 0)
+        for k in range(0, m * LANES, LANES):
+            store(room, k, promote(load(U, k)) * times)
+        store_tiles(room, 0, out, first, m)
+
+    return write_potentials
+
+
+@cache
 def storer(m: int) -> int:
-    """Compile the writing of 16 adjacent tiles' masks; m is a power of two."""
+    """Compile the writing of 16 adjacent tiles' masks."""
 
     @callback(STORE, m)
     def write(X, mask, stride, first):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,18 @@ from numpy.typing import NDArray
 from masksolve.kernels.augment import Search, search_space
 from masksolve.kernels.jit import kernel
 from masksolve.kernels.simd import LANES, pointer
+from masksolve.kernels.strict_certifier import words_of
 
-__all__ = ["COUNTS", "Lanes", "Output", "Tile", "Workspace", "lanes_of", "workspace"]
+__all__ = [
+    "COUNTS",
+    "Lanes",
+    "Output",
+    "Tile",
+    "Workspace",
+    "lanes_of",
+    "own_workspace",
+    "workspace",
+]
 
 COUNTS = ("rounds", "more_rounds", "ties", "paths", "augmentations", "unproven", "open")
 """`Workspace.counts` by name: the tiles proven in each of the four stages, augmenting paths,
@@ -36,6 +47,7 @@ class Workspace(NamedTuple):
     singles: NDArray[np.float32]  # the other lanes, see `lanes_of`
     doubles: NDArray[np.float64]
     bytes: NDArray[np.int8]
+    words: NDArray[np.uint32]
     tiles: NDArray[np.int64]
     left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
     left_V: NDArray[np.float32]
@@ -80,6 +92,7 @@ class Lanes(NamedTuple):
     rows: Any
     columns: Any
     tiles: Any
+    words: Any  # masks, four entries to a word of lanes
 
 
 def workspace(m: int, tiles: int, double: bool) -> Workspace:
@@ -91,6 +104,7 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
         singles,
         doubles=_aligned(2 * lines + 7 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
+        words=_aligned(m * words_of(m) * LANES, np.uint32),
         tiles=np.empty(LANES, dtype=np.int64),
         left=np.empty(tiles, dtype=np.int64),
         left_V=np.empty((tiles, m), dtype=np.float32),
@@ -101,6 +115,25 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
             np.empty((m, m)), np.empty((m, m), dtype=np.bool_), np.empty((2, m)), search_space(m)
         ),
     )
+
+
+SPARE_BYTES = 1 << 19
+"""A thread keeps no larger workspace for its next box."""
+_OWN = threading.local()
+
+
+def own_workspace(m: int, tiles: int, double: bool) -> Workspace:
+    """Return a workspace of this thread's own, counts at zero, which its next one overwrites.
+
+    Allocating one takes as long as solving a tile.
+    """
+    kind, found = (m, double), getattr(_OWN, "space", None)
+    if found is None or _OWN.kind != kind or len(found.left) < tiles:
+        found = workspace(m, tiles, double)
+        if sum(array.nbytes for array in found[:-1]) <= SPARE_BYTES:
+            _OWN.kind, _OWN.space = kind, found
+    found.counts.fill(0)
+    return found
 
 
 def _aligned(count: int, dtype: type[np.generic]) -> NDArray[Any]:
@@ -135,4 +168,5 @@ def lanes_of(w, m):
         pointer(w.bytes, entries),
         pointer(w.bytes, entries + lines),
         pointer(w.tiles, 0),
+        pointer(w.words, 0),
     )

@@ -1,8 +1,8 @@
 r"""What masks keep of one layer's score: proven optimum, plain N:M, unstructured.
 
 Plain N:M keeps the n largest of every group and unstructured the k largest of the layer;
-both are optimal by definition, so a partial sort finds them. The transposable optimum comes
-from `solve`, with its proof.
+both are optimal by definition, so a partial sort finds them; the plain masks of a whole layer
+`solve` finds sooner. The transposable optimum comes from it as well, with its proof.
 
 A sample of :math:`t` of a layer's :math:`T` tiles, drawn without replacement, estimates the
 kept share by the ratio :math:`R = \sum y_i / \sum x_i` of the kept to the whole score of its
@@ -114,10 +114,10 @@ def top_sums(scores: NDArray[Any], counts: Iterable[int]) -> dict[int, float]:
 
 def whole(scores: NDArray[Any], pattern: Pattern, tiles: int, threads: int | None) -> Kept:
     """Solve every tile of a layer: ``scores`` of shape (matrices, rows, columns)."""
-    plain = float(_plain_sums(scores, pattern).sum())
+    matrix = scores[0] if len(scores) == 1 else scores
+    plain = solve(matrix, plain_of(pattern), score=None, threads=threads).objective
     if not pattern.transposable:
         return Kept(plain, plain, 0.0, True, tiles)
-    matrix = scores[0] if len(scores) == 1 else scores
     result = solve(matrix, pattern, score=None, threads=threads)
     return Kept(result.objective, plain, 0.0, result.status is Status.OPTIMAL, tiles)
 

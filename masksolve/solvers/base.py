@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masksolve.solvers.options import Option
 
-__all__ = ["MatrixSolution", "MatrixSolver", "Method", "TileSolution", "TileSolver"]
+__all__ = ["LineSolver", "MatrixSolution", "MatrixSolver", "Method", "TileSolution", "TileSolver"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,7 @@ class TileSolution:
     counts: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixSolution:
+class MatrixSolution(NamedTuple):
     """What a `MatrixSolver` knows of the masks that it wrote.
 
     Attributes
@@ -78,7 +77,7 @@ class MatrixSolver(Protocol):
         mask: NDArray[np.bool_],
         start: NDArray[np.float64] | None = None,
         old: NDArray[np.bool_] | None = None,
-        potentials: bool = False,
+        potentials: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> MatrixSolution | None:
         """Maximise the kept score of each tile.
 
@@ -98,13 +97,51 @@ class MatrixSolver(Protocol):
             Column potentials of an earlier solution.
         old : ndarray of bool, optional
             Its mask, in the shape of the matrix.
+        potentials : pair of ndarray of float64, shape (t, m), optional
+            Where to write the rows' and the columns' potentials, which are returned too.
+
+        Returns
+        -------
+        MatrixSolution or None
+            None if some score is not finite or beyond 2**960.
+        """
+        ...
+
+
+class LineSolver(Protocol):
+    """Solve the lines of a plain pattern where they lie, certificate included."""
+
+    def __call__(
+        self,
+        lines: NDArray[Any],
+        magnitude: bool,
+        n: int,
+        at_most: bool,
+        mask: NDArray[np.bool_],
+        potentials: bool = False,
+    ) -> MatrixSolution | None:
+        """Maximise the kept score of each line.
+
+        Parameters
+        ----------
+        lines : ndarray of float32 or float64, shape (runs, lines, m)
+            Read only. The lines of a run are adjacent in memory, or one entry apart.
+        magnitude : bool
+            Whether the scores are the entries' magnitudes.
+        n : int
+            ``1 <= n <= m``.
+        at_most : bool
+            Whether lines may hold fewer.
+        mask : ndarray of bool, shape (runs, lines, m)
+            Lies like the lines; written.
         potentials : bool
             Whether to return the potentials.
 
         Returns
         -------
         MatrixSolution or None
-            None if some score is not finite or beyond 2**960.
+            Its row potentials of shape (runs, lines), its column potentials 0. None if
+            some score is not finite or beyond 2**960.
         """
         ...
 
@@ -158,6 +195,8 @@ class Method:
     solve_tiles : TileSolver
     solve_matrix : MatrixSolver, optional
         A faster way for full tiles of a transposable pattern with n < m.
+    solve_lines : LineSolver, optional
+        A faster way for full lines of a plain pattern.
     max_m : int
         Largest tile side it takes.
     plain : bool
@@ -174,6 +213,7 @@ class Method:
     reference: str
     solve_tiles: TileSolver = field(repr=False)
     solve_matrix: MatrixSolver | None = field(default=None, repr=False)
+    solve_lines: LineSolver | None = field(default=None, repr=False)
     max_m: int = 64
     plain: bool = False
     warm: Literal["potentials", "masks"] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from masksolve.solvers.base import MatrixSolution, Method, TileSolution
 
-__all__ = ["METHOD", "solve_matrix", "solve_tiles", "tie_noise"]
+__all__ = ["METHOD", "solve_lines", "solve_matrix", "solve_tiles", "tie_noise"]
 
 
 def solve_matrix(
@@ -22,7 +23,7 @@ def solve_matrix(
     mask: NDArray[np.bool_],
     start: NDArray[np.float64] | None = None,
     old: NDArray[np.bool_] | None = None,
-    potentials: bool = False,
+    potentials: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
 ) -> MatrixSolution | None:
     """Solve every m x m tile of a matrix in place; see `MatrixSolver`.
 
@@ -33,17 +34,13 @@ def solve_matrix(
     tile in 200 at 8:16, one in 14 at 16:32) the order of the path search decides. In every
     case the mask depends on the tile alone, and on `start`.
     """
-    # numba takes longer to import than all else together: only when solving.
-    from masksolve.kernels.engine import box_solver
-    from masksolve.kernels.workspace import COUNTS, workspace
-
     rows, columns = matrix.shape
     tiles = (rows // m) * (columns // m)
     double = matrix.dtype == np.float64
-    kept = (tiles, m) if potentials else (0, m)
-    u, v = np.empty(kept), np.empty(kept)
-    space = workspace(m, tiles, double)
-    objective = box_solver(n, m, double)(
+    u, v = potentials or (np.empty((0, m)), np.empty((0, m)))
+    solve_box, space_for = _engine(n, m, double, at_most, start is not None, potentials is not None)
+    space = space_for(m, tiles, double)
+    objective = solve_box(
         matrix,
         magnitude,
         at_most,
@@ -55,23 +52,70 @@ def solve_matrix(
         v,
         space,
     )
-    if np.isnan(objective):
+    if isnan(objective):
         return None
-    counts = dict(zip(COUNTS, space.counts.tolist(), strict=True))
+    rounds, more_rounds, ties, paths, augmentations, unproven, still_open = space.counts.tolist()
     return MatrixSolution(
         objective,
-        space.open_tiles[: counts["open"]].copy(),
-        space.open_gaps[: counts["open"]].copy(),
+        space.open_tiles[:still_open].copy(),
+        space.open_gaps[:still_open].copy(),
         u if potentials else None,
         v if potentials else None,
-        optimal=counts["unproven"] == 0,
+        optimal=unproven == 0,
         counts={
-            "tiles_by_rounds" if start is None else "tiles_by_warm_start": counts["rounds"],
-            "tiles_by_more_rounds": counts["more_rounds"],
-            "tiles_by_ties": counts["ties"],
-            "tiles_by_paths": counts["paths"],
-            "augmentations": counts["augmentations"],
+            "tiles_by_rounds" if start is None else "tiles_by_warm_start": rounds,
+            "tiles_by_more_rounds": more_rounds,
+            "tiles_by_ties": ties,
+            "tiles_by_paths": paths,
+            "augmentations": augmentations,
         },
+    )
+
+
+@cache
+def _engine(
+    n: int, m: int, double: bool, at_most: bool, warm: bool, potentials: bool
+) -> tuple[Any, Any]:
+    """Return what is compiled for a pattern, and what allocates the scratch that it takes."""
+    # numba takes longer to import than all else together: only when solving.
+    from masksolve.kernels.engine import box_solver
+    from masksolve.kernels.workspace import own_workspace
+
+    return box_solver(n, m, double, at_most, warm, potentials), own_workspace
+
+
+def solve_lines(
+    lines: NDArray[Any],
+    magnitude: bool,
+    n: int,
+    at_most: bool,
+    mask: NDArray[np.bool_],
+    potentials: bool = False,
+) -> MatrixSolution | None:
+    """Solve every line of a plain pattern in place; see `LineSolver`.
+
+    Among equal scores a line prefers the entry that comes first.
+    """
+    from masksolve.kernels.plain import line_solver, line_space
+
+    runs, across, m = lines.shape
+    double = lines.dtype == np.float64
+    columns = lines.strides[1:] != (m * lines.itemsize, lines.itemsize)
+    u = np.empty((runs if potentials else 0, across))
+    objective, proven = line_solver(n, m, double, columns)(
+        lines, magnitude, at_most, mask.view(np.int8), u, line_space(m, double)
+    )
+    if np.isnan(objective):
+        return None
+    return MatrixSolution(
+        objective,
+        # Were a threshold not to prove its line, nothing would be known of the bound.
+        np.zeros(0 if proven else 1, dtype=np.int64),
+        np.full(0 if proven else 1, np.inf),
+        u if potentials else None,
+        np.broadcast_to(0.0, (runs * across, m)) if potentials else None,
+        optimal=proven,
+        counts={},
     )
 
 
@@ -107,11 +151,12 @@ def _stacked(
 ) -> TileSolution:
     """Solve tiles one above the other as a matrix, in single precision if that is exact."""
     m = scores.shape[-1]
+    proof = np.empty((len(scores), m)), np.empty((len(scores), m))
     with np.errstate(over="ignore"):
         single = scores.astype(np.float32)
     entries = single if np.array_equal(single, scores) else scores
     found = solve_matrix(
-        entries.reshape(-1, m), False, n, m, at_most, mask.reshape(-1, m), start, None, True
+        entries.reshape(-1, m), False, n, m, at_most, mask.reshape(-1, m), start, None, proof
     )
     assert found is not None, "scores are finite here"
     return TileSolution(mask, found.row_potentials, found.column_potentials, None, found.counts)
@@ -152,6 +197,7 @@ METHOD = Method(
     "the problem is the b-matching of Hubara et al. 2021, arXiv:2102.08124",
     solve_tiles=solve_tiles,
     solve_matrix=solve_matrix,
+    solve_lines=solve_lines,
     plain=True,
     warm="potentials",
 )

@@ -61,7 +61,7 @@ def as_options(
         For a name or a value that the method does not take.
     """
     if given is None:
-        given = {}
+        return {name: option.default for name, option in known.items()}
     if not isinstance(given, Mapping):
         raise InvalidInput(
             f"options must be a mapping of names to numbers, got {type(given).__name__}"

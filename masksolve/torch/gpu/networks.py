@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TypeAlias
 
-from masksolve.kernels.selection_network import selection_network
+from masksolve.kernels.selection_network import middle_network
 
 __all__ = ["Program", "selection_program"]
 
@@ -24,7 +24,7 @@ def selection_program(n: int, m: int) -> Program:
     >>> steps, nth, following
     (((0, 1, True, True),), 2, 3)
     """
-    network = selection_network(n, m)
+    network = middle_network(n, m)
     number = {k: k for k in range(m)}
     steps = []
     for step in network.steps:

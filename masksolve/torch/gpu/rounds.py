@@ -15,12 +15,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from masksolve.kernels.engine import schedule
 from masksolve.torch.gpu.addresses import address, tile_place
 from masksolve.torch.gpu.bisection import bisect_rounds
 from masksolve.torch.gpu.launching import SIZES, Chunk, on_device
 from masksolve.torch.gpu.networks import selection_program
 from masksolve.torch.gpu.scaling import HUGE, SLACK, TINY, power_of_two
+from masksolve.torch.gpu.schedule import schedule
 
 __all__ = ["constants", "kernel", "run_rounds"]
 
@@ -278,7 +278,7 @@ def constants(
     n: int, m: int, *, magnitude: bool, at_most: bool, warm: bool, double: bool
 ) -> dict[str, Any]:
     """Return what is known when a kernel is compiled: a kernel for each such set."""
-    rounds, relax = schedule(n, m)
+    rounds, relax = schedule(m)
     lines = triton.next_power_of_2(m)
     known = {
         "n": n,

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from masksolve.bench.pages.findings import load, save, significant, where
+from masksolve.bench.pages.findings import cores_of, load, save, significant, where
 from masksolve.bench.pages.page import Page
 from masksolve.bench.pages.table import Table, show
 from masksolve.errors import FileFormatError
@@ -20,6 +20,18 @@ def test_findings_come_back_as_they_were_saved(tmp_path):
         found = {"size": "smoke", "runs": runs}
         save(found, path)
         assert load(path, found, "make it") == found == json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("known", "name"),
+    [
+        ({}, "2 cores of an unknown processor"),
+        ({"cpu": "Abacus"}, "2 cores of Abacus"),
+        ({"cpu": "Abacus", "microarchitecture": "beads"}, "2 cores of Abacus (beads)"),
+    ],
+)
+def test_a_machine_is_named_by_what_is_known_of_it(known, name):
+    assert cores_of({"cores": 2, **known}) == name
 
 
 @pytest.mark.parametrize(
