@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from masksolve.errors import InvalidPattern
 
@@ -102,7 +101,10 @@ class Pattern:
             raise InvalidPattern(
                 f"pattern must be a Pattern or a string like '2:4', got {type(text).__name__}"
             )
-        return _parse(text)
+        found = _KNOWN.get(text)
+        if found is None:
+            found = _KNOWN[text] = _parse(text)
+        return found
 
     def __str__(self) -> str:
         plain = "" if self.transposable else ",plain"
@@ -119,7 +121,10 @@ class Pattern:
         return (self.m if self.transposable else 1, self.m)
 
 
-@lru_cache(maxsize=64)
+_KNOWN: dict[str, Pattern] = {}
+"""Texts that were read before. A dict, because compilers see through it; there are few patterns."""
+
+
 def _parse(text: str) -> Pattern:
     match = _SYNTAX.fullmatch(text)
     flags = [f.strip() for f in match[3].split(",") if f.strip()] if match else []

@@ -76,7 +76,7 @@ def middle_network(n: int, m: int) -> SelectionNetwork:
     Examples
     --------
     >>> [middle_network(m // 2, m).operations for m in (4, 8, 16, 32)]
-    [6, 26, 80, 254]
+    [6, 26, 80, 234]
     """
     return _depth_first(min(map(_unordered, _candidates(n, m)), key=_operations))
 

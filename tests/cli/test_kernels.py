@@ -8,27 +8,26 @@ from pathlib import Path
 import pytest
 from numba.core.caching import UserProvidedCacheLocator
 
-import masksolve as ms
 from masksolve.kernels import engine
 from tests.cli.commands import MATRICES, MODULE, all_that_came, assert_one_line, shown_on_a_terminal
 from tests.storage.files import write_file
+
+SOLVE = ["solve", "model", "out", "--pattern", "2:4", *MATRICES]
 
 
 @pytest.fixture
 def kernels(tmp_path, monkeypatch, matrices):
     """A copy of all kernels, for child processes; it gives the file of one that is small."""
     write_file(tmp_path / "model", matrices)
-    ms.solve(matrices["encoder.0.weight"], "2:4")
+    subprocess.run([*MODULE, *SOLVE], cwd=tmp_path, stdout=subprocess.DEVNULL, check=True)
+    (tmp_path / "out").unlink()
     ours = engine._compiled(double=False).stats.cache_path
     place = UserProvidedCacheLocator.get_suitable_cache_subpath(engine.__file__)
     shutil.copytree(ours, tmp_path / "cache" / place)
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    small = (tmp_path / "cache" / place).glob("special.storer.locals.write_4-*")
+    small = (tmp_path / "cache" / place).glob("special.loader.locals.read_4-*")
     return max(small, key=lambda path: path.stat().st_mtime)  # others are of earlier sources
-
-
-SOLVE = ["solve", "model", "out", "--pattern", "2:4", *MATRICES]
 
 
 def test_a_terminal_shows_that_kernels_are_compiled(kernels):

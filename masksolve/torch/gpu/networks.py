@@ -20,9 +20,9 @@ def selection_program(n: int, m: int) -> Program:
 
     Examples
     --------
-    >>> steps, nth, following = selection_program(1, 2)
+    >>> steps, nth, following = selection_program(1, 3)
     >>> steps, nth, following
-    (((0, 1, True, True),), 2, 3)
+    (((0, 2, True, True), (1, 4, True, False)), 3, 5)
     """
     network = middle_network(n, m)
     number = {k: k for k in range(m)}
