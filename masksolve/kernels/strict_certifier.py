@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from masksolve.kernels.jit import callback
+from masksolve.kernels.jit import callback, kernel
 from masksolve.kernels.simd import LANES, bits_from_mask, if_then_else, load, promote, set_, store
 from masksolve.kernels.tile_lanes import middle_pair, store_words
 
@@ -37,6 +37,18 @@ CERTIFIER: Any = types.intp(
 def words_of(m: int) -> int:
     """Return how many words of four entries' bytes a row of a tile takes."""
     return -(-m // 4)
+
+
+@kernel
+def add_word(S, at, V, side, u, kept, entries):
+    """Mask up to four entries of a row, a byte each; return the word, and kept with the scores."""
+    word, none, nothing = set_(np.uint32(0)), set_(np.uint32(0)), set_(np.float32(0.0))
+    for b in range(entries):
+        s = load(S, at + b * LANES)
+        x = s - load(V, side + b * LANES) > u
+        word = word | if_then_else(x, set_(np.uint32(1 << 8 * b)), none)
+        kept = kept + promote(if_then_else(x, s, nothing))
+    return word, kept
 
 
 @cache
@@ -64,22 +76,12 @@ def strict_certifier(n: int, m: int) -> int:
             open_ = open_ | (u == nth) | (u == following)
             store(U, i * LANES, u)
             for k in range(whole):
-                word = none
-                for b in range(4):
-                    j = 4 * k + b
-                    s = load(S, (i * m + j) * LANES)
-                    x = s - load(V, j * LANES) > u
-                    word = word | if_then_else(x, set_(np.uint32(1 << 8 * b)), none)
-                    kept = kept + promote(if_then_else(x, s, nothing))
+                at = (i * m + 4 * k) * LANES
+                word, kept = add_word(S, at, V, 4 * k * LANES, u, kept, 4)
                 store(X, (i * words + k) * LANES, word)
             if rest:
-                word = none
-                for b in range(rest):
-                    j = 4 * whole + b
-                    s = load(S, (i * m + j) * LANES)
-                    x = s - load(V, j * LANES) > u
-                    word = word | if_then_else(x, set_(np.uint32(1 << 8 * b)), none)
-                    kept = kept + promote(if_then_else(x, s, nothing))
+                at = (i * m + 4 * whole) * LANES
+                word, kept = add_word(S, at, V, 4 * whole * LANES, u, kept, rest)
                 store(X, (i * words + whole) * LANES, word)
             if stride:
                 store_words(X, i * words * LANES, mask, place + i * stride, m)
