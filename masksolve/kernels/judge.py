@@ -23,21 +23,23 @@ from numba import typeof, types
 from numpy.typing import NDArray
 
 from masksolve.kernels.jit import entry, kernel, kernel_for
+from masksolve.kernels.kept_counts import BLOCK, WORDS, charge_columns, charge_rows, count_kept
 from masksolve.kernels.simd import (
+    HALF,
     LANES,
     abs_,
-    bits_from_mask,
     gather_index,
-    if_then_else,
-    load,
-    max_,
+    if_negative,
+    load_half,
     max_abs,
     pointer,
-    popcount,
+    prefetch,
     promote,
-    set_,
     set_fours,
+    set_half,
+    signs_from_ones,
     store,
+    xor_,
 )
 
 __all__ = ["judge_matrix"]
@@ -45,98 +47,59 @@ __all__ = ["judge_matrix"]
 GUARD = 8.0
 """Potentials this many times larger than the scores pay for what their rounding hides."""
 EPSILON = 2.0**-52
-BLOCK = 1024
-"""Columns whose sums are kept at a time: sixteen tiles at least, of 64 columns at most."""
+AHEAD = 4 * HALF
+"""Columns that are asked for before their turn."""
 EXCESS, HELD, SIZES, MOST, SHORT, NUMBERS = (BLOCK * k for k in range(6))
 """Where sums are in one flat array: each column's shares of the gap, of the kept score and of its
 size, its largest size, and what the rows of each tile leave."""
-BITS = 64
-WORDS = BLOCK // BITS
-"""Words for the flags of a row."""
+
+@kernel
+def add_entries(s, signs, row_u, all_v, excess, held):
+    """Add eight entries' shares of the gap and of the kept score to those of their columns."""
+    zero = set_half(0.0)
+    d = xor_(s - row_u - all_v, signs)
+    return excess + if_negative(d, zero, d), held + if_negative(signs, s, zero)
 
 
 @kernel
-def add_entries(s, flags, row_u, all_v, excess, held):
-    """Add sixteen entries' shares of the gap and of the kept score to those of their columns."""
-    zero = set_(0.0)
-    kept = flags == set_(np.int8(1))
-    d = s - row_u - all_v
-    return excess + max_(if_then_else(kept, zero - d, d), zero), held + if_then_else(kept, s, zero)
-
-
-@kernel
-def add_columns(rows, columns, u, own, to, m, magnitude, out):
-    """Add up sixteen columns of a tile row, and keep the flags of each row as bits.
+def add_columns(rows, columns, u, size, m, magnitude, sums):
+    """Add up the columns of a tile row, eight at a time.
 
     A lane's potential of the row is that of its tile, as far from the first tile's as its index
     says: the same for four lanes in a row if four divides m.
     """
-    w, x, place, stride = rows
-    v, v_place, indices, first = columns
-    sums, counts, words = out
-    one = set_(np.int8(1))
-    all_v = load(v, v_place)
-    excess = held = sizes = set_(0.0)
-    most, filled = load(w, place), set_(np.int8(0))
-    if magnitude and m % 4 == 0:  # as it is nearly always: the rest would slow it down
-        a, b = own + indices[first], own + indices[first + 4]
-        c, d = own + indices[first + 8], own + indices[first + 12]
-        for i in range(m):
-            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
-            row_u = set_fours(u[a + i], u[b + i], u[c + i], u[d + i])
-            s = abs_(promote(entries))
-            excess, held = add_entries(s, flags, row_u, all_v, excess, held)
-            most, filled = max_abs(most, entries), filled + flags
-            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
-        sizes = held
-    else:
-        for i in range(m):
-            entries, flags = load(w, place + i * stride), load(x, place + i * stride)
-            row_u = gather_index(u, own + i, indices, first)
-            s = promote(entries)
-            size = abs_(s)
-            if magnitude:
-                s = size
-            excess, held = add_entries(s, flags, row_u, all_v, excess, held)
-            sizes = sizes + if_then_else(flags == one, size, set_(0.0))
-            most, filled = max_abs(most, entries), filled + flags
-            words[i * WORDS + (to >> 6)] |= bits_from_mask(flags == one) << (to & 63)
-    store(sums, EXCESS + to, excess)
-    store(sums, HELD + to, held)
-    store(sums, SIZES + to, sizes)
-    store(sums, MOST + to, abs_(promote(most)))
-    store(counts, to, filled)
-
-
-@kernel
-def charge_rows(words, x, corner, stride, u, own, tiles, n, m, sums, lines):
-    """Charge rows that do not hold n; count those that hold too many, and too few."""
-    for c in range(tiles):
-        sums[SHORT + c] = 0.0
-    together = BITS // m if BITS % m == 0 else 1
-    low = -1 if m == BITS else (1 << m) - 1
-    for i in range(m):
-        for first in range(0, tiles, together):
-            word = words[i * WORDS + first // together]
-            for c in range(first, min(first + together, tiles)):
-                kept = 0
-                if BITS % m == 0:
-                    kept = popcount(word >> (c - first) * m & low)
-                else:
-                    for j in range(m):
-                        kept += x[corner + i * stride + c * m + j]
-                if kept != n:
-                    sums[SHORT + c] += u[own + c * m + i] * (n - kept)
-                    lines[0 if kept > n else 1] += 1
-
-
-@kernel
-def charge_columns(counts, v, own, size, n, sums, lines):
-    """Do the same for columns."""
-    for k in range(size):
-        if counts[k] != n:
-            sums[EXCESS + k] += v[own + k] * (n - counts[k])
-            lines[0 if counts[k] > n else 1] += 1
+    w, x, corner, stride = rows
+    v, indices, to = columns
+    for k in range(0, size, HALF):
+        all_v, place = load_half(v, k), corner + k
+        excess = held = sizes = set_half(0.0)
+        most = load_half(w, place)
+        if magnitude and m % 4 == 0:  # as it is nearly always: the rest would slow it down
+            a, b = indices[k], indices[k + 4]
+            for i in range(m):
+                entries, signs = load_half(w, place), signs_from_ones(load_half(x, place))
+                row_u, s = set_fours(u[a + i], u[b + i]), abs_(promote(entries))
+                excess, held = add_entries(s, signs, row_u, all_v, excess, held)
+                most = max_abs(most, entries)
+                prefetch(w, place + AHEAD)
+                place += stride
+            sizes = held
+        else:
+            for i in range(m):
+                entries, signs = load_half(w, place), signs_from_ones(load_half(x, place))
+                row_u, s = gather_index(u, i, indices, k), promote(entries)
+                size_ = abs_(s)
+                if magnitude:
+                    s = size_
+                excess, held = add_entries(s, signs, row_u, all_v, excess, held)
+                sizes = sizes + if_negative(signs, size_, set_half(0.0))
+                most = max_abs(most, entries)
+                prefetch(w, place + AHEAD)
+                place += stride
+        store(sums, EXCESS + to + k, excess)
+        store(sums, HELD + to + k, held)
+        store(sums, SIZES + to + k, sizes)
+        store(sums, MOST + to + k, abs_(promote(most)))
 
 
 @kernel
@@ -176,7 +139,7 @@ def add_rounding(u, v, first, tiles, m, least, sums, gap):
 
 
 class Space(NamedTuple):
-    """Scratch of one call; the last columns of a tile row are copied to where sixteen have room."""
+    """Scratch of one call; the last columns of a tile row are copied to where eight have room."""
 
     sums: Any
     counts: Any
@@ -192,61 +155,60 @@ def space_for(m: int, dtype: Any) -> Space:
     """Allocate the scratch of a call."""
     return Space(
         np.empty(NUMBERS),
-        np.empty(BLOCK, dtype=np.int8),
-        np.empty(m * WORDS, dtype=np.int64),
+        np.zeros(BLOCK, dtype=np.int8),
+        np.zeros(m * WORDS + 1, dtype=np.int64),
         np.arange(BLOCK) // m * m,
-        np.empty(m * LANES, dtype=dtype),
-        np.empty(m * LANES, dtype=np.int8),
-        np.empty(LANES),
-        np.empty(LANES, dtype=np.int64),
+        np.empty(m * HALF, dtype=dtype),
+        np.empty(m * HALF, dtype=np.int8),
+        np.empty(HALF),
+        np.empty(HALF, dtype=np.int64),
     )
 
 
 @kernel
 def copy_end(rows, columns, size, m, end_rows, end_columns):
     """Copy the last columns of a tile row, and the last one once more where there are none."""
-    w, x, place, stride = rows
-    v, own, indices, first = columns
+    w, x, corner, stride = rows
+    v, indices, to = columns
     scores, flags, _, _ = end_rows
-    potentials, _, positions, _ = end_columns
-    for k in range(LANES):
-        from_ = min(k, size - 1)
-        potentials[k] = v[own + from_]
-        positions[k] = indices[first + from_]
+    potentials, positions, _ = end_columns
+    for k in range(HALF):
+        from_ = to + min(k, size - 1)
+        potentials[k] = v[from_]
+        positions[k] = indices[from_]
         for i in range(m):
-            scores[i * LANES + k] = w[place + i * stride + from_]
-            flags[i * LANES + k] = x[place + i * stride + from_] if k < size else 0
+            scores[i * HALF + k] = w[corner + i * stride + from_]
+            flags[i * HALF + k] = x[corner + i * stride + from_] if k < size else 0
 
 
 def judge(W, magnitude, mask, u, v, n, m, stride, kept, gap, scale, lines, space):
     """Do as `judge_matrix`, for flat arrays."""
     w, x, us, vs = pointer(W, 0), pointer(mask, 0), pointer(u, 0), pointer(v, 0)
     sums, counts, words = pointer(space.sums, 0), pointer(space.counts, 0), pointer(space.words, 0)
+    short = pointer(space.sums, SHORT)
     indices, wrong = pointer(space.indices, 0), pointer(lines, 0)
     scores, gaps, scales = pointer(kept, 0), pointer(gap, 0), pointer(scale, 0)
-    zero, lanes, four = np.intp(0), np.intp(LANES), np.intp(4)  # not literals: of one type
-    end_rows = pointer(space.end_scores, 0), pointer(space.end_flags, 0), zero, lanes
-    end_columns = pointer(space.end_v, 0), zero, pointer(space.end_indices, 0), zero
-    out = sums, counts, words
+    zero, eight, four = np.intp(0), np.intp(HALF), np.intp(4)  # not literals: of one type
+    end_rows = pointer(space.end_scores, 0), pointer(space.end_flags, 0), zero, eight
+    end_v, end_indices = pointer(space.end_v, 0), pointer(space.end_indices, 0)
     across, width = stride // m, BLOCK // (LANES * m) * LANES
     wrong[0] = wrong[1] = 0
     for r in range(W.size // stride // m):
         for begin in range(0, across, width):
             tiles = min(width, across - begin)
             first, size, corner = r * across + begin, tiles * m, r * m * stride + begin * m
-            own = first * m
-            for k in range(m * WORDS):
-                words[k] = 0
-            whole = size // LANES * LANES
-            for k in range(0, whole, LANES):
-                rows, columns = (w, x, corner + k, stride), (vs, own + k, indices, k)
-                add_columns(rows, columns, us, own, k, m, magnitude, out)
+            own, whole = first * m, size // HALF * HALF
+            own_u, own_v = pointer(u, own), pointer(v, own)
+            rows, columns = (w, x, corner, stride), (own_v, indices, zero)
+            count_kept(x, corner, stride, size, m, counts, words)
+            add_columns(rows, columns, own_u, whole, m, magnitude, sums)
             if whole < size:
-                rows, columns = (w, x, corner + whole, stride), (vs, own + whole, indices, whole)
+                rows, columns = (w, x, corner, stride), (own_v, indices, whole)
+                end_columns = end_v, end_indices, whole
                 copy_end(rows, columns, size - whole, m, end_rows, end_columns)
-                add_columns(end_rows, end_columns, us, own, whole, m, magnitude, out)
-            charge_rows(words, x, corner, stride, us, own, tiles, n, m, sums, wrong)
-            charge_columns(counts, vs, own, size, n, sums, wrong)
+                add_columns(end_rows, end_columns, own_u, eight, m, magnitude, sums)
+            charge_rows(words, tiles, own_u, n, m, short, wrong)
+            charge_columns(counts, own_v, size, n, sums, wrong)
             if m == 4:  # known to have so many turns, its loop is twice as fast
                 least = add_up(sums, first, tiles, four, scores, gaps, scales)
             else:

@@ -15,6 +15,7 @@ them; ``a + b`` and so on are its ``Add``, ``Sub``, ``Mul``, ``Div``, ``Gt``, ``
 ours                 Highway's, and where ours differs
 ==================== ==============================================================
 load, store          LoadU, StoreU
+prefetch             Prefetch
 set_                 Set
 promote, demote      PromoteTo float64, DemoteTo float32; what is so already stays
 abs_                 Abs
@@ -22,10 +23,15 @@ max_, min_           Max, Min; the second argument where one is NaN
 max_abs              MaxMagnitude without its sign; NaN is larger than infinity
 if_then_else         IfThenElse
 ones_from_mask       VecFromMask of bytes, with 1 in place of -1
+mask_from_ones       MaskFromVec of bytes, by their lowest bits
 bits_from_mask       BitsFromMask
 combine              Combine, the lower half first
-gather_index         GatherIndex
-set_fours            Set, of four numbers
+load_half, set_half  LoadU and Set of eight lanes, for what would fill too many registers
+set_fours            Set of eight lanes, of two numbers
+gather_index         GatherIndex of eight lanes
+signs_from_ones      ShiftLeft<63> of PromoteTo int64: as float64, -0 for 1 and 0 for 0
+xor_                 Xor
+if_negative          IfNegativeThenElse
 ==================== ==============================================================
 """
 
@@ -48,21 +54,29 @@ __all__ = [
     "combine",
     "demote",
     "gather_index",
+    "if_negative",
     "if_then_else",
     "load",
+    "load_half",
+    "mask_from_ones",
     "max_",
     "max_abs",
     "min_",
     "ones_from_mask",
     "pointer",
     "popcount",
+    "prefetch",
     "promote",
     "set_",
     "set_fours",
+    "set_half",
+    "signs_from_ones",
     "store",
+    "xor_",
 ]
 
 LANES = 16
+HALF = LANES // 2
 INDEX = ir.IntType(64)
 SHUFFLE = ir.IntType(32)
 
@@ -92,18 +106,24 @@ MASK = Vector("mask lanes", ir.IntType(1))
 WORD = Vector("word lanes", ir.IntType(32), types.uint32)
 WIDE_BYTE = Vector("wide byte lanes", ir.IntType(8), types.int8, 2 * LANES)
 WIDE_MASK = Vector("wide mask lanes", ir.IntType(1), lanes=2 * LANES)
+HALF_SINGLE = Vector("half of single lanes", ir.FloatType(), types.float32, HALF)
+HALF_DOUBLE = Vector("half of double lanes", ir.DoubleType(), types.float64, HALF)
+HALF_BYTE = Vector("half of byte lanes", ir.IntType(8), types.int8, HALF)
+HALF_MASK = Vector("half of mask lanes", ir.IntType(1), lanes=HALF)
 BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE, WORD)}
+HALF_BY_ENTRY = {lanes.array_entry: lanes for lanes in (HALF_SINGLE, HALF_DOUBLE, HALF_BYTE)}
 BYTES_OF = {MASK: BYTE, WIDE_MASK: WIDE_BYTE}
+MASK_OF = {BYTE: MASK, HALF_BYTE: HALF_MASK}
 
 
 def constant(vector, value):
-    return ir.Constant(vector, [ir.Constant(vector.element, value)] * LANES)
+    return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
 
 
 def integers(lanes):
     """Return integers as wide as the floats of a vector, and all bits of them but the sign's."""
     bits = lanes.array_entry.bitwidth
-    vector = ir.VectorType(ir.IntType(bits), LANES)
+    vector = ir.VectorType(ir.IntType(bits), lanes.vector.count)
     return vector, constant(vector, (1 << bits - 1) - 1)
 
 
@@ -146,15 +166,41 @@ def pointer(typing, array, position):
     return types.CPointer(array.dtype)(array, types.intp), code
 
 
+def loading(by_entry):
+    """Make an intrinsic that reads as many entries as its vectors hold."""
+
+    @intrinsic
+    def loaded(typing, array, position):
+        lanes = by_entry[array.dtype]
+
+        def code(context, builder, signature, args):
+            return read(context, builder, array, args[0], args[1], lanes)
+
+        return lanes(array, types.intp), code
+
+    return loaded
+
+
+load = loading(BY_ENTRY)
+"""Read 16 entries of an array."""
+load_half = loading(HALF_BY_ENTRY)
+"""Read 8 entries of an array."""
+
+
 @intrinsic
-def load(typing, array, position):
-    """Read 16 entries of an array."""
-    lanes = BY_ENTRY[array.dtype]
+def prefetch(typing, array, position):
+    """Begin to read what an entry lies in, if there is such memory; nothing waits for it."""
 
     def code(context, builder, signature, args):
-        return read(context, builder, array, args[0], args[1], lanes)
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        found = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        place = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
+        read, keep, data = (ir.Constant(number, k) for k in (0, 3, 1))
+        builder.call(found, [place, read, keep, data])
+        return context.get_dummy_value()
 
-    return lanes(array, types.intp), code
+    return types.void(array, types.intp), code
 
 
 @intrinsic
@@ -168,42 +214,54 @@ def store(typing, array, position, value):
     return types.void(array, types.intp, value), code
 
 
+def setting(by_entry):
+    """Make an intrinsic that makes lanes that all hold one number."""
+
+    @intrinsic
+    def set_all(typing, value):
+        lanes = by_entry[value]
+
+        def code(context, builder, signature, args):
+            return broadcast(builder, args[0], lanes.vector)
+
+        return lanes(value), code
+
+    return set_all
+
+
+def broadcast(builder, value, vector):
+    empty = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(empty, value, ir.Constant(SHUFFLE, 0))
+    return shuffle(builder, first, empty, [0] * vector.count)
+
+
+set_ = setting(BY_ENTRY)
+"""Make lanes that all hold one float32, float64, int8 or uint32."""
+set_half = setting(HALF_BY_ENTRY)
+"""Make 8 lanes that all hold one float32, float64 or int8."""
+
+
 @intrinsic
-def set_(typing, value):
-    """Make lanes that all hold one float32, float64, int8 or uint32."""
-    lanes = BY_ENTRY[value]
+def set_fours(typing, a, b):
+    """Make 8 lanes of two numbers, each four times in a row."""
+    lanes = HALF_BY_ENTRY[a]
 
     def code(context, builder, signature, args):
-        empty = ir.Constant(lanes.vector, ir.Undefined)
-        first = builder.insert_element(empty, args[0], ir.Constant(SHUFFLE, 0))
-        return shuffle(builder, first, empty, [0] * LANES)
+        low, high = (broadcast(builder, number, lanes.vector) for number in args)
+        return shuffle(builder, low, high, [*range(4), *range(HALF + 4, 2 * HALF)])
 
-    return lanes(value), code
-
-
-@intrinsic
-def set_fours(typing, a, b, c, d):
-    """Make lanes of four numbers, each four times in a row."""
-    lanes = BY_ENTRY[a]
-
-    def code(context, builder, signature, args):
-        found = ir.Constant(lanes.vector, ir.Undefined)
-        for k in range(LANES):
-            found = builder.insert_element(found, args[k // 4], ir.Constant(SHUFFLE, k))
-        return found
-
-    return lanes(a, b, c, d), code
+    return lanes(a, b), code
 
 
 @intrinsic
 def gather_index(typing, array, position, indices, first):
-    """Read the 16 entries that lie so far from a position as 16 indices say."""
-    lanes = BY_ENTRY[array.dtype]
+    """Read the 8 entries that lie so far from a position as 8 indices say."""
+    lanes = HALF_BY_ENTRY[array.dtype]
 
     def code(context, builder, signature, args):
         base, indices_ = builder.gep(args[0], [args[1]]), builder.gep(args[2], [args[3]])
         found = ir.Constant(lanes.vector, ir.Undefined)
-        for k in range(LANES):
+        for k in range(HALF):
             index = builder.load(builder.gep(indices_, [ir.Constant(INDEX, k)]))
             entry = builder.load(builder.gep(base, [index]))
             found = builder.insert_element(found, entry, ir.Constant(SHUFFLE, k))
@@ -212,11 +270,14 @@ def gather_index(typing, array, position, indices, first):
     return lanes(array, types.intp, indices, types.intp), code
 
 
-def converting(result, emit):
-    """Make an intrinsic that converts to a type; what is of it already stays."""
+def converting(results, emit):
+    """Make an intrinsic that converts to a type of as many lanes; what is of it already stays."""
+    by_lanes = {result.vector.count: result for result in results}
 
     @intrinsic
     def convert(typing, value):
+        result = by_lanes[value.vector.count]
+
         def code(context, builder, signature, args):
             return args[0] if value == result else emit(builder, args[0], result.vector)
 
@@ -225,9 +286,9 @@ def converting(result, emit):
     return convert
 
 
-promote = converting(DOUBLE, ir.IRBuilder.fpext)
+promote = converting((DOUBLE, HALF_DOUBLE), ir.IRBuilder.fpext)
 """To float64, exactly."""
-demote = converting(SINGLE, ir.IRBuilder.fptrunc)
+demote = converting((SINGLE, HALF_SINGLE), ir.IRBuilder.fptrunc)
 """To float32, rounded."""
 
 
@@ -240,6 +301,17 @@ def ones_from_mask(typing, which):
         return builder.zext(args[0], bytes_.vector)
 
     return bytes_(which), code
+
+
+@intrinsic
+def mask_from_ones(typing, ones):
+    """Turn bytes of 0 and 1 into a mask."""
+    mask = MASK_OF[ones]
+
+    def code(context, builder, signature, args):
+        return builder.trunc(args[0], mask.vector)
+
+    return mask(ones), code
 
 
 @intrinsic
@@ -262,6 +334,46 @@ def abs_(typing, value):
         return builder.bitcast(size, value.vector)
 
     return value(value), code
+
+
+@intrinsic
+def signs_from_ones(typing, ones):
+    """Turn 8 bytes of 0 and 1 into 0.0 and -0.0."""
+
+    def code(context, builder, signature, args):
+        vector, _ = integers(HALF_DOUBLE)
+        wide = builder.zext(args[0], vector)
+        return builder.bitcast(builder.shl(wide, constant(vector, 63)), HALF_DOUBLE.vector)
+
+    return HALF_DOUBLE(ones), code
+
+
+def emit_if_negative(builder, signs, value, other):
+    vector = ir.VectorType(ir.IntType(64), signs.type.count)
+    negative = builder.icmp_signed("<", builder.bitcast(signs, vector), constant(vector, 0))
+    return builder.select(negative, value, other)
+
+
+@intrinsic
+def if_negative(typing, signs, value, other):
+    """Take `value` where the sign of a float64 is set, else `other`."""
+
+    def code(context, builder, signature, args):
+        return emit_if_negative(builder, *args)
+
+    return value(signs, value, other), code
+
+
+@intrinsic
+def xor_(typing, a, b):
+    """Change the bits of floats that are set in others."""
+    vector, _ = integers(a)
+
+    def code(context, builder, signature, args):
+        x, y = (builder.bitcast(v, vector) for v in args)
+        return builder.bitcast(builder.xor(x, y), a.vector)
+
+    return a(a, b), code
 
 
 def pairwise(emit, result=None):
@@ -308,15 +420,16 @@ def _operators():
 
     These are + - * / > == on floats, + == on integers, < on bytes, & | on masks, | on words.
     """
-    floats, bytes_, masks = (SINGLE, DOUBLE), (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)
+    whole, floats = (SINGLE, DOUBLE), (SINGLE, DOUBLE, HALF_SINGLE, HALF_DOUBLE)
+    bytes_, masks = (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)
     integers = (*bytes_, WORD)
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
         (operator.mul, floats, _multiply),
         (operator.truediv, floats, _divide),
-        (operator.gt, floats, _above),
-        (operator.eq, floats, _equal),
+        (operator.gt, whole, _above),
+        (operator.eq, whole, _equal),
         (operator.add, integers, _tally),
         (operator.eq, integers, _same),
         (operator.lt, bytes_, _less),
