@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
 
 from masksolve.certificate import kept_scores
@@ -295,9 +296,10 @@ def _judge_matrix(
     n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
     magnitude = problem.scores.magnitude
     matrix = problem.scores.matrix(problem.layout, box)
-    scratch = own_space("mask", matrix.size, np.bool_).reshape(matrix.shape)
+    row = own_space("mask", matrix.shape[1], np.bool_)
+    unread = as_strided(row, matrix.shape, (0, 1))  # the mask: its rows cost nothing in one place
     proof = own_space("proof", 2 * box.tiles * m, np.float64).reshape(2, -1, m)
-    best = _run_matrix(problem, METHODS["exact"], box, start, matrix, scratch, proof)
+    best = _run_matrix(problem, METHODS["exact"], box, start, matrix, unread, proof)
     u, v = proof
     mask = np.ascontiguousarray(problem.layout.window(given, box)).reshape(matrix.shape)
     kept, gaps, scale = own_space("verdict", 3 * box.tiles, np.float64).reshape(3, -1)

@@ -163,7 +163,7 @@ def relax_tiles(p, g, first, last):
 def certify_tiles(p, g, whole, at_most, corner, out):
     """Mask what is above u + v; return the tiles proven. Writes the masks of whole rows."""
     if p.strict:
-        stride = out.stride if whole else 0
+        stride = out.stride if whole else 0  # 0: not to be written
         places = (g.words, g.inverse, g.total, out.mask, stride, corner)
         return call_int(p.certify, (g.S, g.U, g.V, *places))
     slack = 1 if at_most else 0
@@ -186,7 +186,8 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
 
     p is a `Program`, W (R, C) float32 or float64, start (t, m) float64 column potentials,
     old (R, C) int8 an earlier mask, noise (m m,) float32; mask (R, C) int8 and potentials
-    u_out, v_out (t, m) float64 are written. What has no rows is not given, or not asked for.
+    u_out, v_out (t, m) float64 are written. What has no rows is not given, or not asked for;
+    a mask that nobody reads may have all its rows in one place.
     w is a fresh `Workspace`, whose counts, open_tiles and open_gaps are for the caller.
     """
     m = p.m

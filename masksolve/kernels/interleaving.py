@@ -8,7 +8,7 @@ rotated by l, one bit of l at a time, and the lanes of each are permuted.
 
 from __future__ import annotations
 
-from masksolve.kernels.simd import LANES, shuffle
+from masksolve.kernels.vectors import LANES, shuffle
 
 __all__ = ["join", "split"]
 

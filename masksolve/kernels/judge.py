@@ -24,23 +24,18 @@ from numpy.typing import NDArray
 
 from masksolve.kernels.jit import entry, kernel, kernel_for
 from masksolve.kernels.kept_counts import BLOCK, WORDS, charge_columns, charge_rows, count_kept
-from masksolve.kernels.simd import (
-    HALF,
-    LANES,
-    abs_,
+from masksolve.kernels.simd import abs_, max_abs, pointer, prefetch, promote, store
+from masksolve.kernels.simd_widths import (
     gather_index,
     if_negative,
     load_half,
-    max_abs,
-    pointer,
-    prefetch,
-    promote,
     set_fours,
     set_half,
     signs_from_ones,
-    store,
     xor_,
+    zero_if_negative,
 )
+from masksolve.kernels.vectors import HALF, LANES
 
 __all__ = ["judge_matrix"]
 
@@ -53,12 +48,12 @@ EXCESS, HELD, SIZES, MOST, SHORT, NUMBERS = (BLOCK * k for k in range(6))
 """Where sums are in one flat array: each column's shares of the gap, of the kept score and of its
 size, its largest size, and what the rows of each tile leave."""
 
+
 @kernel
 def add_entries(s, signs, row_u, all_v, excess, held):
     """Add eight entries' shares of the gap and of the kept score to those of their columns."""
-    zero = set_half(0.0)
     d = xor_(s - row_u - all_v, signs)
-    return excess + if_negative(d, zero, d), held + if_negative(signs, s, zero)
+    return excess + zero_if_negative(d), held + if_negative(signs, s, set_half(0.0))
 
 
 @kernel
@@ -83,7 +78,6 @@ def add_columns(rows, columns, u, size, m, magnitude, sums):
                 most = max_abs(most, entries)
                 prefetch(w, place + AHEAD)
                 place += stride
-            sizes = held
         else:
             for i in range(m):
                 entries, signs = load_half(w, place), signs_from_ones(load_half(x, place))
@@ -98,21 +92,26 @@ def add_columns(rows, columns, u, size, m, magnitude, sums):
                 place += stride
         store(sums, EXCESS + to + k, excess)
         store(sums, HELD + to + k, held)
-        store(sums, SIZES + to + k, sizes)
+        if not magnitude:
+            store(sums, SIZES + to + k, sizes)
         store(sums, MOST + to + k, abs_(promote(most)))
 
 
 @kernel
-def add_up(sums, first, tiles, m, kept, gap, scale):
+def add_up(sums, first, tiles, m, magnitude, kept, gap, scale):
     """Add up the sums of each tile's columns, one after the other; return the least scale."""
     least = np.inf
     for c in range(tiles):
-        score, slack, size, top = 0.0, 0.0, 0.0, 0.0
+        score, slack, top = 0.0, 0.0, 0.0
         for k in range(c * m, c * m + m):
             score += sums[HELD + k]
             slack += sums[EXCESS + k]
-            size += sums[SIZES + k]
             top = max(top, sums[MOST + k])
+        size = score
+        if not magnitude:
+            size = 0.0
+            for k in range(c * m, c * m + m):
+                size += sums[SIZES + k]
         kept[first + c] = score
         gap[first + c] = slack
         scale[first + c] = max(size, top)
@@ -122,10 +121,11 @@ def add_up(sums, first, tiles, m, kept, gap, scale):
 
 @kernel
 def add_rounding(u, v, first, tiles, m, least, sums, gap):
-    """Add what potentials far larger than the scores could swallow."""
+    """Add what potentials far larger than the scores could swallow; NaN prove nothing."""
     above = 0  # seldom is any so large: all are looked at together first
+    most = GUARD / 2 * least
     for k in range(first * m, (first + tiles) * m):
-        above += (abs(u[k]) > GUARD / 2 * least) | (abs(v[k]) > GUARD / 2 * least)
+        above += (not abs(u[k]) <= most) | (not abs(v[k]) <= most)
     if above == 0:
         return
     for c in range(tiles):
@@ -134,6 +134,8 @@ def add_rounding(u, v, first, tiles, m, least, sums, gap):
             high = max(high, abs(u[first * m + k]))
             side = max(side, abs(v[first * m + k]))
             top = max(top, sums[MOST + k])
+            if np.isnan(u[first * m + k] + v[first * m + k]):
+                gap[first + c] = np.nan
         if high + side > GUARD * top:
             gap[first + c] += EPSILON * m * m * (high + side)
 
@@ -151,13 +153,19 @@ class Space(NamedTuple):
     end_indices: Any
 
 
+@cache
+def _first_columns(m: int) -> NDArray[np.intp]:
+    """Where the tile of each column begins."""
+    return np.arange(BLOCK) // m * m
+
+
 def space_for(m: int, dtype: Any) -> Space:
     """Allocate the scratch of a call."""
     return Space(
         np.empty(NUMBERS),
         np.zeros(BLOCK, dtype=np.int8),
         np.zeros(m * WORDS + 1, dtype=np.int64),
-        np.arange(BLOCK) // m * m,
+        _first_columns(m),
         np.empty(m * HALF, dtype=dtype),
         np.empty(m * HALF, dtype=np.int8),
         np.empty(HALF),
@@ -210,9 +218,9 @@ def judge(W, magnitude, mask, u, v, n, m, stride, kept, gap, scale, lines, space
             charge_rows(words, tiles, own_u, n, m, short, wrong)
             charge_columns(counts, own_v, size, n, sums, wrong)
             if m == 4:  # known to have so many turns, its loop is twice as fast
-                least = add_up(sums, first, tiles, four, scores, gaps, scales)
+                least = add_up(sums, first, tiles, four, magnitude, scores, gaps, scales)
             else:
-                least = add_up(sums, first, tiles, m, scores, gaps, scales)
+                least = add_up(sums, first, tiles, m, magnitude, scores, gaps, scales)
             add_rounding(us, vs, first, tiles, m, least, sums, gaps)
             for c in range(tiles):
                 gaps[first + c] += sums[SHORT + c]

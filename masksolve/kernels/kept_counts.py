@@ -10,7 +10,6 @@ import numpy as np
 
 from masksolve.kernels.jit import kernel
 from masksolve.kernels.simd import (
-    LANES,
     bits_from_mask,
     load,
     mask_from_ones,
@@ -19,6 +18,8 @@ from masksolve.kernels.simd import (
     set_,
     store,
 )
+from masksolve.kernels.simd_widths import load_wide, set_wide
+from masksolve.kernels.vectors import LANES
 
 __all__ = ["BLOCK", "WORDS", "charge_columns", "charge_rows", "count_kept"]
 
@@ -33,20 +34,16 @@ ALL = (1 << LANES) - 1
 @kernel
 def count_word(x, place, stride, m, to, counts, words):
     """Count 64 columns, and keep their flags as a word for each row."""
-    a = b = c = d = set_(np.int8(0))
+    low = high = set_wide(np.int8(0))
     for i in range(m):
-        p, q = load(x, place), load(x, place + LANES)
-        r, s = load(x, place + 2 * LANES), load(x, place + 3 * LANES)
-        a, b, c, d = a + p, b + q, c + r, d + s
-        low = bits_from_mask(mask_from_ones(p)) | bits_from_mask(mask_from_ones(q)) << LANES
-        high = bits_from_mask(mask_from_ones(r)) | bits_from_mask(mask_from_ones(s)) << LANES
-        words[i * WORDS + to // BITS] = low | high << 2 * LANES
+        a, b = load_wide(x, place), load_wide(x, place + 2 * LANES)
+        low, high = low + a, high + b
+        upper = bits_from_mask(mask_from_ones(b)) << 2 * LANES
+        words[i * WORDS + to // BITS] = bits_from_mask(mask_from_ones(a)) | upper
         prefetch(x, place + 2 * BITS)
         place += stride
-    store(counts, to, a)
-    store(counts, to + LANES, b)
-    store(counts, to + 2 * LANES, c)
-    store(counts, to + 3 * LANES, d)
+    store(counts, to, low)
+    store(counts, to + 2 * LANES, high)
 
 
 @kernel
@@ -63,7 +60,7 @@ def count_rest(x, place, stride, size, m, to, counts, words):
             words[i * WORDS + to // BITS] |= bits_from_mask(mask_from_ones(flags)) << k
         store(counts, to + k, a)
     for k in range(whole, size):
-        held = 0
+        held = np.intp(0)
         for i in range(m):
             flag = np.intp(x[place + i * stride + k])
             held += flag
@@ -83,9 +80,13 @@ def count_kept(x, corner, stride, size, m, counts, words):
 
 @kernel
 def count_fields(word, m):
-    """Count the bits of each field of m bits, a power of two; the counts take their places."""
+    """Count the bits of each field of m bits, a power of two; the counts take their places.
+
+    Twos are not added up but put together, as the highest may overflow a signed word.
+    """
     if m > 1:
-        word = (word & 0x5555555555555555) + (word >> 1 & 0x5555555555555555)
+        even, odd = word & 0x5555555555555555, word >> 1 & 0x5555555555555555
+        word = (even ^ odd) | (even & odd) << 1
     if m > 2:
         word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333)
     if m > 4:
@@ -114,8 +115,8 @@ def kept_by(words, place, c, m):
     k, shift = c * m // BITS, c * m % BITS
     bits = words[place + k] >> shift
     if shift + m > BITS:
-        bits = bits & (1 << BITS - shift) - 1 | words[place + k + 1] << BITS - shift
-    return popcount(bits if m == BITS else bits & (1 << m) - 1)
+        bits = bits & ~(-1 << BITS - shift) | words[place + k + 1] << BITS - shift
+    return popcount(bits if m == BITS else bits & ~(-1 << m))
 
 
 @kernel

@@ -11,18 +11,16 @@ from numba.extending import intrinsic
 
 from masksolve.kernels.interleaving import join, split
 from masksolve.kernels.selection_network import Step, selection_networks
-from masksolve.kernels.simd import (
+from masksolve.kernels.simd import emit_max, emit_min, pairwise
+from masksolve.kernels.vectors import (
     BY_ENTRY,
     BYTE,
     INDEX,
     LANES,
     MASK,
     constant,
-    emit_max,
-    emit_min,
     integers,
     offset,
-    pairwise,
     read,
     shuffle,
     write,

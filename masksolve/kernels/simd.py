@@ -26,12 +26,6 @@ ones_from_mask       VecFromMask of bytes, with 1 in place of -1
 mask_from_ones       MaskFromVec of bytes, by their lowest bits
 bits_from_mask       BitsFromMask
 combine              Combine, the lower half first
-load_half, set_half  LoadU and Set of eight lanes, for what would fill too many registers
-set_fours            Set of eight lanes, of two numbers
-gather_index         GatherIndex of eight lanes
-signs_from_ones      ShiftLeft<63> of PromoteTo int64: as float64, -0 for 1 and 0 for 0
-xor_                 Xor
-if_negative          IfNegativeThenElse
 ==================== ==============================================================
 """
 
@@ -42,8 +36,31 @@ import operator
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, overload
 from numba.np import arrayobj
+
+from masksolve.kernels.vectors import (
+    BY_ENTRY,
+    BYTE,
+    BYTES_OF,
+    DOUBLE,
+    HALF_DOUBLE,
+    HALF_SINGLE,
+    INDEX,
+    LANES,
+    MASK,
+    MASK_OF,
+    SINGLE,
+    WIDE_BYTE,
+    WIDE_MASK,
+    WORD,
+    Vector,
+    broadcast,
+    integers,
+    read,
+    shuffle,
+    write,
+)
 
 __all__ = [
     "LANES",
@@ -53,11 +70,8 @@ __all__ = [
     "call_int",
     "combine",
     "demote",
-    "gather_index",
-    "if_negative",
     "if_then_else",
     "load",
-    "load_half",
     "mask_from_ones",
     "max_",
     "max_abs",
@@ -68,87 +82,8 @@ __all__ = [
     "prefetch",
     "promote",
     "set_",
-    "set_fours",
-    "set_half",
-    "signs_from_ones",
     "store",
-    "xor_",
 ]
-
-LANES = 16
-HALF = LANES // 2
-INDEX = ir.IntType(64)
-SHUFFLE = ir.IntType(32)
-
-
-class Vector(types.Type):
-    """A numba type for 16 values of one LLVM type, or for another number."""
-
-    def __init__(self, name, entry, array_entry=None, lanes=LANES):
-        self.entry = entry
-        self.vector = ir.VectorType(entry, lanes)
-        self.array_entry = array_entry
-        super().__init__(name=name)
-
-
-@register_model(Vector)
-class VectorModel(models.PrimitiveModel):
-    """Vectors of numba are handed around as LLVM's."""
-
-    def __init__(self, manager, lanes):
-        super().__init__(manager, lanes, lanes.vector)
-
-
-SINGLE = Vector("single lanes", ir.FloatType(), types.float32)
-DOUBLE = Vector("double lanes", ir.DoubleType(), types.float64)
-BYTE = Vector("byte lanes", ir.IntType(8), types.int8)
-MASK = Vector("mask lanes", ir.IntType(1))
-WORD = Vector("word lanes", ir.IntType(32), types.uint32)
-WIDE_BYTE = Vector("wide byte lanes", ir.IntType(8), types.int8, 2 * LANES)
-WIDE_MASK = Vector("wide mask lanes", ir.IntType(1), lanes=2 * LANES)
-HALF_SINGLE = Vector("half of single lanes", ir.FloatType(), types.float32, HALF)
-HALF_DOUBLE = Vector("half of double lanes", ir.DoubleType(), types.float64, HALF)
-HALF_BYTE = Vector("half of byte lanes", ir.IntType(8), types.int8, HALF)
-HALF_MASK = Vector("half of mask lanes", ir.IntType(1), lanes=HALF)
-BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE, WORD)}
-HALF_BY_ENTRY = {lanes.array_entry: lanes for lanes in (HALF_SINGLE, HALF_DOUBLE, HALF_BYTE)}
-BYTES_OF = {MASK: BYTE, WIDE_MASK: WIDE_BYTE}
-MASK_OF = {BYTE: MASK, HALF_BYTE: HALF_MASK}
-
-
-def constant(vector, value):
-    return ir.Constant(vector, [ir.Constant(vector.element, value)] * vector.count)
-
-
-def integers(lanes):
-    """Return integers as wide as the floats of a vector, and all bits of them but the sign's."""
-    bits = lanes.array_entry.bitwidth
-    vector = ir.VectorType(ir.IntType(bits), lanes.vector.count)
-    return vector, constant(vector, (1 << bits - 1) - 1)
-
-
-def address(context, builder, array_type, array, position, vector):
-    if isinstance(array_type, types.CPointer):
-        base = array
-    else:
-        base = arrayobj.make_array(array_type)(context, builder, array).data
-    place = builder.gep(base, [position])
-    return builder.bitcast(place, vector.as_pointer())
-
-
-def read(context, builder, array_type, array, position, lanes):
-    found = builder.load(address(context, builder, array_type, array, position, lanes.vector))
-    found.align = array_type.dtype.bitwidth // 8
-    return found
-
-
-def write(context, builder, array_type, array, position, value):
-    done = builder.store(value, address(context, builder, array_type, array, position, value.type))
-    done.align = array_type.dtype.bitwidth // 8
-
-
-def offset(builder, position, entries):
-    return builder.add(position, ir.Constant(INDEX, entries))
 
 
 @intrinsic
@@ -183,8 +118,6 @@ def loading(by_entry):
 
 load = loading(BY_ENTRY)
 """Read 16 entries of an array."""
-load_half = loading(HALF_BY_ENTRY)
-"""Read 8 entries of an array."""
 
 
 @intrinsic
@@ -229,45 +162,8 @@ def setting(by_entry):
     return set_all
 
 
-def broadcast(builder, value, vector):
-    empty = ir.Constant(vector, ir.Undefined)
-    first = builder.insert_element(empty, value, ir.Constant(SHUFFLE, 0))
-    return shuffle(builder, first, empty, [0] * vector.count)
-
-
 set_ = setting(BY_ENTRY)
 """Make lanes that all hold one float32, float64, int8 or uint32."""
-set_half = setting(HALF_BY_ENTRY)
-"""Make 8 lanes that all hold one float32, float64 or int8."""
-
-
-@intrinsic
-def set_fours(typing, a, b):
-    """Make 8 lanes of two numbers, each four times in a row."""
-    lanes = HALF_BY_ENTRY[a]
-
-    def code(context, builder, signature, args):
-        low, high = (broadcast(builder, number, lanes.vector) for number in args)
-        return shuffle(builder, low, high, [*range(4), *range(HALF + 4, 2 * HALF)])
-
-    return lanes(a, b), code
-
-
-@intrinsic
-def gather_index(typing, array, position, indices, first):
-    """Read the 8 entries that lie so far from a position as 8 indices say."""
-    lanes = HALF_BY_ENTRY[array.dtype]
-
-    def code(context, builder, signature, args):
-        base, indices_ = builder.gep(args[0], [args[1]]), builder.gep(args[2], [args[3]])
-        found = ir.Constant(lanes.vector, ir.Undefined)
-        for k in range(HALF):
-            index = builder.load(builder.gep(indices_, [ir.Constant(INDEX, k)]))
-            entry = builder.load(builder.gep(base, [index]))
-            found = builder.insert_element(found, entry, ir.Constant(SHUFFLE, k))
-        return found
-
-    return lanes(array, types.intp, indices, types.intp), code
 
 
 def converting(results, emit):
@@ -334,46 +230,6 @@ def abs_(typing, value):
         return builder.bitcast(size, value.vector)
 
     return value(value), code
-
-
-@intrinsic
-def signs_from_ones(typing, ones):
-    """Turn 8 bytes of 0 and 1 into 0.0 and -0.0."""
-
-    def code(context, builder, signature, args):
-        vector, _ = integers(HALF_DOUBLE)
-        wide = builder.zext(args[0], vector)
-        return builder.bitcast(builder.shl(wide, constant(vector, 63)), HALF_DOUBLE.vector)
-
-    return HALF_DOUBLE(ones), code
-
-
-def emit_if_negative(builder, signs, value, other):
-    vector = ir.VectorType(ir.IntType(64), signs.type.count)
-    negative = builder.icmp_signed("<", builder.bitcast(signs, vector), constant(vector, 0))
-    return builder.select(negative, value, other)
-
-
-@intrinsic
-def if_negative(typing, signs, value, other):
-    """Take `value` where the sign of a float64 is set, else `other`."""
-
-    def code(context, builder, signature, args):
-        return emit_if_negative(builder, *args)
-
-    return value(signs, value, other), code
-
-
-@intrinsic
-def xor_(typing, a, b):
-    """Change the bits of floats that are set in others."""
-    vector, _ = integers(a)
-
-    def code(context, builder, signature, args):
-        x, y = (builder.bitcast(v, vector) for v in args)
-        return builder.bitcast(builder.xor(x, y), a.vector)
-
-    return a(a, b), code
 
 
 def pairwise(emit, result=None):
@@ -516,11 +372,3 @@ def calling(result):
 
 call = calling(types.void)
 call_int = calling(types.intp)
-
-
-def shuffle(builder, a, b, order):
-    """Emit a shuffle of two vectors; positions count through both."""
-    indices = ir.Constant(
-        ir.VectorType(SHUFFLE, len(order)), [ir.Constant(SHUFFLE, k) for k in order]
-    )
-    return builder.shuffle_vector(a, b, indices)

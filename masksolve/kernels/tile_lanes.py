@@ -12,14 +12,13 @@ from numba.extending import intrinsic
 
 from masksolve.kernels.interleaving import join, split
 from masksolve.kernels.selection_network import middle_network
-from masksolve.kernels.simd import (
+from masksolve.kernels.simd import emit_max, emit_min
+from masksolve.kernels.vectors import (
     BY_ENTRY,
     INDEX,
     LANES,
     SINGLE,
     constant,
-    emit_max,
-    emit_min,
     integers,
     offset,
     read,

@@ -108,3 +108,16 @@ def test_rounding_is_paid_for():
     expected = tile_gaps(np.ones((1, 2, 2)), eye[None], u, -u, 1, False)
     assert gap > 2.0
     assert np.allclose(gap, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("m", [2, 3, 8, 16])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_proves_nothing(wrong, m):
+    """In its own tile alone."""
+    eye = np.eye(m, dtype=np.bool_)
+    scores, mask = np.tile(eye.astype("f4"), 5), np.tile(eye, 5)
+    for which in (0, 1):
+        u, v = np.zeros((2, 5, m))
+        (u, v)[which][2, m - 1] = wrong
+        _, gap, scale, _ = judged(scores, True, mask, u, v, 1)
+        assert (gap <= 1e-12 * scale).tolist() == [True, True, False, True, True]
