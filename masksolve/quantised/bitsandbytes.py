@@ -22,6 +22,9 @@ def recognise(files: Files, name: str) -> Found | None:
         found = make(files, name, name, rows, "")
         form = f"{module}.weight_format"
         beside = (*found.companions, *(each for each in (form,) if each in files.tensors))
+        if form in files.tensors and files.place(form).read().any():
+            why = "its rows are in an order for older GPUs, as weight_format says"
+            return replace(found, companions=beside, coding=None, why=why)
         if found.coding is None:
             return replace(found, companions=beside)
         coding = replace(found.coding, format="LLM.int8()", factor=1 / LARGEST)

@@ -93,16 +93,16 @@ def _unpacked(
 def _blocks(
     numbers: Sequence[int], shape: Sequence[int], known: Sequence[tuple[int, int]], inner: int
 ) -> tuple[int, ...] | None:
-    """Choose sides of blocks that give as many numbers, those that are known before others."""
+    """Choose sides of blocks that give as many numbers: where sizes are named, of these."""
     matrix = range(len(shape) - 2, len(shape))
     usual = [BLOCK] * all(1 < numbers[axis] < shape[axis] for axis in matrix)
     found = []
     for axis, (count, side) in enumerate(zip(numbers, shape, strict=True)):
-        named = [pair[axis - len(shape) == inner] for pair in known if axis in matrix]
-        for block in (*named, *usual, side // max(1, count), BLOCK):
-            if block and count == -(-side // block):
-                found.append(block)
-                break
-        else:
+        blocks = [*usual, side // max(1, count), BLOCK]
+        if known and axis in matrix and 1 < count < side:
+            blocks = [pair[axis - len(shape) == inner] for pair in known]
+        fits = [block for block in blocks if block and count == -(-side // block)]
+        if not fits:
             return None
+        found.append(fits[0])
     return tuple(found)

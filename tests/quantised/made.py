@@ -1,6 +1,7 @@
 """Small quantised layers by hand, to each format's specification, and their weights again.
 
-Nothing here is ours: codes are taken apart bit by bit, and multiplied in float64.
+Nothing here is ours: codes are taken apart bit by bit, and multiplied in float64. That the
+libraries themselves read eleven of them so is seen by ``python -m tests.quantised.libraries``.
 """
 
 import json
