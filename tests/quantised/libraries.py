@@ -27,13 +27,13 @@ def own(made):
     return {name.removeprefix("fc."): tensor(array) for name, array in made.tensors.items()}
 
 
-def compressed(format, made, **scheme):
+def compressed(known, made, **scheme):
     from compressed_tensors.compressors import BaseCompressor
     from compressed_tensors.quantization import QuantizationArgs, QuantizationScheme
 
     arguments = QuantizationArgs(**scheme)
     whole = QuantizationScheme(targets=["Linear"], weights=arguments)
-    compressor = BaseCompressor.get_value_from_registry(format)
+    compressor = BaseCompressor.get_value_from_registry(known)
     state = {key: value for key, value in own(made).items() if not key.startswith("input")}
     return compressor.decompress(state, whole)["weight"]
 
@@ -105,8 +105,8 @@ def compare(name, read, rng):
 
 def main():
     rng = np.random.default_rng(0)
-    for name, format, scheme in of_compressed_tensors(rng):
-        compare(name, lambda made, f=format, s=scheme: compressed(f, made, **s), rng)
+    for name, known, scheme in of_compressed_tensors(rng):
+        compare(name, lambda made, f=known, s=scheme: compressed(f, made, **s), rng)
     compare("torchao", of_torchao, rng)
     compare("llm_int8", of_bitsandbytes, rng)
     compare("awq", of_autoawq, rng)

@@ -82,8 +82,7 @@ def fp8_dynamic(rng):
 
 def fp8_static(rng):
     codes, one = (normal(rng, OUT, IN) * 50).astype(FP8), scales(rng, 1)
-    found = beside("weight_scale", codes, (OUT, IN), one, **{"fc.input_scale": scales(rng, 1)})
-    return found
+    return beside("weight_scale", codes, (OUT, IN), one, **{"fc.input_scale": scales(rng, 1)})
 
 
 def fp8_block(rng):

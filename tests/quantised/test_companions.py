@@ -28,44 +28,65 @@ def numbers(rng, shape, dtype):
 def unread(rng):
     """Layers of formats that are not read: what they hold, and a word of the reason."""
     u8, f16, f32 = np.uint8, np.float16, np.float32
-    yield "NF4", {
-        "fc.weight": numbers(rng, (128, 1), u8),
-        "fc.weight.absmax": numbers(rng, (4, 4), f32),
-        "fc.weight.quant_map": numbers(rng, 16, f32),
-        "fc.weight.nested_absmax": numbers(rng, (4, 4), f32),
-        "fc.weight.quant_state.bitsandbytes__nf4": numbers(rng, (4, 4), u8),
-    }
-    yield "sparse-24", {
-        "fc.weight.compressed": numbers(rng, (16, 8), f16),
-        "fc.weight.bitmask": numbers(rng, (16, 4), u8),
-        "fc.weight.shape": np.array(SQUARE),
-        "fc.weight_scale": numbers(rng, (16, 4), f32),
-    }
-    yield "marlin-24", {
-        "fc.weight_packed": numbers(rng, (16, 8), np.int32),
-        "fc.scale_packed": numbers(rng, (16, 4), f16),
-        "fc.meta": numbers(rng, (16, 4), np.int16),
-    }
-    yield "torchao", {
-        "fc._weight_qdata": numbers(rng, (16, 8), u8),
-        "fc._weight_scale": numbers(rng, (16, 4), f32),
-        "fc._weight_scale_and_zero": numbers(rng, (16, 4, 4), f32),
-    }
-    yield "not known", {
-        "fc.W_q": numbers(rng, SQUARE, u8),
-        "fc.scale": numbers(rng, (16, 4), f16),
-        "fc.zero": numbers(rng, (16, 4), f16),
-    }
-    yield "not known (W4A8_AWQ)", {
-        "fc.weight": numbers(rng, (16, 8), u8),
-        "fc.weight_scale": numbers(rng, (16, 4), f32),
-        "fc.pre_quant_scale": numbers(rng, (4, 4), f16),
-    }
-    yield "GPTQ's and AWQ's", {  # of 3 bits
-        "fc.qweight": numbers(rng, (3, 32), np.int32),
-        "fc.scales": numbers(rng, (4, 32), f16),
-        "fc.qzeros": numbers(rng, (4, 3), np.int32),
-    }
+    yield (
+        "NF4",
+        {
+            "fc.weight": numbers(rng, (128, 1), u8),
+            "fc.weight.absmax": numbers(rng, (4, 4), f32),
+            "fc.weight.quant_map": numbers(rng, 16, f32),
+            "fc.weight.nested_absmax": numbers(rng, (4, 4), f32),
+            "fc.weight.quant_state.bitsandbytes__nf4": numbers(rng, (4, 4), u8),
+        },
+    )
+    yield (
+        "sparse-24",
+        {
+            "fc.weight.compressed": numbers(rng, (16, 8), f16),
+            "fc.weight.bitmask": numbers(rng, (16, 4), u8),
+            "fc.weight.shape": np.array(SQUARE),
+            "fc.weight_scale": numbers(rng, (16, 4), f32),
+        },
+    )
+    yield (
+        "marlin-24",
+        {
+            "fc.weight_packed": numbers(rng, (16, 8), np.int32),
+            "fc.scale_packed": numbers(rng, (16, 4), f16),
+            "fc.meta": numbers(rng, (16, 4), np.int16),
+        },
+    )
+    yield (
+        "torchao",
+        {
+            "fc._weight_qdata": numbers(rng, (16, 8), u8),
+            "fc._weight_scale": numbers(rng, (16, 4), f32),
+            "fc._weight_scale_and_zero": numbers(rng, (16, 4, 4), f32),
+        },
+    )
+    yield (
+        "not known",
+        {
+            "fc.W_q": numbers(rng, SQUARE, u8),
+            "fc.scale": numbers(rng, (16, 4), f16),
+            "fc.zero": numbers(rng, (16, 4), f16),
+        },
+    )
+    yield (
+        "not known (W4A8_AWQ)",
+        {
+            "fc.weight": numbers(rng, (16, 8), u8),
+            "fc.weight_scale": numbers(rng, (16, 4), f32),
+            "fc.pre_quant_scale": numbers(rng, (4, 4), f16),
+        },
+    )
+    yield (
+        "GPTQ's and AWQ's",
+        {  # of 3 bits
+            "fc.qweight": numbers(rng, (3, 32), np.int32),
+            "fc.scales": numbers(rng, (4, 32), f16),
+            "fc.qzeros": numbers(rng, (4, 3), np.int32),
+        },
+    )
 
 
 @pytest.mark.parametrize("number", range(7))
