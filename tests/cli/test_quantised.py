@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import masksolve as ms
 from tests.quantised import made as by_hand
 from tests.storage.files import write_file
 
@@ -37,9 +38,11 @@ def test_zeros_are_weights_of_zero_and_not_codes(run, tmp_path, made):
 def test_a_plan_knows_the_bits_of_a_code(run, tmp_path):
     made = by_hand.w4a16(np.random.default_rng(5))
     file = write_file(tmp_path / "model.safetensors", made.tensors)
-    found = run("plan", file, "--patterns", "2:4", "--layers", "--json").json
-    (row,) = found["rows"] if "rows" in found else found["patterns"]
-    assert row["kept"] == pytest.approx(0.7, abs=0.2)
+    found = run("plan", file, "--patterns", "2:4", "--json").json
+    (row,) = found["rows"]
+    expected = ms.solve(made.weights(made.tensors), "2:4").objective
+    assert row["kept"] == pytest.approx(expected, rel=1e-6)
+    assert row["dense_bits"] == 4 * by_hand.OUT * by_hand.IN
 
 
 def test_a_scale_that_does_not_fit_is_one_line(refused, tmp_path, made):
