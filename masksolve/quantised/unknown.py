@@ -6,18 +6,21 @@ import re
 
 from masksolve.quantised.files import Files
 from masksolve.quantised.found import Found
+from masksolve.storage.tensors import OTHERS, describe_dtype
 
 __all__ = ["recognise"]
 
-INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", "I64", "F4", "F6_E2M3", "F6_E3M2"})
-BESIDE = re.compile(r"(^|_)(scales?|scale_and_zeros?|zeros?|zero_points?|absmax|codebooks?|s_\w+)$")
+CODES = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", *OTHERS}) - {"C64"}
+BESIDE = re.compile(
+    r"(^|_)(scales?(_inv|_2)?|scale_and_zeros?|zeros?|zero_points?|absmax|codebooks|s_group|s_channel)$"
+)
 """What stands beside codes, by the last part of its name."""
 
 
 def recognise(files: Files, name: str) -> Found | None:
-    """Take a matrix of whole numbers, or of what is narrower than a byte, that has scales."""
+    """Take a matrix of what cannot be read as floats, that has scales."""
     spec, module = files.tensors[name], name.rpartition(".")[0]
-    if spec.dtype not in INTEGERS or len(spec.shape) < 2:
+    if spec.dtype not in CODES or len(spec.shape) < 2:
         return None
     if BESIDE.search(name.rpartition(".")[2]):
         return None
@@ -26,5 +29,5 @@ def recognise(files: Files, name: str) -> Found | None:
     if not beside:
         return None
     said = f" ({method})" if (method := files.settings.method) else ""
-    why = f"it is quantised, in a format that is not known{said}; {spec.dtype} has no floats"
+    why = f"it is quantised, in a format that is not known{said}: {describe_dtype(spec.dtype)}"
     return Found(name, name, beside, why=why)

@@ -25,6 +25,7 @@ from masksolve.storage.atomic import whole_file
 
 __all__ = [
     "DTYPES",
+    "OTHERS",
     "TensorFile",
     "TensorSpec",
     "TensorWriter",

@@ -94,6 +94,13 @@ def fp8_block(rng):
     return found._replace(config={"quantization_config": block})
 
 
+def fp8_block_powers(rng):
+    """The same with powers of two for scales, as DeepSeek's later ones."""
+    made, powers = fp8_block(rng), 2.0 ** rng.integers(-9, -3, (2, 3))
+    made.tensors["fc.weight_scale_inv"] = powers.astype(ml_dtypes.float8_e8m0fnu)
+    return made
+
+
 def int8_channel(rng):
     codes = rng.integers(-127, 128, (OUT, IN)).astype(np.int8)
     return beside("weight_scale", codes, (1, IN), scales(rng, OUT, 1, dtype=BF16))
@@ -275,6 +282,6 @@ def torchao(rng):
 
 
 FORMATS = (
-    fp8_dynamic, fp8_static, fp8_block, int8_channel, int8_zero_points, llm_int8, w8a16_packed,
-    w4a16, gptq, gptq_8_bits, awq, mxfp4, nvfp4, nvfp4_modelopt, torchao,
+    fp8_dynamic, fp8_static, fp8_block, fp8_block_powers, int8_channel, int8_zero_points, llm_int8,
+    w8a16_packed, w4a16, gptq, gptq_8_bits, awq, mxfp4, nvfp4, nvfp4_modelopt, torchao,
 )  # fmt: skip

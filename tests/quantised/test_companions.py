@@ -7,7 +7,7 @@ import pytest
 import masksolve as ms
 from masksolve.errors import InvalidInput
 from tests.quantised import made as by_hand
-from tests.storage.files import read_file, same_bits
+from tests.storage.files import entry, read_file, same_bits, write_raw
 
 SQUARE = (16, 16)
 
@@ -196,8 +196,25 @@ def test_floats_without_minus_zero_are_floats(rng, write, tmp_path, dtype):
     assert np.array_equal(pruned.view(np.uint8) != 0, expected.mask & (array != 0))
 
 
-def test_powers_of_two_are_named_as_what_they_are(rng, write, tmp_path):
-    array = np.ones(SQUARE).astype(ml_dtypes.float8_e8m0fnu)
-    source = write(by_hand.Made({"fc.weight": array}, "", None), plain(rng))
-    found = ms.solve_checkpoint(source, tmp_path / "out.safetensors", "2:4")
-    assert "F8_E8M0 (powers of two" in dict(found.skipped)["fc.weight"]
+@pytest.mark.parametrize(
+    ("dtype", "bits", "words"),
+    [
+        ("F8_E8M0", 8, "powers of two"),
+        ("F4", 4, "floats of 4 bits"),
+        ("F6_E2M3", 6, "floats of 6 bits"),
+    ],
+)
+@pytest.mark.parametrize("scales", [True, False])
+def test_dtypes_are_named_as_what_they_are(rng, tmp_path, dtype, bits, words, scales):
+    ones, size = plain(rng)["other.weight"], 2 * bits * 16
+    header = {
+        "other.weight": entry("F32", SQUARE, [0, 1024]),
+        "fc.weight": entry(dtype, SQUARE, [1024, 1024 + size]),
+    }
+    if scales:
+        header["fc.weight_scale"] = entry("F32", (16, 4), [1024 + size, 1280 + size])
+    body = ones.tobytes() + bytes(size + 256 * scales)
+    source, target = write_raw(tmp_path / "model", header, body), tmp_path / "out.safetensors"
+    found = ms.solve_checkpoint(source, target, "2:4,plain", tensors=["*.weight*"])
+    assert list(found.records) == ["other.weight"]
+    assert f"{dtype} ({words}" in dict(found.skipped)["fc.weight"]
