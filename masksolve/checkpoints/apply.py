@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ from masksolve.checkpoints.solve import choose_target
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import Slice, Solved, begin_reading, know
 from masksolve.errors import InvalidInput
+from masksolve.quantised import Coding, recognise
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.masks import read_packed
+from masksolve.storage.packing import pack, unpack_run
 from masksolve.storage.records import KEY, MaskRecord, describe
 from masksolve.storage.tensors import refuse_dtype
 from masksolve.threads import Progress
@@ -101,12 +104,14 @@ def apply_masks(
         for name, record in stored.records.items()
         if matches_any(name, tensors or ["*"]) and not matches_any(name, exclude)
     }
-    _compare(checkpoint, stored, records, force)
+    codings = recognise(checkpoint.path, checkpoint.shards.values()).codings
+    _compare(checkpoint, stored, records, codings, force)
     place = choose_target(checkpoint, Path(target), not checkpoint.path.is_dir())
     place.refuse_inputs([stored.path, *(file.path for file in stored.files.values())])
     others = checkpoint.others(leave=place.path) if place.manifested else Others([], [], [])
     files = {} if force else {name: stored.files[name].path for name in records}
-    shards = plan_applied(checkpoint, records, files, alone=not place.manifested, most=MOST)
+    alone = not place.manifested
+    shards = plan_applied(checkpoint, records, files, alone=alone, most=MOST, codings=codings)
     claims = WeightsHash()
     claims.update(describe("masks", records)[KEY].encode())
     asked = {"kind": "applied", "force": force, "masks": claims.text}
@@ -119,7 +124,11 @@ def apply_masks(
 
 
 def _compare(
-    checkpoint: Checkpoint, stored: MaskFiles, records: Mapping[str, MaskRecord], force: bool
+    checkpoint: Checkpoint,
+    stored: MaskFiles,
+    records: Mapping[str, MaskRecord],
+    codings: Mapping[str, Coding],
+    force: bool,
 ) -> None:
     """Refuse what headers and masks alone show to be wrong, before anything is written."""
     if not records:
@@ -133,10 +142,10 @@ def _compare(
             )
         spec, path = tensors[name], checkpoint.file(name).path
         refuse_dtype(spec.dtype, path, name)
-        if spec.shape != record.shape:
+        shape = codings[name].shape if name in codings else spec.shape
+        if shape != record.shape:
             raise InvalidInput(
-                f"{path}: tensor {name!r} has shape {spec.shape}: its mask in {where} has "
-                f"{record.shape}"
+                f"{path}: tensor {name!r} has shape {shape}: its mask in {where} has {record.shape}"
             )
         if force:
             continue
@@ -167,8 +176,7 @@ class _Masks:
                     name, packed = piece.tensor, self._read(piece.tensor)
                 room = rooms.take(piece.nbytes)
                 weights = know(piece, begin_reading(piece, room), running.before(piece))
-                first = piece.start[0] // 8
-                bits = packed[first : first - (-piece.shape[0] // 8)]
+                bits = self._bits(piece, packed)
                 record = self._stored.records[name]
                 yield Solved(
                     bits,
@@ -187,6 +195,16 @@ class _Masks:
                 )
         finally:
             rooms.close()
+
+    def _bits(self, piece: Slice, packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Cut out of a mask the bits of a contiguous slice."""
+        first, count = 0, prod(piece.shape)
+        shape = piece.shape if len(piece.shape) == 1 else self._stored.records[piece.tensor].shape
+        for index, side in zip(piece.start, shape, strict=True):
+            first = first * side + index
+        if first % 8:
+            return pack(unpack_run(packed, first, count))
+        return packed[first // 8 : -(-(first + count) // 8)]
 
     def _read(self, name: str) -> NDArray[np.uint8]:
         return read_packed(self._stored.files[name], name, self._stored.records[name])

@@ -154,7 +154,7 @@ class ShardOutput:
             weights = self._weights(piece, solved)
             text = solved.hash if solved.upto else self._state.read.text
             if not masks:
-                self._write_masked(weights, solved.packed)
+                self._write_masked(weights, piece, solved.packed)
         if masks:
             self._write_bits(solved.packed, prod(piece.shape), piece is tensor.slices[-1])
         return {
@@ -182,9 +182,13 @@ class ShardOutput:
             self._state.read.update(array)
         return array
 
-    def _write_masked(self, weights: NDArray[Any], packed: NDArray[np.uint8]) -> None:
+    def _write_masked(self, weights: NDArray[Any], piece: Slice, packed: NDArray[np.uint8]) -> None:
         from masksolve.kernels.zeros import keep_bits
 
+        if piece.coding is not None:
+            kept = unpack(packed, piece.shape)
+            self._write(piece.coding.zeroed(weights, piece.start, piece.shape, kept))
+            return
         words = weights.reshape(-1).view(f"u{weights.dtype.itemsize}")
         step = PIECE // words.itemsize
         out = np.empty(min(step, words.size), dtype=words.dtype)
@@ -241,7 +245,7 @@ class ShardOutput:
         status = Status.worst(Status(line["status"]) for line in lines)
         bits = state.written.text if self.shard.kind == "masks" else None
         known = (score, bound, status, source.dtype, found, bits)
-        return MaskRecord(source.shape, first.pattern, Layout(first.axes), method, *known)
+        return MaskRecord(tensor.shape, first.pattern, Layout(first.axes), method, *known)
 
     def finish(self) -> str:
         """Write the header, make the file last, and return the header's hash."""

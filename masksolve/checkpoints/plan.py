@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from masksolve.checkpoints.slices import cut
@@ -17,6 +18,7 @@ from masksolve.inputs import as_axes
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
 from masksolve.problem import warn_of_kernels
+from masksolve.quantised import BYTES_AT_WORK, Coding
 from masksolve.storage.checksums import checksums, sign
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.records import KEY, NO_HASH, MaskRecord, describe, read_records
@@ -56,6 +58,8 @@ class Tensor:
         What is known of its mask without solving anything.
     mask_file : Path or None
         Where a mask comes from that must belong to these very weights; None: any will do.
+    coding : Coding or None
+        How its codes become weights, if it is quantised.
     """
 
     source: TensorSpec
@@ -64,6 +68,12 @@ class Tensor:
     slices: tuple[Slice, ...] = ()
     record: MaskRecord | None = None
     mask_file: Path | None = None
+    coding: Coding | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the weights."""
+        return self.source.shape if self.coding is None else self.coding.shape
 
 
 @dataclass(frozen=True)
@@ -96,8 +106,7 @@ class Shard:
             if tensor.slices:
                 record, first = tensor.record, tensor.slices[0]
                 layout = Layout(first.axes) if record is None else record.layout
-                shape = tensor.source.shape
-                known = shape, first.pattern, layout, first.method
+                known = tensor.shape, first.pattern, layout, first.method
                 most = MaskRecord.longest(*known)
                 if self.kind == "weights":  # their hashes are among the checksums
                     most = replace(most, bits=None)
@@ -137,6 +146,7 @@ def plan_solved(
     apply: bool,
     alone: bool,
     most: int,
+    codings: Mapping[str, Coding] = MappingProxyType({}),
 ) -> list[Shard]:
     """Plan the output files of a run that finds masks.
 
@@ -152,6 +162,8 @@ def plan_solved(
         Whether the output is a file.
     most : int
         Bytes of the largest slice.
+    codings : mapping of str to Coding
+        Of the tensors that are quantised.
 
     Raises
     ------
@@ -163,10 +175,13 @@ def plan_solved(
         tensors, before = [], _records_before(file) if apply else {}
         for spec in file.tensors.values():
             if spec.name in chosen:
-                layout = _layout(file, spec, chosen[spec.name], method.pattern)
-                slices = tuple(_slices(file, spec, layout.axes, method, most, apply))
-                output = spec if apply else TensorSpec.packed(spec.name, spec.shape)
-                tensors.append(Tensor(spec, output, file.offset(spec.name), slices))
+                coding = codings.get(spec.name)
+                shape = spec.shape if coding is None else coding.shape
+                layout = _layout(file, spec, shape, chosen[spec.name], method.pattern)
+                slices = tuple(_slices(file, spec, layout.axes, method, most, apply, coding))
+                output = spec if apply else TensorSpec.packed(spec.name, shape)
+                offset = file.offset(spec.name)
+                tensors.append(Tensor(spec, output, offset, slices, coding=coding))
             elif apply:
                 tensors.append(_copied(file, spec, before))
         if tensors:
@@ -181,11 +196,13 @@ def plan_applied(
     *,
     alone: bool,
     most: int,
+    codings: Mapping[str, Coding] = MappingProxyType({}),
 ) -> list[Shard]:
     """Plan the output files of a run that applies masks which are there already.
 
-    Their slices are flat runs of entries: nobody looks at tiles. `files` has the masks that
-    must belong to these very weights, and where they lie.
+    Their slices are flat runs of entries: nobody looks at tiles; of quantised weights they are
+    whole words of codes. `files` has the masks that must belong to these very weights, and
+    where they lie.
     """
     shards = []
     for name, file in checkpoint.shards.items():
@@ -195,8 +212,9 @@ def plan_applied(
             if record is None:
                 tensors.append(_copied(file, spec, before))
             else:
-                slices = tuple(_runs(file, spec, record, most))
-                known = replace(record, bits=None), files.get(spec.name)
+                coding = codings.get(spec.name)
+                slices = tuple(_runs(file, spec, record, most, coding))
+                known = replace(record, bits=None), files.get(spec.name), coding
                 tensors.append(Tensor(spec, spec, file.offset(spec.name), slices, *known))
         shards.append(Shard(name, file, tuple(tensors), "weights", alone))
     return shards
@@ -211,25 +229,40 @@ def _copied(file: TensorFile, spec: TensorSpec, before: Mapping[str, MaskRecord]
     return Tensor(spec, spec, file.offset(spec.name), record=before.get(spec.name))
 
 
-def _layout(file: TensorFile, spec: TensorSpec, axes: tuple[int, int], pattern: Pattern) -> Layout:
+def _layout(
+    file: TensorFile,
+    spec: TensorSpec,
+    shape: tuple[int, ...],
+    axes: tuple[int, int],
+    pattern: Pattern,
+) -> Layout:
     refuse_dtype(spec.dtype, file.path, spec.name)
     with about(f"{file.path}: tensor {spec.name!r}"):
-        layout = Layout(as_axes(axes, len(spec.shape), "weights"))
-    warn_of_kernels(TileLayout(spec.shape, layout.axes, pattern.tile_shape))
+        layout = Layout(as_axes(axes, len(shape), "weights"))
+    warn_of_kernels(TileLayout(shape, layout.axes, pattern.tile_shape))
     return layout
 
 
 def _slices(
-    file: TensorFile, spec: TensorSpec, axes: tuple[int, int], method: Method, most: int, keep: bool
+    file: TensorFile,
+    spec: TensorSpec,
+    axes: tuple[int, int],
+    method: Method,
+    most: int,
+    keep: bool,
+    coding: Coding | None,
 ) -> Iterator[Slice]:
-    size = _itemsize(spec)
+    size, shape = _itemsize(spec), spec.shape
+    units: tuple[int, ...] = ()
+    if coding is not None:
+        size, shape, units = BYTES_AT_WORK, coding.shape, coding.units
     whole = Slice(
         str(file.path.absolute()),
         file.offset(spec.name),
         spec.name,
         spec.dtype,
-        (0,) * len(spec.shape),
-        spec.shape,
+        (0,) * len(shape),
+        shape,
         True,
         spec.nbytes,
         method.pattern,
@@ -240,33 +273,47 @@ def _slices(
         method.compare,
         keep,
         method.threads,
+        coding,
     )
-    if spec.nbytes <= most:
-        yield whole
-        return
-    for start, shape in cut(spec.shape, axes, method.pattern.tile_shape, most // size):
-        first = 0
-        for index, side in zip(start, spec.shape, strict=True):
-            first = first * side + index
-        yield replace(
-            whole,
-            offset=whole.offset + first * size,
-            start=start,
-            shape=shape,
-            whole=shape == spec.shape,
-            nbytes=prod(shape) * size,
-        )
+    for start, part in cut(shape, axes, method.pattern.tile_shape, most // size, units):
+        yield _part(whole, start, part)
 
 
-def _runs(file: TensorFile, spec: TensorSpec, record: MaskRecord, most: int) -> Iterator[Slice]:
-    size, count = _itemsize(spec), prod(spec.shape)
-    path, offset = str(file.path.absolute()), file.offset(spec.name)
+def _part(whole: Slice, start: tuple[int, ...], shape: tuple[int, ...]) -> Slice:
+    """Return a contiguous part of a tensor."""
+    if whole.coding is not None:
+        offset, nbytes = whole.coding.locate(start, shape)
+    else:
+        size, offset = as_dtype(whole.dtype).itemsize, 0
+        for index, side in zip(start, whole.shape, strict=True):
+            offset = offset * side + index
+        offset, nbytes = offset * size, prod(shape) * size
+    return replace(
+        whole,
+        offset=whole.offset + offset,
+        start=start,
+        shape=shape,
+        whole=shape == whole.shape,
+        nbytes=nbytes,
+    )
+
+
+def _runs(
+    file: TensorFile, spec: TensorSpec, record: MaskRecord, most: int, coding: Coding | None
+) -> Iterator[Slice]:
+    count = prod(spec.shape)
+    shape = (count,) if coding is None else coding.shape
+    path, offset, start = str(file.path.absolute()), file.offset(spec.name), (0,) * len(shape)
+    where = (path, offset, spec.name, spec.dtype, start, shape, True, spec.nbytes)
     how = (record.pattern, record.layout.axes, record.method)
-    step = max(8, most // size // 8 * 8)  # masks are cut between bytes
-    for start in range(0, max(count, 1), step):
-        shape = (min(step, count - start),)
-        where = (path, offset + start * size, spec.name, spec.dtype, (start,), shape)
-        yield Slice(*where, shape[0] == count, shape[0] * size, *how, keep=True)
+    whole = Slice(*where, *how, keep=True, coding=coding)
+    if coding is not None:
+        parts = cut(shape, record.layout.axes, (1, 1), most // BYTES_AT_WORK, coding.units)
+        yield from (_part(whole, *part) for part in parts)
+        return
+    step = max(8, most // _itemsize(spec) // 8 * 8)  # masks are cut between bytes
+    for first in range(0, max(count, 1), step):
+        yield _part(whole, (first,), (min(step, count - first),))
 
 
 def _itemsize(spec: TensorSpec) -> int:
@@ -279,5 +326,6 @@ def fingerprint(shards: Sequence[Shard]) -> str:
     for shard in shards:
         for tensor in shard.tensors:
             cuts: Any = [(piece.start, piece.axes) for piece in tensor.slices]
-            state.update(repr((shard.name, tensor.source, cuts)).encode())
+            known = () if tensor.coding is None else (tensor.coding,)
+            state.update(repr((shard.name, tensor.source, cuts, *known)).encode())
     return state.text

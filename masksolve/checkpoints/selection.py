@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -15,8 +15,9 @@ from masksolve.errors import InvalidInput, about
 from masksolve.inputs import as_axes
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
+from masksolve.quantised import Quantised
 from masksolve.roles import Facts, Verdict, judge, misfit
-from masksolve.storage.tensors import TensorSpec
+from masksolve.storage.tensors import TensorSpec, describe_dtype
 
 __all__ = ["Choice", "Tensors", "choose_tensors"]
 
@@ -25,6 +26,8 @@ EXCLUDED = "it is excluded"
 NOT_ASKED = "it was not asked for"
 WISHES = (EXCLUDED, NOT_ASKED)
 FLAT = "it has fewer than two dimensions"
+OF_CODES = "it belongs to a quantised weight: a scale, a zero point or the like"
+NOTHING = Quantised()
 
 
 class Tensors(Protocol):
@@ -55,12 +58,15 @@ class Choice:
         Entries of the chosen ones among those of all float tensors.
     facts : Facts
         What the configuration tells.
+    quantised : Quantised
+        Which tensors are codes, and of what weights.
     """
 
     axes: dict[str, tuple[int, int]]
     skipped: list[tuple[str, str]]
     share: float
     facts: Facts
+    quantised: Quantised = NOTHING
 
     def reasons(self) -> list[tuple[str, int]]:
         """Count those that nobody said to skip by reason, most frequent first."""
@@ -76,6 +82,7 @@ def choose_tensors(
     patterns: Sequence[Pattern] = (),
     masks: bool = False,
     facts: Facts | None = None,
+    quantised: Quantised = NOTHING,
 ) -> Choice:
     """Choose the tensors to work on, and say which axes are each one's matrix.
 
@@ -97,12 +104,15 @@ def choose_tensors(
         floats whatever their names mean.
     facts : Facts, optional
         Default: of config.json in the folder, or beside the file.
+    quantised : Quantised
+        What `recognise` makes of the files: weights that are codes are judged as what they
+        stand for, and what belongs to them is never chosen.
 
     Raises
     ------
     InvalidInput
-        If nothing is chosen, if a name means nothing, or if it is not known which axes are
-        the matrix of what was asked for.
+        If nothing is chosen, if a name means nothing, if it is not known which axes are
+        the matrix of what was asked for, or if a scale does not fit a chosen weight.
     """
     tensors, given = source.tensors, AxesByName.of(axes)
     check_names(source.path, tensors, wanted)
@@ -110,10 +120,13 @@ def choose_tensors(
     facts, named = facts or Facts.read(source.path), list(wanted or ())
     chosen: dict[str, tuple[int, int]] = {}
     skipped = []
-    for name, spec in tensors.items():
-        verdict, pair = judge(name, spec.shape, facts, tensors.keys()), given.get(name)
+    names = {quantised.weight(name) for name in tensors}
+    seen = {name: quantised.seen(spec) for name, spec in tensors.items()}
+    for name, spec in seen.items():
+        verdict, pair = _judge(spec, facts, names, quantised), given.get(name)
         usual = not named and (spec.floating or not masks)
-        why = _unfit(spec, named, exclude, masks) or (verdict.why if usual else None)
+        why = _unwanted(spec, named, exclude) or _made_of_codes(source.path, name, quantised, named)
+        why = why or _unfit(spec, named, masks) or (verdict.why if usual else None)
         if why is None:
             why = _obstacle(spec, verdict, pair, patterns)
             if why is not None and named:
@@ -128,25 +141,63 @@ def choose_tensors(
             skipped.append((name, why))
     if not chosen:
         raise InvalidInput(_nothing(source.path, tensors, named, skipped, masks))
-    size = sum(prod(tensors[name].shape) for name in chosen)
-    whole = sum(prod(spec.shape) for spec in tensors.values() if spec.floating or masks)
-    return Choice(chosen, skipped, size / whole if whole else 0.0, facts)
+    size = sum(prod(seen[name].shape) for name in chosen)
+    whole = sum(
+        prod(spec.shape)
+        for name, spec in seen.items()
+        if (spec.floating or masks) and name not in quantised.companions
+    )
+    return Choice(chosen, skipped, size / whole if whole else 0.0, facts, quantised)
 
 
-def _unfit(
-    spec: TensorSpec, named: Sequence[str], exclude: Sequence[str], masks: bool
-) -> str | None:
-    """Say why a tensor is out of the question, whatever its name means."""
+def _judge(spec: TensorSpec, facts: Facts, names: Set[str], quantised: Quantised) -> Verdict:
+    """Judge a tensor as the weights that it stands for."""
+    found = quantised.weights.get(spec.name)
+    if found is None or found.coding is None or found.coding.axes is None:
+        return judge(quantised.weight(spec.name), spec.shape, facts, names)
+    outputs, inputs = axes = found.coding.axes
+    shape = (*spec.shape[:-2], spec.shape[outputs], spec.shape[inputs])
+    verdict = judge(found.weight, shape, facts, names)
+    parts = verdict.layout.parts if verdict.layout is not None and outputs == 0 else 1
+    return Verdict(Layout(axes, parts), verdict.why, regrouped=verdict.regrouped)
+
+
+def _unwanted(spec: TensorSpec, named: Sequence[str], exclude: Sequence[str]) -> str | None:
+    """Say that nobody asked for a tensor."""
     if matches_any(spec.name, exclude):
         return EXCLUDED
     if named and not matches_any(spec.name, named):
         return NOT_ASKED
+    return None
+
+
+def _made_of_codes(path: Path, name: str, quantised: Quantised, named: Sequence[str]) -> str | None:
+    """Say what a tensor is that belongs to quantised weights and can have no mask.
+
+    Raises
+    ------
+    InvalidInput
+        If just it was asked for, or for a scale that does not fit its weight.
+    """
+    weight, found = quantised.companions.get(name), quantised.weights.get(name)
+    if found is not None and found.wrong is not None:
+        raise InvalidInput(found.wrong)
+    why = None if found is None else found.why
+    if weight is not None:
+        why = f"it belongs to the quantised {brief(weight)} and is no weight itself"
+    if why is not None and name in named:
+        raise InvalidInput(f"{path}: tensor {brief(name)!r}: {why}")
+    return why if weight is None else OF_CODES
+
+
+def _unfit(spec: TensorSpec, named: Sequence[str], masks: bool) -> str | None:
+    """Say why a tensor is out of the question, whatever its name means."""
     if spec.name in named:
         return None
     if len(spec.shape) < 2:
         return FLAT
     if not (spec.floating or masks):
-        return f"its dtype is {spec.dtype}, no float that can be read"
+        return f"its dtype is {describe_dtype(spec.dtype)}, no float that can be read"
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import ceil, gcd, prod
+from math import ceil, gcd, lcm, prod
 from typing import NamedTuple
 
 __all__ = ["Part", "cut"]
@@ -17,7 +17,11 @@ class Part(NamedTuple):
 
 
 def cut(
-    shape: Sequence[int], axes: tuple[int, int], tile: tuple[int, int], most: int
+    shape: Sequence[int],
+    axes: tuple[int, int],
+    tile: tuple[int, int],
+    most: int,
+    units: Sequence[int] = (),
 ) -> Iterator[Part]:
     """Cut an array between tiles, into parts that are contiguous in C order.
 
@@ -31,6 +35,8 @@ def cut(
     most : int
         Entries that a part should have at most. Where even one row of tiles has more,
         parts are single rows of tiles.
+    units : sequence of int
+        Along each axis, how many entries must not be parted besides; default: 1.
 
     Examples
     --------
@@ -39,8 +45,9 @@ def cut(
     >>> [part.start for part in cut((2, 8, 6), (1, 2), (4, 4), most=24)]
     [(0, 0, 0), (0, 4, 0), (1, 0, 0), (1, 4, 0)]
     """
-    sides = [1] * len(shape)
-    sides[axes[0]], sides[axes[1]] = tile
+    sides = list(units) or [1] * len(shape)
+    for axis, side in zip(axes, tile, strict=True):
+        sides[axis] = lcm(sides[axis], side)
     if prod(shape) <= most:
         yield Part((0,) * len(shape), tuple(shape))
     else:

@@ -20,6 +20,7 @@ from masksolve.checkpoints.target import FileTarget, FolderTarget, Target
 from masksolve.errors import InvalidInput
 from masksolve.inputs import as_threads
 from masksolve.pattern import Pattern
+from masksolve.quantised import recognise
 from masksolve.solvers import as_options, find_method
 from masksolve.threads import Progress
 
@@ -137,10 +138,19 @@ def solve_checkpoint(
         threads = as_threads(threads)
     most = slice_bytes(memory) if largest is None else largest
     how = Method(pattern, method, given, repair, tuple(compare), threads)
-    choice = choose_tensors(checkpoint, tensors, exclude, axes, patterns=[pattern])
+    quantised = recognise(checkpoint.path, checkpoint.shards.values())
+    choice = choose_tensors(
+        checkpoint, tensors, exclude, axes, patterns=[pattern], quantised=quantised
+    )
     place = choose_target(checkpoint, Path(target), single)
     shards = plan_solved(
-        checkpoint, choice.axes, how, apply=apply, alone=not place.manifested, most=most
+        checkpoint,
+        choice.axes,
+        how,
+        apply=apply,
+        alone=not place.manifested,
+        most=most,
+        codings=quantised.codings,
     )
     copy = apply and place.manifested
     others = checkpoint.others(leave=place.path) if copy else Others([], [], [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from masksolve.checkpoints.totals import Total
 from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem
+from masksolve.quantised import Coding
 from masksolve.result import MaskResult, Status
 from masksolve.solving import repair, solve_problem
 from masksolve.storage.hashing import WeightsHash
@@ -69,6 +71,8 @@ class Slice:
         Whether whoever writes wants the weights.
     threads : int or None
         To solve it with; None: every core of the machine.
+    coding : Coding or None
+        How its bytes become weights, if they are codes: then `start` and `shape` count those.
     """
 
     path: str
@@ -87,6 +91,7 @@ class Slice:
     compare: tuple[str, ...] = ()
     keep: bool = False
     threads: int | None = None
+    coding: Coding | None = None
 
     @property
     def first(self) -> bool:
@@ -106,12 +111,13 @@ class Weights:
     Attributes
     ----------
     array : ndarray
+        Their bytes, if they are codes.
     hash : str
     upto : bool
         Whether that is the hash of its tensor up to the end of the slice, not of the slice
         alone.
     total : float
-        Sum of their magnitudes.
+        Sum of their magnitudes; of codes 0.
     room : Room
         Where they lie.
     """
@@ -184,7 +190,7 @@ def read_slice(piece: Slice) -> NDArray[Any]:
     Returns
     -------
     ndarray
-        Read-only.
+        Read-only; bytes, if they are codes.
 
     Raises
     ------
@@ -197,7 +203,10 @@ def read_slice(piece: Slice) -> NDArray[Any]:
 def _as_array(piece: Slice, content: NDArray[np.uint8]) -> NDArray[Any]:
     if content.size < piece.nbytes:
         raise FileFormatError(f"{piece.path} was cut short while tensor {piece.tensor!r} was read")
-    array = as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
+    if piece.coding is not None:
+        array = content[: piece.nbytes]
+    else:
+        array = as_tensor(content, piece.dtype, piece.shape, piece.path, piece.tensor)
     array.setflags(write=False)
     return array
 
@@ -221,7 +230,8 @@ def know(piece: Slice, arriving: Arriving, upto: WeightsHash | None = None) -> W
     state, total, dtype = upto or WeightsHash(), Total(), as_dtype(piece.dtype)
     for part in arriving.pieces():
         state.update(part)
-        total.add(part[: part.size // dtype.itemsize * dtype.itemsize].view(dtype))
+        if piece.coding is None:
+            total.add(part[: part.size // dtype.itemsize * dtype.itemsize].view(dtype))
     array = _as_array(piece, arriving.content)
     whole = piece.whole or upto is not None
     return Weights(array, state.text, whole, total.value, arriving.room)
@@ -242,8 +252,13 @@ def solve_slice(piece: Slice) -> Solved:
 
 def solve_weights(piece: Slice, weights: Weights, progress: Progress = False) -> Solved:
     """Solve a slice whose weights are at hand."""
-    mask = _room(weights.array.size).reshape(piece.shape)
-    array, axes, threads = weights.array, piece.axes, piece.threads
+    mask = _room(prod(piece.shape)).reshape(piece.shape)
+    array, sum_of_all = weights.array, weights.total
+    if piece.coding is not None:
+        array, magnitudes = piece.coding.decode(array, piece.start, piece.shape), Total()
+        magnitudes.add(array.reshape(-1))
+        sum_of_all = magnitudes.value
+    axes, threads = piece.axes, piece.threads
 
     def solve(method: str, options: dict[str, float], progress: Progress = False) -> MaskResult:
         problem = Problem(array, piece.pattern, np.abs, axes, threads, mask=mask)
@@ -273,7 +288,7 @@ def solve_weights(piece: Slice, weights: Weights, progress: Progress = False) ->
         result.status,
         weights.hash,
         weights.upto,
-        weights.total,
+        sum_of_all,
         result.stats["tiles"],
         result.stats["short_tiles"],
         seconds,

@@ -18,6 +18,7 @@ from masksolve.errors import InvalidInput, MaskViolation
 from masksolve.inputs import as_axes
 from masksolve.layout import Layout
 from masksolve.pattern import Pattern
+from masksolve.quantised import recognise
 from masksolve.result import Status
 from masksolve.solving import certify
 from masksolve.starts import mask_for
@@ -69,6 +70,7 @@ class _Masks:
 
     def __init__(self, path: Path, options: argparse.Namespace) -> None:
         self.source = Checkpoint.open(path)
+        self.quantised = recognise(path, self.source.shards.values())
         self.options = options
         self.given = Pattern.parse(options.pattern) if options.pattern else None
         found = [read_records(file) for file in self.source.shards.values()]
@@ -82,7 +84,9 @@ class _Masks:
     def names(self) -> dict[str, Layout]:
         """Names of the chosen tensors, and where each one's matrices lie."""
         if not self.records or (self.options.tensors and not self.packed):
-            self.choice = tensors.choose(self.source, self.options, masks=True)
+            self.choice = tensors.choose(
+                self.source, self.options, quantised=self.quantised, masks=True
+            )
             return {name: Layout(axes) for name, axes in self.choice.axes.items()}
         tensors.check_names(self.source, self.records, self.options)
         given = tensors.axes_by_name(self.options)
@@ -105,7 +109,8 @@ class _Masks:
         known = self.records[name].shape if self.packed else None
         file = self.source.file(name)
         with common.about_tensor(file, name):
-            ndim = len(file.tensors[name].shape if known is None else known)
+            shape = self.quantised.seen(file.tensors[name]).shape if known is None else known
+            ndim = len(shape)
             return Layout(as_axes(axes, ndim, "mask"))
 
     def pattern(self, name: str) -> Pattern:
@@ -120,7 +125,7 @@ class _Masks:
         """Read a mask, or whatever dense tensor stands for one."""
         if self.packed:
             return read_mask(self.source.file(name), name, self.records[name]).mask
-        array = self.source.file(name).read(name)
+        array = self.quantised.read(self.source.file(name), name)
         if name not in self.records:
             return array
         return _nonzero(array)
@@ -184,12 +189,12 @@ def _certify(options: argparse.Namespace) -> int:
     masks = _Masks(options.masks, options)
     names = masks.names()
     weights = Checkpoint.open(options.weights)
-    known = weights.tensors
+    known, quantised = weights.tensors, recognise(weights.path, weights.shards.values())
     rows: list[dict[str, Any]] = []
     with common.progress_bar([known[name] for name in names if name in known]) as bar:
         for name, layout in names.items():
             file, pattern = weights.file(name), masks.pattern(name)
-            array = file.read(name)
+            array = quantised.read(file, name)
             with common.about_tensor(masks.source.file(name), name):
                 mask = mask_for(masks.read(name), array.shape)
             with common.about_tensor(file, name), bar.tensor(name, array.shape) as report:

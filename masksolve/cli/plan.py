@@ -14,6 +14,7 @@ from masksolve.drawing import check_drawing
 from masksolve.planning.forecast import PATTERNS, as_patterns, as_sample, survey
 from masksolve.planning.layers import file_layers
 from masksolve.planning.tables import layer_table, notes, plan_tables
+from masksolve.quantised import recognise
 from masksolve.storage.tensors import TensorFile
 
 __all__ = ["add_commands"]
@@ -63,9 +64,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.plot:
         check_drawing(options.plot)
     file = TensorFile(options.file)
-    choice = choose(file, options, patterns)
+    choice = choose(file, options, patterns, quantised=recognise(file.path, [file]))
     found = survey(
-        file_layers(file, choice.axes),
+        file_layers(file, choice),
         patterns,
         choice.skipped,
         score=np.abs,

@@ -13,6 +13,7 @@ from masksolve.checkpoints.names import matches_any
 from masksolve.checkpoints.selection import Choice, Tensors, choose_tensors
 from masksolve.cli.common import one_line, positive
 from masksolve.pattern import Pattern
+from masksolve.quantised import Quantised
 
 __all__ = [
     "axes_by_name",
@@ -98,6 +99,7 @@ def choose(
     options: argparse.Namespace,
     patterns: Sequence[Pattern] = (),
     *,
+    quantised: Quantised,
     masks: bool = False,
 ) -> Choice:
     """Choose the tensors to work on as the options say: see `choose_tensors`."""
@@ -108,6 +110,7 @@ def choose(
         axes_by_name(options),
         patterns=patterns,
         masks=masks,
+        quantised=quantised,
     )
 
 

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, TypeAlias
 from numpy.typing import ArrayLike
 
 from masksolve.checkpoints.axes import Axes, AxesByName
-from masksolve.checkpoints.selection import choose_tensors
+from masksolve.checkpoints.selection import Choice, choose_tensors
 from masksolve.errors import InvalidInput, about
 from masksolve.inputs import as_axes, as_real
 from masksolve.pattern import Pattern
+from masksolve.quantised import recognise
 from masksolve.roles import Facts
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
@@ -82,8 +83,9 @@ def as_layers(
         return _module_layers(weights, given, patterns)
     if isinstance(weights, str | PathLike):
         file = TensorFile(Path(weights))
-        choice = choose_tensors(file, axes=given, patterns=patterns)
-        return file_layers(file, choice.axes), choice.skipped
+        quantised = recognise(file.path, [file])
+        choice = choose_tensors(file, axes=given, patterns=patterns, quantised=quantised)
+        return file_layers(file, choice), choice.skipped
     found = [_array_layer("weights", weights, given.get("weights") or USUAL, label="")]
     return _not_empty(found, "weights holds no matrix"), ()
 
@@ -129,9 +131,9 @@ def _spec(name: str, parameter: Any) -> TensorSpec:
     return TensorSpec(name, dtype, shape, prod(shape) * size)
 
 
-def file_layers(file: TensorFile, chosen: Mapping[str, tuple[int, int]]) -> list[Layer]:
-    """List tensors of a file, given the axes of each; errors as for `as_layers`."""
-    found = [_file_layer(file, name, axes) for name, axes in chosen.items()]
+def file_layers(file: TensorFile, choice: Choice) -> list[Layer]:
+    """List the chosen tensors of a file; errors as for `as_layers`."""
+    found = [_file_layer(file, name, choice) for name in choice.axes]
     return _not_empty(found, f"{file.path} holds no 2-D float tensor")
 
 
@@ -143,14 +145,15 @@ def _not_empty(layers: list[Layer], kind: str) -> list[Layer]:
     return found
 
 
-def _file_layer(file: TensorFile, name: str, axes: tuple[int, int]) -> Layer:
-    spec = file.tensors[name]
+def _file_layer(file: TensorFile, name: str, choice: Choice) -> Layer:
+    spec, axes, quantised = file.tensors[name], choice.axes[name], choice.quantised
     label = f"{file.path}: tensor {name!r}"
-    size = prod(spec.shape)
+    shape = quantised.seen(spec).shape
+    size = prod(shape)
     bits = 8 * spec.nbytes // size if size else 0
     with about(label):
-        as_axes(axes, len(spec.shape), "weights")
-    return Layer(name, spec.shape, axes, bits, lambda: file.read(name), label)
+        as_axes(axes, len(shape), "weights")
+    return Layer(name, shape, axes, bits, lambda: quantised.read(file, name), label)
 
 
 def _array_layer(

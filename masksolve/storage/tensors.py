@@ -25,11 +25,14 @@ from masksolve.storage.atomic import whole_file
 
 __all__ = [
     "DTYPES",
+    "OTHERS",
     "TensorFile",
     "TensorSpec",
     "TensorWriter",
     "as_dtype",
+    "as_number_dtype",
     "as_tensor",
+    "describe_dtype",
     "make_header",
     "refuse_dtype",
     "write_tensors",
@@ -41,6 +44,8 @@ DTYPES: Mapping[str, str] = {
     "I8": "int8",
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
     "I16": "int16",
     "U16": "uint16",
     "F16": "float16",
@@ -52,6 +57,16 @@ DTYPES: Mapping[str, str] = {
     "U64": "uint64",
     "F64": "float64",
 }
+PARTS: Mapping[str, str] = {"F4": "float4_e2m1fn", "F8_E8M0": "float8_e8m0fnu"}
+"""What weights are made of, and no weights: codes one to a byte, and powers of two."""
+OTHERS: Mapping[str, str] = {
+    "F4": "floats of 4 bits, two to a byte",
+    "F6_E2M3": "floats of 6 bits, four to three bytes",
+    "F6_E3M2": "floats of 6 bits, four to three bytes",
+    "F8_E8M0": "powers of two, which are scales and have no zero",
+    "C64": "complex numbers",
+}
+"""What safetensors has besides `DTYPES`."""
 COPY_BYTES = 1 << 24
 
 
@@ -164,7 +179,20 @@ class TensorFile:
 def refuse_dtype(dtype: str, path: str | Path, name: str) -> None:
     """Raise for a dtype that NumPy cannot hold."""
     if dtype not in DTYPES:
-        raise FileFormatError(f"{path}: tensor {name!r} has dtype {dtype}, which is not supported")
+        raise FileFormatError(
+            f"{path}: tensor {name!r} has dtype {describe_dtype(dtype)}, which is not supported"
+        )
+
+
+def describe_dtype(dtype: str) -> str:
+    """Say what a dtype is, where its name alone may not tell.
+
+    Examples
+    --------
+    >>> describe_dtype("F4"), describe_dtype("I8")
+    ('F4 (floats of 4 bits, two to a byte)', 'I8')
+    """
+    return f"{dtype} ({OTHERS[dtype]})" if dtype in OTHERS else dtype
 
 
 def as_dtype(dtype: str) -> np.dtype[Any]:
@@ -172,6 +200,13 @@ def as_dtype(dtype: str) -> np.dtype[Any]:
     import ml_dtypes  # noqa: F401  # gives NumPy bfloat16 and float8, for 2 MB of memory
 
     return np.dtype(DTYPES[dtype])
+
+
+def as_number_dtype(dtype: str) -> np.dtype[Any]:
+    """Do the same for what weights are made of as well, one of `PARTS`."""
+    import ml_dtypes  # noqa: F401
+
+    return np.dtype(PARTS.get(dtype) or DTYPES[dtype])
 
 
 def as_tensor(

@@ -18,6 +18,8 @@ from masksolve.torch.names import Memory, Place
 __all__ = ["Purposes", "obstacle", "out_of_reach", "sharing"]
 
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
+QUANTISERS = frozenset({"torchao", "bitsandbytes"})
+"""Packages whose tensors say that they are floats, and are codes or will be."""
 
 
 class Purposes:
@@ -110,6 +112,9 @@ def obstacle(module: nn.Module, name: str) -> str | None:
         return "it has no shape yet: run the model once first"
     if parameter.device.type == "meta":
         return "it is on the meta device, without data: load weights first"
+    for kind in type(parameter).__mro__:
+        if (package := kind.__module__.partition(".")[0]) in QUANTISERS:
+            return f"it is quantised ({kind.__name__} of {package})"
     dtype = parameter.dtype
     if dtype.is_complex:
         return "it is complex"

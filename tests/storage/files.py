@@ -17,13 +17,21 @@ CODES = {
     "bfloat16": "BF16",
     "float8_e4m3fn": "F8_E4M3",
     "float8_e5m2": "F8_E5M2",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
     "complex64": "C64",
     **{name: name.replace("uint", "U").replace("int", "I") for name in INTEGERS},
     **{name: name.replace("float", "F") for name in FLOATS},
 }
 """What the format calls each dtype of NumPy's and ml_dtypes'."""
 
+OTHERS = {"float8_e8m0fnu": "F8_E8M0"}
+"""What no array of ours is made of."""
+
 DTYPES = {code: np.dtype(getattr(ml_dtypes, name, name)) for name, code in CODES.items()}
+
+
+NAMES = {code: name for name, code in (CODES | OTHERS).items()}
 
 
 def entry(code, shape, offsets):
@@ -43,7 +51,7 @@ def write_file(path, tensors, metadata=None):
     header, body = {"__metadata__": metadata} if metadata else {}, b""
     for name, array in tensors.items():
         offsets = [len(body), len(body) + array.nbytes]
-        header[name] = entry(CODES[array.dtype.name], array.shape, offsets)
+        header[name] = entry((CODES | OTHERS)[array.dtype.name], array.shape, offsets)
         body += array.tobytes()
     return write_raw(path, header, body)
 
@@ -51,7 +59,7 @@ def write_file(path, tensors, metadata=None):
 def read_file(path):
     """Read arrays of any dtype through the safetensors library, in no order."""
     return {
-        name: np.frombuffer(held["data"], DTYPES[held["dtype"]]).reshape(held["shape"])
+        name: np.frombuffer(held["data"], np.dtype(NAMES[held["dtype"]])).reshape(held["shape"])
         for name, held in safetensors.deserialize(path.read_bytes())
     }
 

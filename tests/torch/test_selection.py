@@ -219,6 +219,17 @@ def in_dtype(dtype):
     return change
 
 
+class Int8Tensor(torch.Tensor):
+    """Codes that say they are floats, as torchao's and bitsandbytes' parameters do."""
+
+
+Int8Tensor.__module__ = "torchao.quantization"
+
+
+def of_torchao(layer):
+    layer.weight = nn.Parameter(torch.zeros(8, 8).as_subclass(Int8Tensor))
+
+
 def pruned(layer):
     prune.l1_unstructured(layer, "weight", 0.5)
 
@@ -232,6 +243,7 @@ WEIGHTS = {
     "meta": (lambda: with_(lambda layer: layer.to("meta")), NO_DATA),
     "int8": (lambda: with_(in_dtype(torch.int8)), "it is quantised (torch.int8)"),
     "fp8": (lambda: with_(in_dtype(FP8)), "it is quantised (torch.float8_e4m3fn)"),
+    "torchao": (lambda: with_(of_torchao), "it is quantised (Int8Tensor of torchao)"),
     "complex": (lambda: with_(in_dtype(torch.complex64)), "it is complex"),
     "lazy": (lambda: nn.Sequential(nn.LazyLinear(8)), NO_SHAPE),
     "pruned": (lambda: with_(pruned), NO_PARAMETER),
