@@ -118,7 +118,8 @@ BEST = {
     "eval_strategy": "steps",
     "eval_steps": 2,
     "load_best_model_at_end": True,
-    "learning_rate": 10.0,  # so that the first evaluation is the best
+    "metric_for_best_model": "eval_loss",
+    "greater_is_better": True,  # so that it is the first
 }
 
 
@@ -134,7 +135,7 @@ def test_the_best_model_has_its_masks(tmp_path):
 
 
 def test_the_best_model_of_a_ramp_is_solved_anew(tmp_path):
-    model, handle = sparse(tiny.llama(), ramp=4)
+    model, handle = sparse(tiny.llama(), ramp=6)
     with pytest.warns(UserWarning, match="masks are solved anew for the best weights"):
         train(model, handle, tmp_path, **BEST)
     for layer in handle.layers:

@@ -46,7 +46,9 @@ def trainer_of(model, folder, *callbacks, **options):
     }
     arguments = transformers.TrainingArguments(**(settings | options))
     data = [{"x": x, "labels": y} for x, y in zip(*samples(), strict=True)]
-    return transformers.Trainer(model, arguments, train_dataset=data, callbacks=list(callbacks))
+    return transformers.Trainer(
+        model, arguments, train_dataset=data, eval_dataset=data, callbacks=list(callbacks)
+    )
 
 
 def fit(model, handle, folder, **options):
