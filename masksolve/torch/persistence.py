@@ -76,7 +76,7 @@ def _refuse_others(
         if code is None and name in state and not layer.masked.takes_plain:
             raise InvalidInput(
                 f"the checkpoint has a plain {name}, without a mask: load it before "
-                "sparsify, or resume with HuggingFaceCallback; nothing was loaded"
+                "sparsify; nothing was loaded"
             )
     from_plain(state, layers, prefix)
 

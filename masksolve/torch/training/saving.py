@@ -26,7 +26,12 @@ MASKS = "model.masks"
 def save_plainly(model: nn.Module) -> None:
     """Let what a model saves by ``save_pretrained`` be plain, and so its masked parts."""
     for module in model.modules():
-        if hasattr(module, "save_pretrained") and masked_layers(module):
+        usual = getattr(type(module), "save_pretrained", None)
+        if (
+            usual is not None
+            and "save_directory" in inspect.signature(usual).parameters
+            and masked_layers(module)
+        ):
             module.save_pretrained = PlainSaver(module)
 
 

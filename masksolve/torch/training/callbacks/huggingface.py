@@ -123,7 +123,7 @@ class HuggingFaceCallback(TrainerCallback):
         """See to a model that Trainer does not save by ``save_pretrained``."""
         if not hasattr(model, "save_pretrained"):
             folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            save_module(model, folder, args.should_save)
+            save_module(model, folder, args.should_save and folder.is_dir())
 
     def on_log(
         self, args: Any, state: Any, control: Any, *, logs: dict[str, float], **others: Any
