@@ -17,6 +17,7 @@ NEEDED = {
     "docs/adaprune.md": ["torch"],
     "docs/dst.md": ["torch"],
     "docs/filters.md": ["torch"],
+    "docs/huggingface.md": ["peft"],
     "docs/scale.md": ["distributed"],
     "docs/training.md": ["torch"],
 }

@@ -38,6 +38,7 @@ from masksolve.torch.sparse_linear import SparseLinear
 from masksolve.torch.training.handle import Handle
 from masksolve.torch.training.history import History, LayerRecord, Record
 from masksolve.torch.training.report import Report, ReportRow
+from masksolve.torch.training.restoring import restore_masks
 from masksolve.torch.training.sparsify import sparsify
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ __all__ = [
     "prune_with",
     "reestimate_batch_norms",
     "register_layout",
+    "restore_masks",
     "semi_structured",
     "solve_mask",
     "sparsify",

@@ -30,6 +30,7 @@ from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread, part, whole
 from masksolve.torch.layouts import Layout
 from masksolve.torch.semi_structured import keeps_half
+from masksolve.torch.writable import writable
 
 __all__ = ["ESTIMATORS", "Estimator", "Masked", "halves"]
 
@@ -61,7 +62,14 @@ class Masked(nn.Module):
         The pattern, saved with the model so that a checkpoint of another is noticed.
     order : tuple of str
         The names of the module's parameters before it had masks, in their order.
+    takes_plain : bool
+        Whether a plain weight may be loaded, by who sees to the mask afterwards.
+    came : {"plain", "masked"} or None
+        What was loaded last: a weight alone, or one with its mask.
     """
+
+    takes_plain = False
+    came: Literal["plain", "masked"] | None = None
 
     mask: Tensor
     code: Tensor
@@ -92,19 +100,25 @@ class Masked(nn.Module):
         self._half: tuple[Tensor, int, bool] | None = None
 
     def forward(self, weight: Tensor) -> Tensor:
-        """Return the weight that the layer uses."""
+        """Return the weight that the layer uses; setting its ``data`` sets the dense one."""
+        return writable(self._used(weight), weight)
+
+    def _used(self, weight: Tensor) -> Tensor:
         kept = self.as_factor(weight)
         extra = None
         if self.absorb_mean:
             dense = whole(weight.detach())
             extra = shares_of_pruned(dense, self.mask, self.pattern.m, self.layout)
             extra = part(extra, weight)
+        used: Tensor
         if self.estimator == "none":
-            return _product(weight, kept, extra)
-        if self.estimator == "sr_ste":
+            used = _product(weight, kept, extra)
+        elif self.estimator == "sr_ste":
             mask = None if kept.dtype == torch.bool else self.mask
-            return _Refined.apply(weight, kept, extra, mask, self.decay)
-        return _StraightThrough.apply(weight, kept, extra)
+            used = _Refined.apply(weight, kept, extra, mask, self.decay)
+        else:
+            used = _StraightThrough.apply(weight, kept, extra)
+        return used
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Let ``module.weight = tensor`` set the dense weight."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from copy import deepcopy
 from typing import Any
 
@@ -13,7 +13,7 @@ from masksolve.errors import InvalidInput
 from masksolve.torch.distributed import whole
 from masksolve.torch.layer import masked_layers
 from masksolve.torch.masked import decode
-from masksolve.torch.names import Place
+from masksolve.torch.plain_state import code_name, from_plain, to_plain
 from masksolve.torch.stacks import mask_once
 
 __all__ = ["dense_state_dict", "keep_checkpoints_safe", "make_portable"]
@@ -43,19 +43,12 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     <All keys matched successfully>
     """
     state = {name: whole(value) for name, value in model.state_dict().items()}
-    for layer in masked_layers(model):
+    layers = masked_layers(model)
+    to_plain(state, layers)
+    for layer in layers:
         used = layer.used()
-        for place in layer.places:
-            inside = f"{_stem(place)}parametrizations.{place.tensor_name}."
-            for key in [key for key in state if key.startswith(inside)]:
-                del state[key]
-            state[place.name] = used
+        state.update((place.name, used) for place in layer.places)
     return state
-
-
-def _stem(place: Place) -> str:
-    """Return what the names of all that a module holds begin with."""
-    return place.name[: -len(place.tensor_name)]
 
 
 def keep_checkpoints_safe(model: nn.Module) -> None:
@@ -66,23 +59,26 @@ def keep_checkpoints_safe(model: nn.Module) -> None:
 
 
 def _refuse_others(
-    model: nn.Module, state: Mapping[str, Tensor], prefix: str, *others: Any
+    model: nn.Module, state: MutableMapping[str, Tensor], prefix: str, *others: Any
 ) -> None:
-    places = [(layer, place) for layer in masked_layers(model) for place in layer.places]
+    """Refuse a state that does not fit as a whole; pickles know this function by its name."""
+    layers = masked_layers(model)
+    places = [(layer, place) for layer in layers for place in layer.places]
     for layer, place in places:
         name = f"{prefix}{place.name}"
-        code = state.get(f"{prefix}{_stem(place)}parametrizations.{place.tensor_name}.0.code")
+        code = state.get(code_name(place, prefix))
         mine = layer.masked.pattern
         if code is not None and decode(code) != mine:
             raise InvalidInput(
                 f"the checkpoint has {decode(code)} masks for {name}: the model was "
                 f"sparsified with {mine}; nothing was loaded"
             )
-        if code is None and name in state:
+        if code is None and name in state and not layer.masked.takes_plain:
             raise InvalidInput(
                 f"the checkpoint has a plain {name}, without a mask: load it before "
                 "sparsify; nothing was loaded"
             )
+    from_plain(state, layers, prefix)
 
 
 def make_portable(module: nn.Module) -> None:

@@ -27,6 +27,7 @@ from masksolve.torch.sparse_linear import SparseLinear, make_plain
 from masksolve.torch.training.flips import flipped
 from masksolve.torch.training.history import History, LayerRecord, Record
 from masksolve.torch.training.report import Report, report
+from masksolve.torch.training.saving import save_usually
 from masksolve.torch.training.schedule import Schedule
 
 __all__ = ["Handle"]
@@ -248,6 +249,7 @@ class Handle:
         for layer in self.layers:
             layer.release()
             make_plain(layer.module)
+        save_usually(self.model)
         self.layers = []
         return masks
 

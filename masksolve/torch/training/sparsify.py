@@ -19,6 +19,7 @@ from masksolve.torch.selection import choose
 from masksolve.torch.selectors import Patterns, Select
 from masksolve.torch.sparse_linear import make_plain, make_sparse
 from masksolve.torch.training.handle import Handle
+from masksolve.torch.training.saving import save_plainly
 
 __all__ = ["sparsify"]
 
@@ -161,6 +162,7 @@ def sparsify(
             make_plain(one.module)
         raise
     keep_checkpoints_safe(model)
+    save_plainly(model)
     return handle
 
 

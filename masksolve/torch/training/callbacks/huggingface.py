@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from masksolve.torch.training.callbacks.shared import add_decay, check_model, count_step, latest
+from masksolve.torch.training.callbacks.checkpoints import (
+    find_masks,
+    masks_of_the_best,
+    save_module,
+    take_plain,
+)
+from masksolve.torch.training.callbacks.shared import (
+    add_decay,
+    check_handle,
+    check_model,
+    count_step,
+    latest,
+)
 from masksolve.torch.training.handle import Handle
+from masksolve.torch.training.saving import save_plainly
 
 try:
     from transformers import TrainerCallback
@@ -25,14 +39,20 @@ STATE = "masksolve"
 class HuggingFaceCallback(TrainerCallback):
     """Renews the masks after each optimizer step of a ``transformers.Trainer``.
 
-    Checkpoints hold the masks, with the model, and the step; ``resume_from_checkpoint``
-    goes on from there, given a model that was sparsified in the same way. The kept share,
-    the flip rate and the seconds of the last refresh join the Trainer's own logs.
+    Checkpoints hold plain weights, the masks in a file beside them, and the step;
+    ``resume_from_checkpoint`` goes on from there, given a model that was sparsified in the
+    same way, and ``load_best_model_at_end`` brings the masks of the best. The kept share, the
+    flip rate and the seconds of the last refresh join the Trainer's own logs.
 
     Parameters
     ----------
     handle : Handle
         To the model that the Trainer gets, or to a part of it.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no handle, or its model is finalized.
 
     Examples
     --------
@@ -44,8 +64,10 @@ class HuggingFaceCallback(TrainerCallback):
     """
 
     def __init__(self, handle: Handle) -> None:
+        check_handle(handle, type(self).__name__)
         self.handle = handle
         self._hook: Any = None
+        take_plain(handle)
 
     def before_reporters(self, trainer: Any) -> None:
         """Move the callback to the front, so that ``report_to`` reports the masks too.
@@ -70,8 +92,16 @@ class HuggingFaceCallback(TrainerCallback):
     ) -> None:
         """Check the model, and go on from the checkpoint's step if there is one."""
         check_model(self.handle, model)
+        came = {layer.masked.came for layer in self.handle.layers}
         if STATE in state.stateful_callbacks:
-            self.handle.load_state_dict(state.stateful_callbacks[STATE])
+            saved = state.stateful_callbacks[STATE]
+            self.handle.load_state_dict(saved)
+            if came != {"masked"}:
+                find_masks(self.handle, model, args, state, saved)
+        elif "plain" in came:
+            self.handle.refresh()
+        take_plain(self.handle)
+        save_plainly(model)
         self._remove_hook()
         # The optimizer itself, not what accelerate wraps it in: there gradients are clipped.
         inner = getattr(optimizer, "optimizer", optimizer)
@@ -84,7 +114,16 @@ class HuggingFaceCallback(TrainerCallback):
         """Count the step while gradients are still there, unless a loss scaler skipped it."""
         if not getattr(optimizer, "step_was_skipped", False):
             count_step(self.handle)
-        state.stateful_callbacks[STATE] = self.handle.state_dict()
+        saved = self.handle.state_dict() | {"output_dir": args.output_dir}
+        state.stateful_callbacks[STATE] = saved
+
+    def on_save(
+        self, args: Any, state: Any, control: Any, *, model: nn.Module, **others: Any
+    ) -> None:
+        """See to a model that Trainer does not save by ``save_pretrained``."""
+        if not hasattr(model, "save_pretrained"):
+            folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
+            save_module(model, folder, args.should_save and folder.is_dir())
 
     def on_log(
         self, args: Any, state: Any, control: Any, *, logs: dict[str, float], **others: Any
@@ -94,9 +133,14 @@ class HuggingFaceCallback(TrainerCallback):
             logs.update(latest(self.handle))
             state.log_history[-1].update(latest(self.handle))
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Let go of the optimizer."""
+    def on_train_end(
+        self, args: Any, state: Any, control: Any, *, model: nn.Module, **others: Any
+    ) -> None:
+        """Let go of the optimizer; take the masks of the best weights, if these were loaded."""
         self._remove_hook()
+        if any(layer.masked.came == "plain" for layer in self.handle.layers):
+            masks_of_the_best(self.handle, model, state.best_model_checkpoint)
+        take_plain(self.handle, False)
 
     def _before_step(self, optimizer: Any, *arguments: Any) -> None:
         add_decay(self.handle, optimizer, getattr(optimizer, "grad_scale", None))

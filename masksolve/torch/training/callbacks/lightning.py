@@ -7,7 +7,13 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from masksolve.torch.training.callbacks.shared import add_decay, check_model, count_step, latest
+from masksolve.torch.training.callbacks.shared import (
+    add_decay,
+    check_handle,
+    check_model,
+    count_step,
+    latest,
+)
 from masksolve.torch.training.handle import Handle
 
 try:
@@ -35,6 +41,11 @@ class LightningCallback(Callback):
     handle : Handle
         To the LightningModule that the Trainer gets, or to a part of it.
 
+    Raises
+    ------
+    InvalidInput
+        If it is no handle, or its model is finalized.
+
     Examples
     --------
     ::
@@ -45,6 +56,7 @@ class LightningCallback(Callback):
     """
 
     def __init__(self, handle: Handle) -> None:
+        check_handle(handle, type(self).__name__)
         self.handle = handle
         self._seen = 0
 

@@ -8,9 +8,25 @@ from torch import nn
 from torch.optim import Optimizer
 
 from masksolve.errors import InvalidInput
+from masksolve.pattern import Pattern
 from masksolve.torch.training.handle import Handle
 
-__all__ = ["add_decay", "check_model", "count_step", "latest"]
+__all__ = ["add_decay", "check_handle", "check_model", "count_step", "latest"]
+
+
+def check_handle(handle: object, callback: str) -> None:
+    """Refuse what is no handle to masks, such as a pattern or the model itself."""
+    if not isinstance(handle, Handle):
+        shown = f"a {type(handle).__name__}"
+        if isinstance(handle, str | Pattern):
+            shown = f"the pattern {str(handle)!r}"
+        elif isinstance(handle, nn.Module):
+            shown = f"a model, {type(handle).__name__}"
+        raise InvalidInput(
+            f"{callback} takes the handle that sparsify(model, pattern) returns, got {shown}"
+        )
+    if not handle.layers:
+        raise InvalidInput("the handle's model is finalized: there are no masks to renew")
 
 
 def check_model(handle: Handle, trained: nn.Module) -> None:
@@ -18,8 +34,7 @@ def check_model(handle: Handle, trained: nn.Module) -> None:
 
     It may be a part of it, or wrapped: a wrapper has the modules of what it wraps.
     """
-    if not handle.layers:
-        raise InvalidInput("the handle's model is finalized: there are no masks to renew")
+    check_handle(handle, "the trainer")
     there = set(trained.modules())
     strange = next((layer.name for layer in handle.layers if layer.module not in there), None)
     if strange is not None:

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import pytest
+from torch import nn
 
 import masksolve as ms
 import masksolve.torch as mst
@@ -48,3 +49,19 @@ def test_a_finalized_model(library, tmp_path):
     handle.finalize()
     with pytest.raises(ms.InvalidInput, match="finalized"):
         library.fit(model, handle, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("2:4", "the pattern '2:4'"),
+        (ms.Pattern(2, 4), "the pattern '2:4'"),
+        (nn.Linear(4, 4), "a model, Linear"),
+        (None, "a NoneType"),
+    ],
+)
+def test_what_is_no_handle(library, given, shown):
+    callback = library.CALLBACK
+    words = rf"{callback.__name__} takes the handle that sparsify\(.* returns, got {shown}$"
+    with pytest.raises(ms.InvalidInput, match=words):
+        callback(given)

@@ -18,6 +18,9 @@ transformers = pytest.importorskip("transformers", minversion="4.50")
 pytest.importorskip("accelerate")
 
 
+CALLBACK = mst.HuggingFaceCallback
+
+
 class Classifier(Recipe, nn.Module):
     """With a loss as Trainer wants it."""
 
@@ -43,7 +46,9 @@ def trainer_of(model, folder, *callbacks, **options):
     }
     arguments = transformers.TrainingArguments(**(settings | options))
     data = [{"x": x, "labels": y} for x, y in zip(*samples(), strict=True)]
-    return transformers.Trainer(model, arguments, train_dataset=data, callbacks=list(callbacks))
+    return transformers.Trainer(
+        model, arguments, train_dataset=data, eval_dataset=data, callbacks=list(callbacks)
+    )
 
 
 def fit(model, handle, folder, **options):
@@ -108,7 +113,7 @@ def test_resuming_is_as_if_never_stopped(tmp_path, estimator):
     there = {path.name for path in tmp_path.glob("checkpoint-*")}
     assert there == {f"checkpoint-{step}" for step in (5, 10, 12)}
     saved = json.loads((tmp_path / "checkpoint-5" / "trainer_state.json").read_text())
-    assert saved["stateful_callbacks"]["masksolve"] == {"steps": 5}
+    assert saved["stateful_callbacks"]["masksolve"] == {"steps": 5, "output_dir": str(tmp_path)}
 
     resumed, again = sparse(**options)
     trainer_of(resumed, tmp_path, mst.HuggingFaceCallback(again)).train(

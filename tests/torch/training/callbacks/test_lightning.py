@@ -17,6 +17,9 @@ L = pytest.importorskip("lightning.pytorch")
 pytestmark = models.QUIET
 
 
+CALLBACK = mst.LightningCallback
+
+
 class Steps(Recipe):
     """What is the same for both packages' modules."""
 

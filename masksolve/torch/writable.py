@@ -1,0 +1,64 @@
+"""A weight that is worked out can be set by whoever sets the ``data`` of weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from masksolve.errors import InvalidInput
+
+__all__ = ["writable"]
+
+
+def writable(used: Tensor, original: Tensor) -> Tensor:
+    """Let ``module.weight.data = values`` reach the parameter that a weight is worked out from.
+
+    Adapters are merged so (``weight.data += delta``): otherwise the sum would be lost with
+    the tensor that the module handed out. Compilers, tracers and transforms, which follow
+    tensors of their own, get the tensor as it is.
+    """
+    if (
+        type(original) is not nn.Parameter
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch._C._are_functorch_transforms_active()
+        or used.is_inference()
+    ):
+        return used
+    shown = used.as_subclass(Writable)
+    shown.original = original
+    return shown
+
+
+class Writable(Tensor):
+    """Like a tensor in all else: what is computed from it, copied or pickled is a plain one."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+    original: nn.Parameter
+
+    @property
+    def data(self) -> Tensor:
+        """The values; setting them sets the dense weight."""
+        values: Tensor = Tensor.data.__get__(self)
+        return values
+
+    @data.setter
+    def data(self, values: Tensor) -> None:
+        if values.shape != self.original.shape:
+            raise InvalidInput(
+                f"data has shape {tuple(values.shape)}: the masked weight has "
+                f"{tuple(self.original.shape)}"
+            )
+        with torch.no_grad():
+            self.original.copy_(values)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return repr(self.as_subclass(Tensor))
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.as_subclass(Tensor).__reduce_ex__(protocol)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.as_subclass(Tensor).__deepcopy__(memo)

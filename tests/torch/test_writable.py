@@ -1,0 +1,61 @@
+"""Weights that are worked out, and set by their ``data``."""
+
+import copy
+import io
+
+import pytest
+import torch
+from torch import nn
+
+import masksolve.torch as mst
+from masksolve.errors import InvalidInput
+
+
+@pytest.fixture(params=[True, False], ids=["trained", "frozen"])
+def layer(request):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 8)).requires_grad_(request.param)
+    mst.sparsify(model, "2:4")
+    return model[0]
+
+
+def test_data_that_is_set_reaches_the_dense_weight(layer):
+    mask, used, delta = layer.parametrizations.weight[0].mask, layer.weight, torch.randn(8, 8)
+    layer.weight.data += delta
+    expected = used.detach() + delta
+    assert torch.equal(layer.parametrizations.weight.original, expected)
+    assert torch.equal(layer.weight, expected * mask)
+    layer.weight.data = delta
+    assert torch.equal(layer.weight, delta * mask)
+
+
+def test_data_of_another_shape(layer):
+    with pytest.raises(InvalidInput, match=r"data has shape \(4, 4\): the masked weight has"):
+        layer.weight.data = torch.ones(4, 4)
+
+
+def test_what_comes_of_it_is_plain(layer):
+    weight = layer.weight
+    for tensor in (weight + 1, weight.detach(), weight.data, copy.deepcopy(weight.detach())):
+        assert type(tensor) is torch.Tensor
+    assert repr(weight).startswith("tensor(")
+    file = io.BytesIO()
+    torch.save(weight, file)
+    file.seek(0)
+    assert type(torch.load(file, weights_only=True)) is torch.Tensor
+
+
+def test_gradients_flow_through_it(layer):
+    if layer.parametrizations.weight.original.requires_grad:
+        (2 * layer.weight).sum().backward()
+        assert (layer.parametrizations.weight.original.grad == 2).all()
+
+
+def test_transforms_get_the_tensor_as_it_is(layer):
+    state = {name: value.detach() for name, value in layer.named_parameters()}
+
+    def loss(state, x):
+        return torch.func.functional_call(layer, state, (x,)).square().sum()
+
+    gradients = torch.func.vmap(torch.func.grad(loss), (None, 0))(state, torch.randn(3, 8))
+    assert gradients["parametrizations.weight.original"].shape == (3, 8, 8)
