@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 from copy import deepcopy
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, InvalidPattern, MaskViolation
 from masksolve.torch.distributed import whole
-from masksolve.torch.layer import masked_layers
-from masksolve.torch.masked import decode
+from masksolve.torch.layer import Layer, masked_layers
+from masksolve.torch.masked import Masked, decode, decode_now
 from masksolve.torch.names import Place
 from masksolve.torch.stacks import mask_once
+from masksolve.torch.validity import breach, refuse_broken
 
 __all__ = ["dense_state_dict", "keep_checkpoints_safe", "make_portable"]
 
@@ -32,6 +33,13 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     -------
     dict of str to Tensor
 
+    Raises
+    ------
+    MaskViolation
+        If a mask breaks its pattern, as averages of masks do.
+    InvalidInput
+        If another parametrization makes pruned weights anything but zero.
+
     Examples
     --------
     >>> import torch
@@ -44,6 +52,7 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     """
     state = {name: whole(value) for name, value in model.state_dict().items()}
     for layer in masked_layers(model):
+        refuse_broken(layer, "Handle(model) solves it anew")
         used = layer.used()
         for place in layer.places:
             inside = f"{_stem(place)}parametrizations.{place.tensor_name}."
@@ -66,23 +75,53 @@ def keep_checkpoints_safe(model: nn.Module) -> None:
 
 
 def _refuse_others(
-    model: nn.Module, state: Mapping[str, Tensor], prefix: str, *others: Any
+    model: nn.Module, state: MutableMapping[str, Tensor], prefix: str, *others: Any
 ) -> None:
     places = [(layer, place) for layer in masked_layers(model) for place in layer.places]
     for layer, place in places:
         name = f"{prefix}{place.name}"
-        code = state.get(f"{prefix}{_stem(place)}parametrizations.{place.tensor_name}.0.code")
-        mine = layer.masked.pattern
-        if code is not None and decode(code) != mine:
-            raise InvalidInput(
-                f"the checkpoint has {decode(code)} masks for {name}: the model was "
-                f"sparsified with {mine}; nothing was loaded"
-            )
+        inside = f"{prefix}{_stem(place)}parametrizations.{place.tensor_name}.0."
+        code = state.get(f"{inside}code")
         if code is None and name in state:
             raise InvalidInput(
                 f"the checkpoint has a plain {name}, without a mask: load it before "
                 "sparsify; nothing was loaded"
             )
+        now = 0 if code is None else _refuse_other(code, layer, name)
+        if f"{inside}mask" in state:
+            state[f"{inside}mask"] = _refuse_average(state[f"{inside}mask"], layer, name, now)
+
+
+def _refuse_other(code: Tensor, layer: Layer, name: str) -> int:
+    """Refuse a mask of another pattern; return the n that it has as yet."""
+    try:
+        theirs, now = decode(code), decode_now(code)
+    except InvalidPattern as error:
+        raise InvalidInput(
+            f"the checkpoint's masks for {name} are of no pattern: {error}; nothing was loaded"
+        ) from None
+    if theirs != layer.masked.pattern:
+        raise InvalidInput(
+            f"the checkpoint has {theirs} masks for {name}: the model was "
+            f"sparsified with {layer.masked.pattern}; nothing was loaded"
+        )
+    return now
+
+
+def _refuse_average(mask: Tensor, layer: Layer, name: str, now: int) -> Tensor:
+    """Refuse a mask that breaks its pattern; return it, marked for modules further in."""
+    if mask.shape != layer.mask.shape or hasattr(mask, "obeys"):  # torch says what is wrong
+        return mask
+    violation = breach(whole(mask), layer.masked.pattern, layer.layout, now)
+    if violation is not None:
+        raise MaskViolation(
+            f"the checkpoint's mask for {name} breaks its pattern, as averages of masks do: "
+            f"{violation}; nothing was loaded",
+            **violation.details,
+        )
+    seen = mask.detach()
+    seen.obeys = True
+    return seen
 
 
 def make_portable(module: nn.Module) -> None:
@@ -94,7 +133,22 @@ def make_portable(module: nn.Module) -> None:
     """
     kind: Any = type(module)
     kind.__reduce_ex__, kind.__copy__, kind.__deepcopy__ = _reduce, _copy, _deepcopy
+    kind.register_parameter = _register
     mask_once(module)
+
+
+def _register(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    """Register a parameter, as ``module.name = parameter`` does, unless there is a mask."""
+    chains = module._modules.get("parametrizations")
+    chain = chains[name] if isinstance(chains, nn.ModuleDict) and name in chains else ()
+    masked = next((link for link in chain if isinstance(link, Masked)), None)
+    if masked is not None:
+        raise InvalidInput(
+            f"the {name} of this {parametrize.type_before_parametrizations(module).__name__} has "
+            f"{masked.pattern} masks, and stays the parameter that it is: assign a tensor to set "
+            "its numbers, and finalize before it is tied, resized, fused or quantised"
+        )
+    nn.Module.register_parameter(module, name, parameter)
 
 
 def _plain_state(module: nn.Module) -> tuple[type[nn.Module], dict[str, Any]]:
