@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from masksolve.errors import InvalidInput, InvalidPattern, MaskViolation
+from masksolve.pattern import Pattern
 from masksolve.torch.distributed import whole
 from masksolve.torch.layer import Layer, masked_layers
 from masksolve.torch.masked import Masked, decode, decode_now
@@ -87,32 +88,33 @@ def _refuse_others(
                 f"the checkpoint has a plain {name}, without a mask: load it before "
                 "sparsify; nothing was loaded"
             )
-        now = 0 if code is None else _refuse_other(code, layer, name)
+        mine = layer.masked.pattern
+        theirs, now = (mine, mine.m) if code is None else _told(code, name)
         if f"{inside}mask" in state:
-            state[f"{inside}mask"] = _refuse_average(state[f"{inside}mask"], layer, name, now)
+            mask = state[f"{inside}mask"]
+            state[f"{inside}mask"] = _refuse_average(mask, layer, name, theirs, now)
+        if theirs != mine:
+            raise InvalidInput(
+                f"the checkpoint has {theirs} masks for {name}: the model was "
+                f"sparsified with {mine}; nothing was loaded"
+            )
 
 
-def _refuse_other(code: Tensor, layer: Layer, name: str) -> int:
-    """Refuse a mask of another pattern; return the n that it has as yet."""
+def _told(code: Tensor, name: str) -> tuple[Pattern, int]:
+    """Return what a checkpoint says of a mask: its pattern, and the n that it has as yet."""
     try:
-        theirs, now = decode(code), decode_now(code)
+        return decode(code), decode_now(code)
     except InvalidPattern as error:
         raise InvalidInput(
             f"the checkpoint's masks for {name} are of no pattern: {error}; nothing was loaded"
         ) from None
-    if theirs != layer.masked.pattern:
-        raise InvalidInput(
-            f"the checkpoint has {theirs} masks for {name}: the model was "
-            f"sparsified with {layer.masked.pattern}; nothing was loaded"
-        )
-    return now
 
 
-def _refuse_average(mask: Tensor, layer: Layer, name: str, now: int) -> Tensor:
+def _refuse_average(mask: Tensor, layer: Layer, name: str, pattern: Pattern, now: int) -> Tensor:
     """Refuse a mask that breaks its pattern; return it, marked for modules further in."""
     if mask.shape != layer.mask.shape or hasattr(mask, "obeys"):  # torch says what is wrong
         return mask
-    violation = breach(whole(mask), layer.masked.pattern, layer.layout, now)
+    violation = breach(whole(mask), pattern, layer.layout, now)
     if violation is not None:
         raise MaskViolation(
             f"the checkpoint's mask for {name} breaks its pattern, as averages of masks do: "

@@ -5,9 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.utils.parametrize import ParametrizationList
 
-from masksolve.checks import check_mask
+from masksolve.checks import refuse_violation
 from masksolve.errors import InvalidInput, InvalidPattern, MaskViolation
 from masksolve.pattern import Pattern
+from masksolve.tiles import TileLayout
 from masksolve.torch.layer import Layer
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked, decode, decode_now
@@ -16,7 +17,9 @@ __all__ = ["breach", "breach_of", "refuse_broken", "refuse_spoilt"]
 
 
 def breach(mask: Tensor, pattern: Pattern, layout: Layout, now: int = 0) -> MaskViolation | None:
-    """Return where a mask breaks its pattern; None if it obeys, or has no data.
+    """Return where a mask keeps too much for its pattern; None if it obeys, or has no data.
+
+    Too little is no breach: heuristics leave lines short.
 
     Parameters
     ----------
@@ -39,8 +42,9 @@ def breach(mask: Tensor, pattern: Pattern, layout: Layout, now: int = 0) -> Mask
             continue
         level = Pattern(n, pattern.m, transposable=pattern.transposable, at_most=pattern.at_most)
         matrices = layout.matrices(mask.detach().bool()).numpy(force=True)
+        tiles = TileLayout(matrices.shape, layout.matrix_axes, level.tile_shape)
         try:
-            check_mask(matrices, level, axes=layout.matrix_axes)
+            refuse_violation(matrices, tiles, level, short=not now and n > pattern.n)
         except MaskViolation as violation:
             found = found or violation
         else:
