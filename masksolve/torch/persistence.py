@@ -89,7 +89,10 @@ def _refuse_others(
                 "sparsify; nothing was loaded"
             )
         mine = layer.masked.pattern
-        theirs, now = (mine, mine.m) if code is None else _told(code, name)
+        theirs, now = mine, mine.m
+        if code is not None:
+            theirs, now = _told(code, name)
+            state[f"{inside}code"] = code.round().long()  # an average of equals has fractions
         if f"{inside}mask" in state:
             mask = state[f"{inside}mask"]
             state[f"{inside}mask"] = _refuse_average(mask, layer, name, theirs, now)
@@ -111,7 +114,10 @@ def _told(code: Tensor, name: str) -> tuple[Pattern, int]:
 
 
 def _refuse_average(mask: Tensor, layer: Layer, name: str, pattern: Pattern, now: int) -> Tensor:
-    """Refuse a mask that breaks its pattern; return it, marked for modules further in."""
+    """Refuse a mask that breaks its pattern; return it, marked as seen.
+
+    Each module around a mask has this hook, the outermost comes first, and one look is enough.
+    """
     if mask.shape != layer.mask.shape or hasattr(mask, "obeys"):  # torch says what is wrong
         return mask
     violation = breach(whole(mask), pattern, layer.layout, now)
@@ -121,7 +127,7 @@ def _refuse_average(mask: Tensor, layer: Layer, name: str, pattern: Pattern, now
             f"{violation}; nothing was loaded",
             **violation.details,
         )
-    seen = mask.detach()
+    seen = mask.detach().bool()  # also where it is taken in place of the model's own
     seen.obeys = True
     return seen
 

@@ -34,14 +34,15 @@ def breach(mask: Tensor, pattern: Pattern, layout: Layout, now: int = 0) -> Mask
     """
     if mask.is_meta:
         return None
-    found = None
+    mask, found = mask.detach().bool(), None
     for n in _levels(pattern, now):
         if pattern.n < n == pattern.m:
-            if mask.all():
+            # Torch would wake its threads on the CPU, in the way of a solver's that follow.
+            if mask.all() if mask.is_cuda else mask.numpy(force=True).all():
                 return None
             continue
         level = Pattern(n, pattern.m, transposable=pattern.transposable, at_most=pattern.at_most)
-        matrices = layout.matrices(mask.detach().bool()).numpy(force=True)
+        matrices = layout.matrices(mask).numpy(force=True)
         tiles = TileLayout(matrices.shape, layout.matrix_axes, level.tile_shape)
         try:
             refuse_violation(matrices, tiles, level, short=not now and n > pattern.n)
@@ -57,10 +58,10 @@ def _levels(pattern: Pattern, now: int) -> list[int]:
     if pattern.n < now < pattern.m:
         return [now]
     if now >= pattern.m:  # or there already: averages of warm-ups tell the n of the warm-up
-        return [pattern.n, pattern.m]
+        return [pattern.m, pattern.n]
     if now:
         return [pattern.n]
-    return [pattern.n, pattern.m] if pattern.at_most else list(range(pattern.n, pattern.m + 1))
+    return [pattern.m, pattern.n] if pattern.at_most else list(range(pattern.n, pattern.m + 1))
 
 
 def breach_of(masked: Masked) -> MaskViolation | None:

@@ -165,13 +165,14 @@ def test_averaged_states(average, pattern, options):
         around.load_state_dict({f"0.{key}": value for key, value in state.items()}, **options)
 
 
+@pytest.mark.parametrize("assign", [False, True])
 @pytest.mark.parametrize("average", [mean, ema, in_place])
-def test_averages_of_one_mask(average):
+def test_averages_of_one_mask(average, assign):
     """They are that mask, whatever their dtype."""
     states = states_of(refresh_every=100)
     model = net()
     handle = mst.sparsify(model, "4:8")
-    model.load_state_dict(average(*states))
+    model.load_state_dict(average(*states), assign=assign)
     assert torch.equal(handle.masks["conv.weight"], states[0][MASK])
     assert equal(handle.masks, mst.Handle(model).masks)
     mst.dense_state_dict(model)

@@ -58,8 +58,10 @@ class Links:
         MaskViolation
             If a mask breaks its pattern.
         """
-        if any(holder._modules.get(key) is not held for holder, key, held in self._links):
-            self._look(step)
+        for holder, key, held in self._links:
+            if holder._modules.get(key) is not held:
+                self._look(step)
+                break
         for place, rows in self._rows:
             if place.module.num_embeddings != rows:
                 raise InvalidInput(
