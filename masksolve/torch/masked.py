@@ -15,7 +15,7 @@ none          dL/dW = g . M: what is pruned stays as it is
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isfinite
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import increment_version
 from torch.nn.functional import pad
 
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, InvalidPattern
 from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread, part, whole
 from masksolve.torch.layouts import Layout
@@ -59,7 +59,8 @@ class Masked(nn.Module):
     mask : Tensor of bool
         Saved with the model.
     code : Tensor of int
-        The pattern, saved with the model so that a checkpoint of another is noticed.
+        The pattern, saved with the model so that a checkpoint of another is noticed, and the n
+        of the mask as it is, larger in a warm-up or ramp.
     order : tuple of str
         The names of the module's parameters before it had masks, in their order.
     takes_plain : bool
@@ -94,7 +95,7 @@ class Masked(nn.Module):
         self.estimator, self.decay, self.absorb_mean = estimator, decay, absorb_mean
         keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
         self.register_buffer("mask", keep_all)
-        self.register_buffer("code", encode(pattern).to(weight.device))
+        self.register_buffer("code", encode(pattern, pattern.m).to(weight.device))
         self.order: tuple[str, ...] = ()
         self._factor: tuple[Any, Tensor, Tensor | None] | None = None
         self._half: tuple[Tensor, int, bool] | None = None
@@ -122,6 +123,11 @@ class Masked(nn.Module):
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Let ``module.weight = tensor`` set the dense weight."""
+        if weight.shape != self.mask.shape:
+            raise InvalidInput(
+                f"a weight of shape {tuple(self.mask.shape)} that has a mask cannot become one of "
+                f"{tuple(weight.shape)}: finalize its handle first"
+            )
         return weight
 
     def extra_repr(self) -> str:
@@ -167,9 +173,16 @@ class Masked(nn.Module):
             increment_version(self.mask)
         else:
             self.mask.copy_(torch.from_numpy(mask))
+        self.code[3] = self.pattern.at_most + 2 * (0 if pattern is None else pattern.n)
         self._half = None
         if pattern is not None:
             self._half = self.mask, self.mask._version, halves(pattern)
+
+    @torch.no_grad()
+    def keep_all(self) -> None:
+        """Begin anew, with a mask that keeps everything."""
+        self.mask.fill_(True)
+        self.code.copy_(encode(self.pattern, self.pattern.m))
 
     def is_half(self) -> bool:
         """Tell whether the mask as it is keeps at most two of any four, both ways.
@@ -187,8 +200,18 @@ class Masked(nn.Module):
 
     def _save_to_state_dict(self, state: Any, prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(state, prefix, keep_vars)
-        # Whatever averages of buffers, or memory taken anew, have made of it.
-        state[f"{prefix}code"] = encode(self.pattern).to(self.code.device)
+        # Whatever averages of buffers, or memory taken anew, have made of it. Without a look at
+        # the numbers, for which a GPU would be waited for.
+        right = encode(self.pattern).to(self.code.device)
+        intact = (self.code[:3] == right[:3]).all() & (self.code[3] % 2 == right[3])
+        right[3] += 2 * torch.where(intact, self.code[3] // 2, self.pattern.n)
+        state[f"{prefix}code"] = right
+
+    def train(self, mode: bool = True) -> Masked:
+        """Set the mode, around which averages are put in and taken out behind torch's back."""
+        self._factor = self._half = None
+        super().train(mode)
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_factor": None, "_half": None}
@@ -245,15 +268,35 @@ def pruned(weight: Tensor, mask: Tensor) -> Tensor:
     return weight * mask.logical_not()
 
 
-def encode(pattern: Pattern) -> Tensor:
-    """Write a pattern as four numbers."""
-    return torch.tensor([pattern.n, pattern.m, pattern.transposable, pattern.at_most])
+def encode(pattern: Pattern, now: int = 0) -> Tensor:
+    """Write a pattern as four numbers, with the n of a mask as it is; 0 if that is not told."""
+    return torch.tensor(
+        [pattern.n, pattern.m, pattern.transposable, pattern.at_most + 2 * now], dtype=torch.int64
+    )
 
 
 def decode(code: Tensor) -> Pattern:
-    """Read what `encode` wrote."""
-    n, m, transposable, at_most = code.tolist()
-    return Pattern(n, m, transposable=bool(transposable), at_most=bool(at_most))
+    """Read the pattern that `encode` wrote, also of an average of equals.
+
+    Raises
+    ------
+    InvalidPattern
+        If it is none.
+    """
+    n, m, transposable, rest = _numbers(code)
+    return Pattern(n, m, transposable=bool(transposable), at_most=bool(rest % 2))
+
+
+def decode_now(code: Tensor) -> int:
+    """Read the n of the mask as it is; 0 if that is not told. Raises as `decode`."""
+    return _numbers(code)[3] // 2
+
+
+def _numbers(code: Tensor) -> list[int]:
+    values = code.tolist()
+    if len(values) != 4 or not all(isfinite(value) for value in values):
+        raise InvalidPattern(f"{values} is no pattern")
+    return [round(value) for value in values]
 
 
 def shares_of_pruned(weight: Tensor, mask: Tensor, m: int, layout: Layout) -> Tensor:

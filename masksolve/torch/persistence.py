@@ -9,12 +9,14 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from masksolve.errors import InvalidInput
+from masksolve.errors import InvalidInput, InvalidPattern, MaskViolation
+from masksolve.pattern import Pattern
 from masksolve.torch.distributed import whole
-from masksolve.torch.layer import masked_layers
-from masksolve.torch.masked import decode
-from masksolve.torch.plain_state import code_name, from_plain, to_plain
+from masksolve.torch.layer import Layer, masked_layers
+from masksolve.torch.masked import Masked, decode, decode_now
+from masksolve.torch.plain_state import code_name, from_plain, mask_name, to_plain
 from masksolve.torch.stacks import mask_once
+from masksolve.torch.validity import breach, refuse_broken
 
 __all__ = ["dense_state_dict", "keep_checkpoints_safe", "make_portable"]
 
@@ -32,6 +34,13 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     -------
     dict of str to Tensor
 
+    Raises
+    ------
+    MaskViolation
+        If a mask breaks its pattern, as averages of masks do.
+    InvalidInput
+        If another parametrization makes pruned weights anything but zero.
+
     Examples
     --------
     >>> import torch
@@ -46,6 +55,7 @@ def dense_state_dict(model: nn.Module) -> dict[str, Any]:
     layers = masked_layers(model)
     to_plain(state, layers)
     for layer in layers:
+        refuse_broken(layer, "Handle(model) solves it anew")
         used = layer.used()
         state.update((place.name, used) for place in layer.places)
     return state
@@ -67,18 +77,57 @@ def _refuse_others(
     for layer, place in places:
         name = f"{prefix}{place.name}"
         code = state.get(code_name(place, prefix))
-        mine = layer.masked.pattern
-        if code is not None and decode(code) != mine:
-            raise InvalidInput(
-                f"the checkpoint has {decode(code)} masks for {name}: the model was "
-                f"sparsified with {mine}; nothing was loaded"
-            )
         if code is None and name in state and not layer.masked.takes_plain:
             raise InvalidInput(
                 f"the checkpoint has a plain {name}, without a mask: load it before "
                 "sparsify; nothing was loaded"
             )
+        if code is layer.masked.code:  # a module around this one was here before
+            continue
+        mine, mask = layer.masked.pattern, state.get(mask_name(place, prefix))
+        theirs, now = mine, mine.m
+        if code is not None:
+            theirs, now = _told(code, name)
+            # An average of equals has fractions.
+            state[code_name(place, prefix)] = code.round().long()
+        if mask is not None:
+            seen = _refuse_average(mask, layer, name, theirs, now)
+            state[mask_name(place, prefix)] = seen
+        if theirs != mine:
+            raise InvalidInput(
+                f"the checkpoint has {theirs} masks for {name}: the model was "
+                f"sparsified with {mine}; nothing was loaded"
+            )
     from_plain(state, layers, prefix)
+
+
+def _told(code: Tensor, name: str) -> tuple[Pattern, int]:
+    """Return what a checkpoint says of a mask: its pattern, and the n that it has as yet."""
+    try:
+        return decode(code), decode_now(code)
+    except InvalidPattern as error:
+        raise InvalidInput(
+            f"the checkpoint's masks for {name} are of no pattern: {error}; nothing was loaded"
+        ) from None
+
+
+def _refuse_average(mask: Tensor, layer: Layer, name: str, pattern: Pattern, now: int) -> Tensor:
+    """Refuse a mask that breaks its pattern; return it, marked as seen.
+
+    Each module around a mask has this hook, the outermost comes first, and one look is enough.
+    """
+    if mask.shape != layer.mask.shape or hasattr(mask, "obeys"):  # torch says what is wrong
+        return mask
+    violation = breach(whole(mask), pattern, layer.layout, now)
+    if violation is not None:
+        raise MaskViolation(
+            f"the checkpoint's mask for {name} breaks its pattern, as averages of masks do: "
+            f"{violation}; nothing was loaded",
+            **violation.details,
+        )
+    seen = mask.detach().bool()  # also where it is taken in place of the model's own
+    seen.obeys = True
+    return seen
 
 
 def make_portable(module: nn.Module) -> None:
@@ -90,7 +139,22 @@ def make_portable(module: nn.Module) -> None:
     """
     kind: Any = type(module)
     kind.__reduce_ex__, kind.__copy__, kind.__deepcopy__ = _reduce, _copy, _deepcopy
+    kind.register_parameter = _register
     mask_once(module)
+
+
+def _register(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    """Register a parameter, as ``module.name = parameter`` does, unless there is a mask."""
+    chains = module._modules.get("parametrizations")
+    chain = chains[name] if isinstance(chains, nn.ModuleDict) and name in chains else ()
+    masked = next((link for link in chain if isinstance(link, Masked)), None)
+    if masked is not None:
+        raise InvalidInput(
+            f"the {name} of this {parametrize.type_before_parametrizations(module).__name__} has "
+            f"{masked.pattern} masks, and stays the parameter that it is: assign a tensor to set "
+            "its numbers, and finalize before it is tied, resized, fused or quantised"
+        )
+    nn.Module.register_parameter(module, name, parameter)
 
 
 def _plain_state(module: nn.Module) -> tuple[type[nn.Module], dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from masksolve.torch.layer import Layer
 from masksolve.torch.names import Place
 
-__all__ = ["code_name", "from_plain", "to_plain"]
+__all__ = ["code_name", "from_plain", "mask_name", "to_plain"]
 
 
 def to_plain(state: MutableMapping[str, Any], layers: Iterable[Layer], prefix: str = "") -> None:
@@ -47,6 +47,11 @@ def from_plain(state: MutableMapping[str, Any], layers: Iterable[Layer], prefix:
 def code_name(place: Place, prefix: str = "") -> str:
     """Return under which name the state of a masked model tells the pattern of a weight."""
     return f"{_inside(place, prefix)}0.code"
+
+
+def mask_name(place: Place, prefix: str = "") -> str:
+    """Return under which name it has the mask of a weight."""
+    return f"{_inside(place, prefix)}0.mask"
 
 
 def _inside(place: Place, prefix: str) -> str:

@@ -25,7 +25,8 @@ from masksolve.torch.results import DeviceResult
 from masksolve.torch.scores import LayerScore, as_training_score
 from masksolve.torch.sparse_linear import SparseLinear, make_plain
 from masksolve.torch.training.flips import flipped
-from masksolve.torch.training.history import History, LayerRecord, Record
+from masksolve.torch.training.history import History, LayerRecord, Record, log
+from masksolve.torch.training.live import Links, reset_broken
 from masksolve.torch.training.report import Report, report
 from masksolve.torch.training.saving import save_usually
 from masksolve.torch.training.schedule import Schedule
@@ -42,7 +43,7 @@ class Handle:
 
     `sparsify` makes one. Made directly it takes charge of a model that has masks already:
     a copy, an unpickled one, the average of a training; its masks stay as they are until
-    the first refresh.
+    the first refresh, but those that break their pattern, as averages do, are solved at once.
 
     Parameters
     ----------
@@ -107,6 +108,7 @@ class Handle:
         self._writer = writer
         self._score = as_training_score(score)
         self._replicas = replicas(model)
+        self._links = Links(model, self.layers)
         # To notice a step without training.
         self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
         self.attached = False
@@ -118,6 +120,7 @@ class Handle:
                     self._hooks += [] if hook is None else [hook]
             if optimizer is not None:
                 self.attach(optimizer)
+            self._renew(reset_broken(self.layers))
         except BaseException:
             self.detach()
             raise
@@ -126,6 +129,8 @@ class Handle:
         self.__dict__.update(state)
         if self._score is not None:  # a function, if it was pickled before scores were wrapped
             self._score = as_training_score(self._score)
+        if "_links" not in state:
+            self._links = Links(self.model, self.layers)
 
     def __repr__(self) -> str:
         patterns = sorted({str(layer.masked.pattern) for layer in self.layers})
@@ -212,7 +217,7 @@ class Handle:
         InvalidInput
             For a weight that is not finite, naming it and the step: the old masks stay.
         """
-        self._refuse_finalized()
+        self._refuse_lost()
         self._renew(self.layers)
 
     def report(self, since: int | None = None) -> Report:
@@ -235,8 +240,8 @@ class Handle:
 
         Raises
         ------
-        InvalidInput
-            If the model is sharded.
+        InvalidInput, MaskViolation
+            If the model is sharded, lost a masked layer, or a mask breaks its pattern.
         """
         wrapper = sharding(self.model)
         if wrapper is not None:
@@ -244,6 +249,7 @@ class Handle:
                 f"the model's weights are sharded by {wrapper}: instead of finalizing it, load "
                 "masksolve.torch.dense_state_dict(model) into a plain one"
             )
+        self._links.check(self.steps, masks=True)
         masks = self.masks
         self.detach()
         for layer in self.layers:
@@ -251,6 +257,7 @@ class Handle:
             make_plain(layer.module)
         save_usually(self.model)
         self.layers = []
+        self._links = Links(self.model, [])
         return masks
 
     def state_dict(self) -> dict[str, int]:
@@ -272,7 +279,7 @@ class Handle:
 
     def advance(self) -> None:
         """Do what `step` does, for callers that add masked decay themselves."""
-        self._refuse_finalized()
+        self._refuse_lost()
         if self.steps == 0 and self._is_untouched():
             raise InvalidInput(
                 "step came before the first backward pass: call it after optimizer.step()"
@@ -302,9 +309,10 @@ class Handle:
             for layer, weight in trained
         )
 
-    def _refuse_finalized(self) -> None:
+    def _refuse_lost(self) -> None:
         if not self.layers:
             raise InvalidInput("the model is finalized: there are no masks to renew")
+        self._links.check(self.steps)
 
     def _is_due(self, layer: Layer) -> bool:
         final = layer.masked.pattern
@@ -375,7 +383,7 @@ class Handle:
             record = Record(self.steps, rows)
             self.history.add(record, changes)
             if self._writer is not None:
-                _write(self._writer, record)
+                log(self._writer, record)
 
     def _changes(self, layer: Layer, mask: NDArray[np.bool_] | Tensor) -> NDArray[np.uint32]:
         """Return where a mask differs from the layer's last; nowhere from none at all."""
@@ -431,11 +439,3 @@ class Handle:
                 whose=whose,
             )
         return result, scores, watch.seconds
-
-
-def _write(writer: Any, record: Record) -> None:
-    """Log a refresh to whatever takes TensorBoard's scalars."""
-    rows = {"": record.whole, **{f"/{name}": row for name, row in record.layers.items()}}
-    for name, row in rows.items():
-        for key in ("flip_rate", "kept_share", "seconds"):
-            writer.add_scalar(f"masksolve/{key}{name}", getattr(row, key), record.step)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
+from masksolve.errors import InvalidInput
 from masksolve.torch.training.callbacks.shared import (
     add_decay,
     check_handle,
@@ -63,6 +64,13 @@ class LightningCallback(Callback):
     def on_fit_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """Check the model before anything runs."""
         check_model(self.handle, pl_module)
+        for callback in trainer.callbacks:
+            kinds = {kind.__name__ for kind in type(callback).__mro__}
+            if "WeightAveraging" in kinds and callback._use_buffers:
+                raise InvalidInput(
+                    f"{type(callback).__name__} averages buffers, and masks are among them: "
+                    "give it use_buffers=False"
+                )
 
     def on_train_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """Remember where the Trainer's count of steps begins: not at zero if it resumes."""
