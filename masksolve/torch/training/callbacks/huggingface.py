@@ -6,7 +6,13 @@ from typing import Any
 
 from torch import nn
 
-from masksolve.torch.training.callbacks.shared import add_decay, check_model, count_step, latest
+from masksolve.torch.training.callbacks.shared import (
+    add_decay,
+    check_model,
+    count_step,
+    hold,
+    latest,
+)
 from masksolve.torch.training.handle import Handle
 
 try:
@@ -45,7 +51,7 @@ class HuggingFaceCallback(TrainerCallback):
 
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
-        self._hook: Any = None
+        self._hooks: list[Any] = []
 
     def before_reporters(self, trainer: Any) -> None:
         """Move the callback to the front, so that ``report_to`` reports the masks too.
@@ -72,11 +78,12 @@ class HuggingFaceCallback(TrainerCallback):
         check_model(self.handle, model)
         if STATE in state.stateful_callbacks:
             self.handle.load_state_dict(state.stateful_callbacks[STATE])
-        self._remove_hook()
+        self._remove_hooks()
         # The optimizer itself, not what accelerate wraps it in: there gradients are clipped.
         inner = getattr(optimizer, "optimizer", optimizer)
+        self._hooks = hold(self.handle, inner)
         if any(layer.masked.estimator == "masked_decay" for layer in self.handle.layers):
-            self._hook = inner.register_step_pre_hook(self._before_step)
+            self._hooks.append(inner.register_step_pre_hook(self._before_step))
 
     def on_optimizer_step(
         self, args: Any, state: Any, control: Any, *, optimizer: Any, **others: Any
@@ -96,12 +103,12 @@ class HuggingFaceCallback(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Let go of the optimizer."""
-        self._remove_hook()
+        self._remove_hooks()
 
     def _before_step(self, optimizer: Any, *arguments: Any) -> None:
         add_decay(self.handle, optimizer, getattr(optimizer, "grad_scale", None))
 
-    def _remove_hook(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+    def _remove_hooks(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []

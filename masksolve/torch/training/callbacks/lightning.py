@@ -7,7 +7,13 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
-from masksolve.torch.training.callbacks.shared import add_decay, check_model, count_step, latest
+from masksolve.torch.training.callbacks.shared import (
+    add_decay,
+    check_model,
+    count_step,
+    hold,
+    latest,
+)
 from masksolve.torch.training.handle import Handle
 
 try:
@@ -47,6 +53,7 @@ class LightningCallback(Callback):
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
         self._seen = 0
+        self._hooks: list[Any] = []
 
     def on_fit_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """Check the model before anything runs."""
@@ -55,6 +62,12 @@ class LightningCallback(Callback):
     def on_train_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """Remember where the Trainer's count of steps begins: not at zero if it resumes."""
         self._seen = trainer.global_step
+        self._remove_hooks()
+        self._hooks = [hook for one in trainer.optimizers for hook in hold(self.handle, one)]
+
+    def on_train_end(self, trainer: Any, pl_module: nn.Module) -> None:
+        """Let go of the optimizers."""
+        self._remove_hooks()
 
     def on_before_optimizer_step(
         self, trainer: Any, pl_module: nn.Module, optimizer: Optimizer
@@ -80,3 +93,8 @@ class LightningCallback(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.handle.load_state_dict(state_dict)
+
+    def _remove_hooks(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []

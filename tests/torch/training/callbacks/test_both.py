@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import pytest
+import torch
 
 import masksolve as ms
 import masksolve.torch as mst
@@ -48,3 +49,14 @@ def test_a_finalized_model(library, tmp_path):
     handle.finalize()
     with pytest.raises(ms.InvalidInput, match="finalized"):
         library.fit(model, handle, tmp_path)
+
+
+def test_static_masks_hold_what_they_prune(library, tmp_path):
+    """Whatever the optimizer decays."""
+    model = library.Classifier()
+    _, handle = sparse(model, estimator="none")
+    pruned = {layer.name: layer.weight[~layer.mask].clone() for layer in handle.layers}
+    for _ in range(2):  # a second training has another optimizer
+        library.fit(model, handle, tmp_path, **library.decaying(model))
+    for layer in handle.layers:
+        assert torch.equal(layer.weight[~layer.mask], pruned[layer.name])
