@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 
 import torch
@@ -33,7 +34,8 @@ def convert(name: str, rows: int, columns: int, seed: int) -> Run:
     except ModuleNotFoundError as error:
         why = f"{error.name} is not installed"
     except Exception as error:  # the tool's own
-        why = f"{type(error).__name__}: {' '.join(str(error).split())}"[:160]
+        text = re.sub(r"/\S*/", "", " ".join(str(error).split()))  # of no machine's folders
+        why = f"{type(error).__name__}: {text}"[:160]
     finally:
         logging.disable(logging.NOTSET)
     return Run(way=name, seed=seed, why=why, zeros=zeros)

@@ -59,9 +59,9 @@ def fill(page: Page, reader: Reader) -> None:
 def _in_short(reader: Reader) -> Iterator[str]:
     kept, lost = reader.names(kept=True), reader.names(kept=False)
     count = len(reader.outcomes)
-    yield f"Of {count} conversions, {len(kept)} keep every zero and {len(lost)} do not."
-    yield f"Kept by: {plain(listing(kept))}."
-    yield f"Lost by: {plain(listing(lost))}."
+    yield f"Of {count} conversions, {len(kept)} leave weights 2:4 and {len(lost)} do not."
+    yield f"2:4 after: {plain(listing(kept))}."
+    yield f"Not after: {plain(listing(lost))}."
     nearly = [name for name in lost if reader.outcomes[name].verdict == "nearly"]
     if nearly:
         share = reader.found["settings"]["nearly"]
@@ -74,8 +74,7 @@ def _table(reader: Reader, group: str) -> Table:
     table = Table(group, head, words=2)
     for name, one in reader.outcomes.items():
         if WAYS[name].group == group:
-            word = "kept" if one.kept else "moved" if one.verdict == "nearly" else "**lost**"
-            largest = "0" if one.kept else f"{one.largest:.1e}"
+            largest = f"{one.largest:.1e}" if one.lost else "0"
             cells = (percent(one.lost), largest, percent(one.over), f"{one.error:.3g}")
-            table.add(plain(name), word, *cells)
+            table.add(plain(name), one.word, *cells)
     return table

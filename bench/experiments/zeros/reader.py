@@ -22,8 +22,15 @@ class Outcome:
 
     @property
     def kept(self) -> bool:
-        """Whether every zero is a zero afterwards."""
-        return self.lost == 0
+        """Whether the weights obey the pattern afterwards."""
+        return self.verdict == "valid"
+
+    @property
+    def word(self) -> str:
+        """What became of the zeros, for a table."""
+        if self.kept:
+            return "kept" if self.lost == 0 else "renewed"
+        return "moved" if self.verdict == "nearly" else "**lost**"
 
 
 class Reader:
@@ -52,7 +59,7 @@ class Reader:
                 self.passed_over[name] = next(why, "not run")
 
     def names(self, *, kept: bool) -> list[str]:
-        """Name the conversions that keep every zero, or those that lose any."""
+        """Name the conversions after which weights obey the pattern, or the others."""
         return [name for name, one in self.outcomes.items() if one.kept == kept]
 
 

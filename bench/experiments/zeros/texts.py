@@ -27,7 +27,7 @@ RECIPES = (
     'gradient with zeros into an update without. `sparsify(model, "2:4", estimator="none", '
     "optimizer=optimizer)` holds them, [whatever the optimizer]"
     "(training.md#what-the-pruned-weights-get-estimators).",
-    "**In any case**: keep the mask file. `masksolve apply CONVERTED MASKS OUT --force` sets to "
+    "**In any case**: keep the mask file. On files of plain weights `masksolve apply CONVERTED MASKS OUT --force` sets to "
     "zero what a conversion has moved, and `masksolve check` says whether that was needed.",
 )
 
@@ -54,7 +54,8 @@ DONE = (
     "Lost: share of the zeros that are other numbers afterwards. Largest in their place: over the "
     "largest weight. Lines broken: with more than two nonzeros of four. Error: norm of the change "
     "over the norm of the weights.",
-    "Kept: every zero is one afterwards. Moved: all that is too much is nearly zero, at 1e-6.",
+    "Kept: every zero is one afterwards. Renewed: 2:4, by other zeros. Moved: all that is too much "
+    "is nearly zero, at 1e-6.",
     "GPTQ's rounding and the loops of training are written for this page; all else is the tool "
     "that is named. Training is three steps, enough to see zeros go.",
 )

@@ -99,7 +99,7 @@ def qat(*, steps: int, hold: bool = False) -> Convert:
         optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
         for _ in range(steps):
             optimizer.zero_grad()
-            (model(inputs) - inputs[:, :1]).square().sum().backward()
+            (model(inputs) - inputs[:, :1]).square().mean().backward()
             optimizer.step()
             if hold:
                 model[0].weight.data.mul_(pruned.mask)
