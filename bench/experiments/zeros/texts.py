@@ -27,8 +27,9 @@ RECIPES = (
     'gradient with zeros into an update without. `sparsify(model, "2:4", estimator="none", '
     "optimizer=optimizer)` holds them, [whatever the optimizer]"
     "(training.md#what-the-pruned-weights-get-estimators).",
-    "**In any case**: keep the mask file. On files of plain weights `masksolve apply CONVERTED MASKS OUT --force` sets to "
-    "zero what a conversion has moved, and `masksolve check` says whether that was needed.",
+    "**In any case**: keep the mask file. On files of plain weights `masksolve apply "
+    "CONVERTED MASKS OUT --force` sets to zero what a conversion has moved, and `masksolve "
+    "check` says whether that was needed.",
 )
 
 CODE = """

@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 Convert = Callable[[Pruned], Tensor]
-RATE = 1e-2
+RATE = 3e-3
+"""So that a few steps take weights past half a level."""
 STEPS = 3
 
 
@@ -96,7 +97,7 @@ def qat(*, steps: int, hold: bool = False) -> Convert:
         )
         model, inputs = nn.Sequential(pruned.linear()), pruned.inputs(64)
         quantization.quantize_(model, QATConfig(base, step="prepare"))
-        optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+        optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
         for _ in range(steps):
             optimizer.zero_grad()
             (model(inputs) - inputs[:, :1]).square().mean().backward()
