@@ -38,7 +38,7 @@ def fill(page: Page, reader: Reader) -> None:
         "zero is all that is too much, and each such tensor is named. Setting it to zero is "
         "left to you:"
     )
-    page.code("pycon", CODE)
+    page.say(f"```pycon\n{CODE}\n```")  # doctest wants the empty line at its end
     page.heading(2, "Every tool")
     groups = list(dict.fromkeys(way.group for way in WAYS.values()))
     for group in groups:

@@ -32,8 +32,7 @@ RECIPES = (
     "check` says whether that was needed.",
 )
 
-CODE = """
->>> import numpy as np
+CODE = """>>> import numpy as np
 >>> import masksolve as ms
 >>> weights = np.random.default_rng(0).normal(size=(64, 64))
 >>> weights *= ms.solve(weights, "2:4").mask
