@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs bench bench-full bench-core bench-calls bench-diversity bench-training bench-step \
-	bench-dst bench-adaprune bench-filters bench-models bench-scale bench-gpu same torture exactness examples clean
+	bench-dst bench-adaprune bench-filters bench-models bench-zeros bench-scale bench-gpu same torture exactness examples clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -62,6 +62,9 @@ bench-filters: $(VENV)/bench.done ## what filter pruning costs, and its bounds: 
 
 bench-models: $(VENV)/bench.done ## do modules and files choose the same weights? every architecture: half an hour
 	$(BIN)/python -m bench.experiments models
+
+bench-zeros: $(VENV)/trainers.done ## what becomes of zeros after pruning, with the tools that are installed: minutes
+	$(BIN)/python -m bench.experiments zeros
 
 examples: $(VENV)/trainers.done ## train with masks: a plain loop, Hugging Face, Lightning
 	for example in digits_loop digits_huggingface digits_lightning; do \

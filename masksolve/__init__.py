@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UnknownMethod,
     )
     from masksolve.layout import Layout
+    from masksolve.nearly import ZeroReport, inspect_zeros
     from masksolve.pattern import Pattern
     from masksolve.planning.forecast import plan
     from masksolve.planning.result import Plan
@@ -68,10 +69,12 @@ __all__ = [
     "StoredMask",
     "TileResults",
     "UnknownMethod",
+    "ZeroReport",
     "apply_masks",
     "certify",
     "check_mask",
     "diversity",
+    "inspect_zeros",
     "is_valid",
     "load_masks",
     "mask_of_zeros",
@@ -99,6 +102,7 @@ _PLACES = {
         "UnknownMethod",
     ),
     "layout": ("Layout",),
+    "nearly": ("ZeroReport", "inspect_zeros"),
     "pattern": ("Pattern",),
     "planning.forecast": ("plan",),
     "planning.result": ("Plan",),

@@ -71,16 +71,26 @@ def refuse_violation(
     """
     for box in layout.boxes() if boxes is None else boxes:
         tiles = layout.gather(mask, box, np.bool_)
-        exactly = short and not (pattern.at_most or box.partial)
-        for sums, name in LINES[: 2 if pattern.transposable else 1]:
-            kept = _line_sums(tiles, sums)
-            bad = (kept != pattern.n) if exactly else (kept > pattern.n)
-            if np.count_nonzero(bad):
-                tile, line = (int(i) for i in np.argwhere(bad)[0])
-                limit = f"exactly {pattern.n}" if exactly else f"at most {pattern.n}"
-                raise _violation(
-                    layout, box, f"{pattern} takes {limit}", name, tile, line, int(kept[tile, line])
-                )
+        found = violation_among(tiles, layout, box, pattern, short=short)
+        if found is not None:
+            raise found
+
+
+def violation_among(
+    tiles: NDArray[np.bool_], layout: TileLayout, box: Box, pattern: Pattern, *, short: bool = True
+) -> MaskViolation | None:
+    """Return what is wrong with the first line of a box's tiles (t, h, w) that breaks it."""
+    exactly = short and not (pattern.at_most or box.partial)
+    for sums, name in _directions(pattern):
+        kept = _line_sums(tiles, sums)
+        bad = (kept != pattern.n) if exactly else (kept > pattern.n)
+        if np.count_nonzero(bad):
+            tile, line = (int(i) for i in np.argwhere(bad)[0])
+            limit = f"exactly {pattern.n}" if exactly else f"at most {pattern.n}"
+            return _violation(
+                layout, box, f"{pattern} takes {limit}", name, tile, line, int(kept[tile, line])
+            )
+    return None
 
 
 def is_valid(mask: ArrayLike, pattern: Pattern | str, *, axes: tuple[int, int] = (-2, -1)) -> bool:
@@ -98,6 +108,12 @@ def is_valid(mask: ArrayLike, pattern: Pattern | str, *, axes: tuple[int, int] =
     return True
 
 
+def lines_over(tiles: NDArray[np.bool_], pattern: Pattern) -> int:
+    """Count the lines of tiles (t, h, w) with more than n."""
+    sums = (_line_sums(tiles, sums) for sums, _ in _directions(pattern))
+    return sum(int(np.count_nonzero(kept > pattern.n)) for kept in sums)
+
+
 def lines_short(tiles: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
     """Tell which tiles (t, h, w) have a row, or for h > 1 a column, with fewer than n."""
     kept = _line_sums(tiles, LINES[0][0])
@@ -105,6 +121,10 @@ def lines_short(tiles: NDArray[np.bool_], n: int) -> NDArray[np.bool_]:
         kept = np.minimum(kept, _line_sums(tiles, LINES[1][0]))
     short: NDArray[np.bool_] = kept.min(axis=1) < n
     return short
+
+
+def _directions(pattern: Pattern) -> tuple[tuple[str, str], ...]:
+    return LINES[: 2 if pattern.transposable else 1]
 
 
 def _line_sums(tiles: NDArray[np.bool_], sums: str) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ EXPERIMENTS = {
     "filters": "what provable filter pruning costs, and how good its bounds are",
     "models": "whether a model's modules and its file choose the same weights",
     "training": "what exact masks, and renewing them often, buy in sparse training",
+    "zeros": "what becomes of a 2:4 weight's zeros in the tools that come after pruning",
 }
 USAGE = "python -m bench.experiments NAME [options]"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from masksolve.cli import common, tensors
 from masksolve.errors import InvalidInput, MaskViolation
 from masksolve.inputs import as_axes
 from masksolve.layout import Layout
+from masksolve.nearly import ZeroReport, inspect_zeros
 from masksolve.pattern import Pattern
 from masksolve.quantised import recognise
 from masksolve.result import Status
@@ -42,6 +45,14 @@ def add_commands(commands: Any) -> None:
         "--pattern", metavar="N:M[,plain][,at-most]", help="default: what the masks say"
     )
     parser.add_argument(
+        "--nearly",
+        type=_nearly,
+        metavar="SHARE",
+        help="of weights: count as zero what is at most SHARE times the largest weight of its "
+        "tensor, such as 1e-6, and name the tensors that obey only so: a conversion has moved "
+        "their zeros",
+    )
+    parser.add_argument(
         "--checksums",
         action="store_true",
         help="compare every byte of a folder with its manifest, masksolve.json, too",
@@ -63,6 +74,17 @@ def add_commands(commands: Any) -> None:
     )
     tensors.tensor_options(parser)
     parser.set_defaults(run=_certify)
+
+
+def _nearly(text: str) -> float:
+    """Read a share above 0 and below 1."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = nan
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share above 0 and below 1")
+    return share
 
 
 class _Masks:
@@ -125,10 +147,11 @@ class _Masks:
         """Read a mask, or whatever dense tensor stands for one."""
         if self.packed:
             return read_mask(self.source.file(name), name, self.records[name]).mask
-        array = self.quantised.read(self.source.file(name), name)
-        if name not in self.records:
-            return array
-        return _nonzero(array)
+        return self.quantised.read(self.source.file(name), name)
+
+    def are_weights(self, name: str, array: NDArray[Any]) -> bool:
+        """Tell weights, whose zeros count, from a mask."""
+        return not self.packed and (name in self.records or array.dtype != np.bool_)
 
 
 def _nonzero(array: NDArray[Any]) -> NDArray[np.bool_]:
@@ -144,21 +167,38 @@ def _check(options: argparse.Namespace) -> int:
     masks = _Masks(options.file, options)
     names = masks.names()
     known = masks.source.tensors
+    moved: dict[str, ZeroReport] = {}
     with common.progress_bar([known[name] for name in names]) as bar:
         for name, layout in names.items():
             array, pattern = masks.read(name), masks.pattern(name)
             with common.about_tensor(masks.source.file(name), name), bar.tensor(name, array.shape):
-                if array.dtype != np.bool_ or (name in masks.records and not masks.packed):
-                    # Weights: what is not zero, and kept weights may be zero.
-                    array = _nonzero(array)
+                weights = masks.are_weights(name, array)
+                if weights:  # what is not zero is kept, and kept weights may be zero
                     pattern = Pattern(pattern.n, pattern.m, pattern.transposable, at_most=True)
-                try:
-                    check_mask(layout.matrices(array), pattern, axes=layout.matrix_axes)
-                except MaskViolation as violation:
-                    _print_verdict(options, masks.choice, name, violation, len(names))
+                where = {"axes": layout.matrix_axes}
+                array = layout.matrices(array)
+                if options.nearly is None:
+                    violation = _violation(_nonzero(array) if weights else array, pattern, **where)
+                elif weights:
+                    report = inspect_zeros(array, pattern, nearly=options.nearly, **where)
+                    violation = report.violation
+                    if report.verdict != "valid":
+                        moved[name] = report
+                else:
+                    raise InvalidInput("it is a mask: --nearly is about weights")
+                if violation is not None:
+                    _print_verdict(options, masks.choice, name, violation, len(names), moved)
                     return 1
-    _print_verdict(options, masks.choice, None, None, len(names))
+    _print_verdict(options, masks.choice, None, None, len(names), moved)
     return 0
+
+
+def _violation(mask: NDArray[Any], pattern: Pattern, axes: tuple[int, int]) -> MaskViolation | None:
+    try:
+        check_mask(mask, pattern, axes=axes)
+    except MaskViolation as violation:
+        return violation
+    return None
 
 
 def _print_verdict(
@@ -167,22 +207,34 @@ def _print_verdict(
     name: str | None,
     violation: MaskViolation | None,
     count: int,
+    moved: Mapping[str, ZeroReport],
 ) -> None:
     if options.json:
         content: dict[str, Any] = {"valid": violation is None, "tensors": count}
+        if options.nearly is not None:
+            content["reports"] = [_as_json(*item) for item in moved.items()]
         if choice is not None:
             content["skipped"] = tensors.names_as_json(choice)
         if violation is not None:
             details = {"tensor": name, **violation.details, "message": str(violation)}
             content["violation"] = details
         common.print_json(content)
-    elif violation is None:
-        valid = f"all {count} tensors are" if count > 1 else "the tensor is"
-        print(f"{options.file}: {valid} valid")
-    else:
+        return
+    for moved_name, report in moved.items():
+        print(f"{options.file}: tensor {moved_name!r}: {report}")
+    if violation is not None:
         print(f"{options.file}: tensor {name!r}: {violation}")
-    if choice is not None and not options.json:
+    else:
+        valid = f"all {count} tensors are" if count > 1 else "the tensor is"
+        nearly = f", {len(moved)} of them only nearly" if moved else ""
+        print(f"{options.file}: {valid} valid{nearly}")
+    if choice is not None:
         tensors.print_skipped(choice)
+
+
+def _as_json(name: str, report: ZeroReport) -> dict[str, Any]:
+    counts = {key: getattr(report, key) for key in ("lines", "over", "broken", "moved", "largest")}
+    return {"tensor": name, "verdict": report.verdict, **counts}
 
 
 def _certify(options: argparse.Namespace) -> int:
@@ -196,7 +248,10 @@ def _certify(options: argparse.Namespace) -> int:
             file, pattern = weights.file(name), masks.pattern(name)
             array = quantised.read(file, name)
             with common.about_tensor(masks.source.file(name), name):
-                mask = mask_for(masks.read(name), array.shape)
+                theirs = masks.read(name)
+                if name in masks.records and not masks.packed:
+                    theirs = _nonzero(theirs)
+                mask = mask_for(theirs, array.shape)
             with common.about_tensor(file, name), bar.tensor(name, array.shape) as report:
                 try:
                     found = certify(

@@ -9,7 +9,8 @@ sr_ste        dL/dW = g + decay (1 - M) . W, in every backward pass (Zhou et al.
               arXiv:2102.04010)
 masked_decay  as ste; decay (1 - M) . W joins the gradient once, just before the
               optimizer's step (Hu et al. 2024, arXiv:2404.01847)
-none          dL/dW = g . M: what is pruned stays as it is
+none          dL/dW = g . M: what is pruned is not trained (that an optimizer does not move it
+              all the same, `training.static` sees to)
 ============  ==================================================================
 """
 

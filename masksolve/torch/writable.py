@@ -49,7 +49,7 @@ class Writable(Tensor):
         if values.shape != self.original.shape:
             raise InvalidInput(
                 f"data has shape {tuple(values.shape)}: the masked weight has "
-                f"{tuple(self.original.shape)}"
+                f"{tuple(self.original.shape)}; resize it before sparsify, or after finalize"
             )
         with torch.no_grad():
             self.original.copy_(values)

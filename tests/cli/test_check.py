@@ -118,3 +118,42 @@ def test_a_record_of_no_tensor_is_bad_input(run, masks):
     content = masks.read_bytes()
     masks.write_bytes(content.replace(b'"head.weight":{"dtype', b'"skip.weight":{"dtype'))
     assert "'head.weight'" in run("check", masks, code=2).err
+
+
+def moved(rng, by):
+    """Make weights that were 2:4, every zero moved by so much of the largest weight."""
+    weights = rng.normal(size=(16, 24)).astype(np.float32)
+    mask = ms.solve(weights, "2:4").mask
+    return np.where(mask, weights, by * abs(weights).max()).astype(np.float32)
+
+
+def test_zeros_that_were_moved_are_told_from_a_broken_pattern(run, tmp_path):
+    rng = np.random.default_rng(0)
+    off, whole, broken = moved(rng, 5e-7), moved(rng, 0), moved(rng, 5e-7)
+    broken[3, :4] = 1
+    asked = ("--pattern", "2:4", "--nearly", "1e-6")
+    path = write_file(tmp_path / "w", {"off": off, "whole": whole})
+    run("check", path, "--pattern", "2:4", code=1)
+    told = run("check", path, *asked).out.splitlines()
+    lines = "192 of 192 lines hold more than 2 nonzeros"
+    assert told == [
+        f"{path}: tensor 'off': moved off zero, not broken: {lines}, all that is too much "
+        "within 1e-06 of zero (times the largest weight)",
+        f"{path}: all 2 tensors are valid, 1 of them only nearly",
+    ]
+    run("check", path, "--pattern", "2:4", "--nearly", "1e-7", code=1)
+    path = write_file(tmp_path / "w", {"broken": broken, "off": off})
+    first, second = run("check", path, *asked, code=1).out.splitlines()
+    assert f"'broken': broken: {lines}, 3 of them more than 2 not within" in first
+    assert second.endswith("row 3, columns 0 to 3, keeps 4 of 4: 2:4,at-most takes at most 2")
+
+
+def test_nearly_is_for_weights_and_a_share(run, masks, tmp_path):
+    told = run("check", masks, "--nearly", "1e-6", code=2).err
+    assert "it is a mask: --nearly is about weights" in told
+    path = write_file(tmp_path / "w", {"w": np.eye(8)})
+    for share in ("0", "1", "nan", "few"):
+        told = run("check", path, "--pattern=1:4", "--nearly", share, code=2).err
+        assert f"{share!r} is not a share above 0 and below 1" in told
+    told = run("check", path, "--pattern=1:4", "--nearly=1e-6").out
+    assert told == f"{path}: the tensor is valid\n"

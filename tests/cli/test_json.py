@@ -104,6 +104,7 @@ OTHERS = {
     "check": "check masks",
     "check, a violation": "check full --pattern=2:4 --tensors one",
     "check, a violation in a batch": "check full --pattern=2:4 --tensors batch --axes 0,1",
+    "check --nearly": "check near --pattern=2:4 --nearly=1e-6",
     "certify": "certify shards shards-masks",
     "certify, not optimal": "certify file rough",
     "certify, no records": "certify file dense --pattern=2:4",
@@ -164,6 +165,7 @@ def write_inputs(folder):
     os.mkfifo(shards / "pipe")
     full = {"one": np.ones((8, 8), np.bool_), "batch": np.ones((8, 8, 3), np.bool_)}
     write_file(folder / "full", full)
+    write_file(folder / "near", {"one": np.kron(np.eye(2), np.ones((2, 2))) + 1e-9})
     block = np.kron(np.eye(2), np.ones((2, 2), np.bool_))
     write_file(folder / "dense", {"a": np.tile(block, (16, 12)), "bias": np.ones(3)})
     for name in ("before.json", "after.json"):

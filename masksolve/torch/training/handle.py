@@ -30,6 +30,7 @@ from masksolve.torch.training.live import Links, reset_broken
 from masksolve.torch.training.report import Report, report
 from masksolve.torch.training.saving import save_usually
 from masksolve.torch.training.schedule import Schedule
+from masksolve.torch.training.static import hold_static
 
 __all__ = ["Handle"]
 
@@ -196,6 +197,7 @@ class Handle:
         if self.attached:
             raise InvalidInput("an optimizer is attached already")
         self._hooks += [
+            *hold_static(self.layers, optimizer),
             optimizer.register_step_pre_hook(self._before_step),
             optimizer.register_step_post_hook(lambda *_: self.advance()),
         ]

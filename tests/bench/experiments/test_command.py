@@ -17,7 +17,7 @@ from masksolve.bench.step_cost.tables import read
 from ..processes import ROOT, python
 from . import helpers
 
-NAMES = "adaprune, diversity, dst, filters, models and training"
+NAMES = "adaprune, diversity, dst, filters, models, training and zeros"
 
 
 @pytest.mark.parametrize(

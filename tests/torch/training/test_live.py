@@ -176,10 +176,11 @@ def test_weight_norm_on_top():
 
 
 def test_an_embedding_that_others_resize_in_place():
-    """As transformers does: it sets the size, and the data of what is worked out for it."""
+    """As transformers does: it sets the data of what is worked out for it, and the size."""
     model = nn.ModuleDict({"words": nn.Embedding(16, 8)})
     handle = mst.sparsify(model, "4:8", select="words")
-    model["words"].weight.data = torch.randn(24, 8)
+    with pytest.raises(InvalidInput, match=r"resize it before sparsify, or after finalize$"):
+        model["words"].weight.data = torch.randn(24, 8)
     model["words"].num_embeddings = 24
     for late in (handle.refresh, handle.finalize):
         with says(

@@ -18,6 +18,7 @@ from masksolve.torch.training.callbacks.shared import (
     check_handle,
     check_model,
     count_step,
+    hold,
     latest,
 )
 from masksolve.torch.training.handle import Handle
@@ -66,7 +67,7 @@ class HuggingFaceCallback(TrainerCallback):
     def __init__(self, handle: Handle) -> None:
         check_handle(handle, type(self).__name__)
         self.handle = handle
-        self._hook: Any = None
+        self._hooks: list[Any] = []
         take_plain(handle)
 
     def before_reporters(self, trainer: Any) -> None:
@@ -102,11 +103,12 @@ class HuggingFaceCallback(TrainerCallback):
             self.handle.refresh()
         take_plain(self.handle)
         save_plainly(model)
-        self._remove_hook()
+        self._remove_hooks()
         # The optimizer itself, not what accelerate wraps it in: there gradients are clipped.
         inner = getattr(optimizer, "optimizer", optimizer)
+        self._hooks = hold(self.handle, inner)
         if any(layer.masked.estimator == "masked_decay" for layer in self.handle.layers):
-            self._hook = inner.register_step_pre_hook(self._before_step)
+            self._hooks.append(inner.register_step_pre_hook(self._before_step))
 
     def on_optimizer_step(
         self, args: Any, state: Any, control: Any, *, optimizer: Any, **others: Any
@@ -137,7 +139,7 @@ class HuggingFaceCallback(TrainerCallback):
         self, args: Any, state: Any, control: Any, *, model: nn.Module, **others: Any
     ) -> None:
         """Let go of the optimizer; take the masks of the best weights, if these were loaded."""
-        self._remove_hook()
+        self._remove_hooks()
         if any(layer.masked.came == "plain" for layer in self.handle.layers):
             masks_of_the_best(self.handle, model, state.best_model_checkpoint)
         take_plain(self.handle, False)
@@ -145,7 +147,7 @@ class HuggingFaceCallback(TrainerCallback):
     def _before_step(self, optimizer: Any, *arguments: Any) -> None:
         add_decay(self.handle, optimizer, getattr(optimizer, "grad_scale", None))
 
-    def _remove_hook(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-            self._hook = None
+    def _remove_hooks(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []

@@ -13,6 +13,7 @@ from masksolve.torch.training.callbacks.shared import (
     check_handle,
     check_model,
     count_step,
+    hold,
     latest,
 )
 from masksolve.torch.training.handle import Handle
@@ -60,6 +61,7 @@ class LightningCallback(Callback):
         check_handle(handle, type(self).__name__)
         self.handle = handle
         self._seen = 0
+        self._hooks: list[Any] = []
 
     def on_fit_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """Check the model before anything runs."""
@@ -75,6 +77,12 @@ class LightningCallback(Callback):
     def on_train_start(self, trainer: Any, pl_module: nn.Module) -> None:
         """Remember where the Trainer's count of steps begins: not at zero if it resumes."""
         self._seen = trainer.global_step
+        self._remove_hooks()
+        self._hooks = [hook for one in trainer.optimizers for hook in hold(self.handle, one)]
+
+    def on_train_end(self, trainer: Any, pl_module: nn.Module) -> None:
+        """Let go of the optimizers."""
+        self._remove_hooks()
 
     def on_before_optimizer_step(
         self, trainer: Any, pl_module: nn.Module, optimizer: Optimizer
@@ -100,3 +108,8 @@ class LightningCallback(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.handle.load_state_dict(state_dict)
+
+    def _remove_hooks(self) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []

@@ -10,8 +10,9 @@ from torch.optim import Optimizer
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.torch.training.handle import Handle
+from masksolve.torch.training.static import hold_static
 
-__all__ = ["add_decay", "check_handle", "check_model", "count_step", "latest"]
+__all__ = ["add_decay", "check_handle", "check_model", "count_step", "hold", "latest"]
 
 
 def check_handle(handle: object, callback: str) -> None:
@@ -58,6 +59,11 @@ def add_decay(handle: Handle, optimizer: Optimizer, scale: Any = None) -> None:
     stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
     if not handle.attached and any(id(layer.original) in stepped for layer in handle.layers):
         handle.decay_gradients(scale)
+
+
+def hold(handle: Handle, optimizer: Optimizer) -> list[Any]:
+    """Hold what static masks prune in its place, unless the handle does so itself."""
+    return [] if handle.attached else hold_static(handle.layers, optimizer)
 
 
 def count_step(handle: Handle) -> None:

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import pytest
+import torch
 from torch import nn
 
 import masksolve as ms
@@ -65,3 +66,14 @@ def test_what_is_no_handle(library, given, shown):
     words = rf"{callback.__name__} takes the handle that sparsify\(.* returns, got {shown}$"
     with pytest.raises(ms.InvalidInput, match=words):
         callback(given)
+
+
+def test_static_masks_hold_what_they_prune(library, tmp_path):
+    """Whatever the optimizer decays."""
+    model = library.Classifier()
+    _, handle = sparse(model, estimator="none")
+    pruned = {layer.name: layer.weight[~layer.mask].clone() for layer in handle.layers}
+    for _ in range(2):  # a second training has another optimizer
+        library.fit(model, handle, tmp_path, **library.decaying(model))
+    for layer in handle.layers:
+        assert torch.equal(layer.weight[~layer.mask], pruned[layer.name])

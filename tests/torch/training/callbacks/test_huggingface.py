@@ -57,6 +57,11 @@ def fit(model, handle, folder, **options):
     return trainer
 
 
+def decaying(model):
+    """Let the optimizer decay weights; return options for `fit`."""
+    return {"weight_decay": 0.1, "max_steps": 2}
+
+
 def sparse(**options):
     return models.sparse(Classifier(), **options)
 

@@ -82,6 +82,12 @@ def fit(model, handle, folder, **options):
     return trainer
 
 
+def decaying(model):
+    """Let the optimizer decay weights; return options for `fit`."""
+    model.make = torch.optim.AdamW
+    return {"max_steps": 2}
+
+
 def sparse(module=None, **options):
     return models.sparse(module or Classifier(), **options)
 
