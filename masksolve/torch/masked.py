@@ -28,6 +28,7 @@ from torch.nn.functional import pad
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread, part, whole
+from masksolve.torch.gathering import Gathered
 from masksolve.torch.layouts import Layout
 from masksolve.torch.semi_structured import keeps_half
 
@@ -61,6 +62,8 @@ class Masked(nn.Module):
         The pattern, saved with the model so that a checkpoint of another is noticed.
     order : tuple of str
         The names of the module's parameters before it had masks, in their order.
+    gathered : Gathered
+        What scores have gathered of the training; saved with the model, too.
     """
 
     mask: Tensor
@@ -88,6 +91,7 @@ class Masked(nn.Module):
         self.register_buffer("mask", keep_all)
         self.register_buffer("code", encode(pattern).to(weight.device))
         self.order: tuple[str, ...] = ()
+        self.gathered = Gathered()
         self._factor: tuple[Any, Tensor, Tensor | None] | None = None
         self._half: tuple[Tensor, int, bool] | None = None
 
@@ -175,6 +179,31 @@ class Masked(nn.Module):
         super()._save_to_state_dict(state, prefix, keep_vars)
         # Whatever averages of buffers, or memory taken anew, have made of it.
         state[f"{prefix}code"] = encode(self.pattern).to(self.code.device)
+        for name, value in self.gathered.save():
+            state[f"{prefix}gathered.{name}"] = value if keep_vars else value.detach()
+
+    def _load_from_state_dict(
+        self,
+        state: Any,
+        prefix: str,
+        metadata: Any,
+        strict: bool,
+        missing: Any,
+        unexpected: Any,
+        errors: list[str],
+    ) -> None:
+        inside = f"{prefix}gathered."
+        saved = {key[len(inside) :]: state[key] for key in state if key.startswith(inside)}
+        rest = {key: value for key, value in state.items() if not key.startswith(inside)}
+        super()._load_from_state_dict(rest, prefix, metadata, strict, missing, unexpected, errors)
+        if f"{prefix}mask" in state:  # a part of a checkpoint leaves the rest as it is
+            wrong = self.gathered.load(saved, self.mask.device)
+            if wrong is not None:
+                errors.append(f"the checkpoint has what the score gathered, of shape {wrong}")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled, also before masks knew what scores gather."""
+        super().__setstate__({"gathered": Gathered()} | state)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_factor": None, "_half": None}

@@ -15,7 +15,7 @@ from masksolve.errors import InvalidInput
 from masksolve.torch.training.flips import Flips
 from masksolve.torch.training.picture import Curve, Curves, draw
 
-__all__ = ["History", "LayerRecord", "Record"]
+__all__ = ["History", "LayerRecord", "Record", "write_scalars"]
 
 MOST = 4096
 """Records kept; beyond them every other of the older half goes."""
@@ -188,3 +188,11 @@ class History:
                 [1000 * record.whole.seconds for record in self.records],
             ),
         )
+
+
+def write_scalars(writer: Any, record: Record) -> None:
+    """Log a refresh to whatever takes TensorBoard's scalars."""
+    rows = {"": record.whole, **{f"/{name}": row for name, row in record.layers.items()}}
+    for name, row in rows.items():
+        for key in ("flip_rate", "kept_share", "seconds"):
+            writer.add_scalar(f"masksolve/{key}{name}", getattr(row, key), record.step)

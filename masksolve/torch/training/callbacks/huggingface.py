@@ -83,7 +83,7 @@ class HuggingFaceCallback(TrainerCallback):
     ) -> None:
         """Count the step while gradients are still there, unless a loss scaler skipped it."""
         if not getattr(optimizer, "step_was_skipped", False):
-            count_step(self.handle)
+            count_step(self.handle, optimizer)
         state.stateful_callbacks[STATE] = self.handle.state_dict()
 
     def on_log(

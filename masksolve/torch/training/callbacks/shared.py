@@ -8,7 +8,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.training.decay import decay_gradients
 from masksolve.torch.training.handle import Handle
+from masksolve.torch.training.optimizers import trained_by
 
 __all__ = ["add_decay", "check_model", "count_step", "latest"]
 
@@ -40,15 +42,14 @@ def add_decay(handle: Handle, optimizer: Optimizer, scale: Any = None) -> None:
     scale : number or Tensor, optional
         A loss scale that is still in the gradients: fused optimizers take it out.
     """
-    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not handle.attached and any(id(layer.original) in stepped for layer in handle.layers):
-        handle.decay_gradients(scale)
-
-
-def count_step(handle: Handle) -> None:
-    """Count a step of the optimizer, unless the optimizer does that itself."""
     if not handle.attached:
-        handle.advance()
+        decay_gradients(handle.layers, optimizer, scale)
+
+
+def count_step(handle: Handle, *optimizers: Any) -> None:
+    """Count a step of the optimizers, unless they do that themselves."""
+    if not handle.attached:
+        handle.advance([p for optimizer in optimizers for p in trained_by(optimizer)])
 
 
 def latest(handle: Handle) -> dict[str, float]:
