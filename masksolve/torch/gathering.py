@@ -157,6 +157,7 @@ def version(tensor: Tensor) -> int:
 
 
 def like(tensor: Tensor, other: Tensor) -> Tensor:
-    """Put a tensor where another is, spread as that is."""
+    """Put a tensor where another is, spread as that is; nothing, if it has lost its data."""
+    tensor = torch.zeros_like(tensor, device="cpu") if tensor.is_meta else tensor
     tensor = tensor.to(other.device)
     return part(tensor, other) if is_spread(other) and not is_spread(tensor) else tensor

@@ -87,9 +87,11 @@ class Masked(nn.Module):
         super().__init__()
         self.pattern, self.layout = pattern, layout
         self.estimator, self.decay, self.absorb_mean = estimator, decay, absorb_mean
-        keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
+        with torch.inference_mode(False):  # or no training could use them
+            keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
+            code = encode(pattern).to(weight.device)
         self.register_buffer("mask", keep_all)
-        self.register_buffer("code", encode(pattern).to(weight.device))
+        self.register_buffer("code", code)
         self.order: tuple[str, ...] = ()
         self.gathered = Gathered()
         self._factor: tuple[Any, Tensor, Tensor | None] | None = None
@@ -142,13 +144,17 @@ class Masked(nn.Module):
                 return mask
         factor = self._factor[2]
         if factor is None:
-            factor = mask.to(weight.dtype)
+            with torch.inference_mode(False):
+                factor = mask.to(weight.dtype)
             self._factor = state, mask, factor
         return factor
 
     @torch.no_grad()
     def write(self, mask: NDArray[np.bool_] | Tensor, pattern: Pattern | None = None) -> None:
         """Put a new mask in the old one's place; of which pattern, if that is known."""
+        if self.mask.is_inference():  # in a copy made in that mode
+            with torch.inference_mode(False):
+                self.mask = self.mask.clone()
         if isinstance(mask, Tensor):
             self.mask.copy_(mask)
         elif self.mask.device.type == "cpu":

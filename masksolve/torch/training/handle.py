@@ -24,7 +24,7 @@ from masksolve.torch.scores import LayerScore, as_training_score
 from masksolve.torch.sparse_linear import dense_products, make_plain
 from masksolve.torch.training.decay import decay_gradients, decays, refuse_closure
 from masksolve.torch.training.flips import flips_of
-from masksolve.torch.training.history import History, LayerRecord, Record, write_scalars
+from masksolve.torch.training.history import History, LayerRecord, Record, log
 from masksolve.torch.training.optimizers import Listener, Optimizers, as_optimizers
 from masksolve.torch.training.report import Report, report
 from masksolve.torch.training.schedule import Schedule
@@ -274,6 +274,8 @@ class Handle:
                 "masksolve.torch.dense_state_dict(model) into a plain one"
             )
         masks = self.masks
+        for layer in self.layers:
+            layer.refuse_offloaded()
         self.detach()
         for layer in self.layers:
             layer.release()
@@ -404,7 +406,7 @@ class Handle:
             record = Record(self.steps, rows)
             self.history.add(record, changes)
             if self._writer is not None:
-                write_scalars(self._writer, record)
+                log(self._writer, record)
 
     def _solve(self, layer: Layer) -> tuple[MaskResult | DeviceResult, Tensor, float] | None:
         """Return a layer's new mask, its scores and the seconds; None during the warm-up.
@@ -416,6 +418,7 @@ class Handle:
         pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
         if pattern.n == pattern.m:
             return None
+        layer.refuse_offloaded()
         weight = layer.weight
         scores = weight if self._score is None else self._score(layer)
         scores = agreed(scores, weight, self._replicas)

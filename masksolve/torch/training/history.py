@@ -15,7 +15,7 @@ from masksolve.errors import InvalidInput
 from masksolve.torch.training.flips import Flips
 from masksolve.torch.training.picture import Curve, Curves, draw
 
-__all__ = ["History", "LayerRecord", "Record", "write_scalars"]
+__all__ = ["History", "LayerRecord", "Record", "log"]
 
 MOST = 4096
 """Records kept; beyond them every other of the older half goes."""
@@ -190,7 +190,7 @@ class History:
         )
 
 
-def write_scalars(writer: Any, record: Record) -> None:
+def log(writer: Any, record: Record) -> None:
     """Log a refresh to whatever takes TensorBoard's scalars."""
     rows = {"": record.whole, **{f"/{name}": row for name, row in record.layers.items()}}
     for name, row in rows.items():

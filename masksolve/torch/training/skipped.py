@@ -67,7 +67,7 @@ def not_finite(gradients: Iterable[Tensor], found: Iterable[Tensor] = ()) -> Ski
             mesh = gradient.device_mesh
             groups |= {mesh.get_group(axis) for axis in range(mesh.ndim)}
         mine = _numbers(gradient)
-        if not mine.numel():
+        if mine.is_meta or not mine.numel():
             continue
         if at_hand(mine):
             low, high = torch.aminmax(mine)  # a tenth of the time of other ways
