@@ -44,13 +44,14 @@ class Gathered:
     def __init__(self) -> None:
         self._values: dict[str, Tensor] = {}
         self._held: dict[str, Tensor] = {}
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: int | None = None  # the weight's version at the last backward pass
+        self._looked = True  # at the gradient that it left
         self._listener: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         # A parameter's copy has no hooks; and whether a step follows concerns the original.
-        sure = self._values if self._stamp else self._values | self._held
-        return {"_values": dict(sure), "_held": {}, "_stamp": None, "_listener": None}
+        sure = dict(self.save())
+        return {"_values": sure, "_held": {}, "_stamp": None, "_looked": True, "_listener": None}
 
     def __getattr__(self, name: str) -> Tensor:
         """Find what `save` wrote, as distributed checkpoints look for what they name."""
@@ -107,12 +108,12 @@ class Gathered:
             self.settle(name)
         elif weight.grad is None:
             self.settle(name, skipped=True)
-        elif self._stamp != _stamp(weight) and not is_spread(weight.grad):
+        elif not self._looked and not is_spread(weight.grad):
             low, high = torch.aminmax(weight.grad)
             gone = ~(low.isfinite() & high.isfinite() & ((low != 0) | (high != 0)))
             held = self._held[name]
             self._held[name] = torch.where(gone.to(held.device), self._values[name], held)
-            self._stamp = _stamp(weight)
+            self._looked = True
         return self._held.get(name, self._values[name])
 
     def known(self, name: str, weight: Tensor) -> Tensor:
@@ -121,11 +122,11 @@ class Gathered:
         return self._held.get(name, self._values[name]) if counts else self._values[name]
 
     def _moved(self, weight: Tensor) -> bool:
-        return self._stamp is not None and self._stamp[0] != version(weight)
+        return self._stamp not in (None, version(weight))
 
     def save(self) -> Iterator[tuple[str, Tensor]]:
         """Give the names and values that go into a checkpoint."""
-        yield from (self._values if self._stamp else self._values | self._held).items()
+        yield from (self._values | ({} if self._stamp is not None else self._held)).items()
 
     def load(self, saved: Mapping[str, Tensor], device: torch.device) -> str | None:
         """Go on from a checkpoint, or from nothing where it has nothing; says what does not fit."""
@@ -142,13 +143,7 @@ def _heard(gathered: ref[Gathered], weight: Tensor) -> None:
     """Note how a backward pass left a weight."""
     of = gathered()
     if of is not None and of._held:
-        of._stamp = _stamp(weight)
-
-
-def _stamp(weight: Tensor) -> tuple[int, int, int]:
-    gradient = weight.grad
-    state = (-1, -1) if gradient is None else (id(gradient), version(gradient))
-    return version(weight), *state
+        of._stamp, of._looked = version(weight), False
 
 
 def version(tensor: Tensor) -> int:

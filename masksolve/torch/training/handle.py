@@ -415,7 +415,7 @@ class Handle:
         are at work.
         """
         watch = Stopwatch()
-        pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
+        pattern = self._schedule.pattern(layer.masked.pattern, self._count.taken)
         if pattern.n == pattern.m:
             return None
         layer.refuse_offloaded()
