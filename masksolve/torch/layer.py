@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 from masksolve.errors import InvalidInput
 from masksolve.result import MaskResult
 from masksolve.torch.distributed import part, whole
+from masksolve.torch.inputs_seen import look_away
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
 from masksolve.torch.names import Place, join
@@ -105,6 +106,7 @@ class Layer:
             with torch.no_grad():
                 self.original.copy_(part(self.used(), self.original))
         for module, tensor_name in dict.fromkeys((p.module, p.tensor_name) for p in self.places):
+            look_away(module, tensor_name)
             parametrize.remove_parametrizations(module, tensor_name, leave_parametrized=False)
             held = module._parameters
             for name in sorted(held, key=lambda n: order.index(n) if n in order else len(order)):

@@ -232,8 +232,13 @@ def as_training_score(score: str | LayerScore) -> TrainingScore | None:
         return None if make is None else make()
     if not callable(score):
         raise InvalidInput(f"score must be a name or a function, got {score!r}")
-    ours = type(score) in (Gradient, Movement, Wanda, _Given)  # and no class made of them
-    return score if ours else _Given(score)
+    if isinstance(score, Gradient | Movement | Wanda | _Given) and type(score) in _OURS:
+        return score
+    return _Given(score)
+
+
+_OURS = (Gradient, Movement, Wanda, _Given)
+"""And no class made of them, which may know nothing of skipped steps."""
 
 
 def as_calibrated_score(score: str | CalibratedScore) -> CalibratedScore | None:

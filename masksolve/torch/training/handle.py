@@ -25,7 +25,7 @@ from masksolve.torch.sparse_linear import dense_products, make_plain
 from masksolve.torch.training.decay import decay_gradients, decays, refuse_closure
 from masksolve.torch.training.flips import flips_of
 from masksolve.torch.training.history import History, LayerRecord, Record, log
-from masksolve.torch.training.optimizers import Listener, Optimizers, as_optimizers
+from masksolve.torch.training.optimizers import Listener, Optimizers, refuse_untrained
 from masksolve.torch.training.report import Report, report
 from masksolve.torch.training.schedule import Schedule
 from masksolve.torch.training.skipped import Count, look_at, naming, not_finite, refuse_ruined
@@ -131,7 +131,7 @@ class Handle:
     def __setstate__(self, state: dict[str, Any]) -> None:
         steps, given = state.pop("steps", None), state.pop("_optimizers", ())
         state.pop("attached", None)
-        self.__dict__.update({"_listener": None} | state)
+        self.__dict__.update({"_listener": None, "_seen": []} | state)
         if steps is not None:  # pickled before steps could be none
             self.steps = steps
         if self._score is not None:  # a function, if it was pickled before scores were wrapped
@@ -209,19 +209,10 @@ class Handle:
         InvalidInput
             If they do not train all masked weights, or another is attached.
         """
-        listener = Listener(as_optimizers(optimizers), self._before_step, self._after_step)
-        trained = {id(parameter) for parameter in listener.parameters()}
-        try:
-            for layer, weight in self._originals():
-                if weight.requires_grad and id(weight) not in trained:
-                    who = "the optimizer does" if len(optimizers) == 1 else "the optimizers do"
-                    raise InvalidInput(f"{who} not train {layer.name}")
-            if self.attached:
-                raise InvalidInput("an optimizer is attached already")
-        except InvalidInput:
-            listener.remove()
-            raise
-        self._listener = listener
+        refuse_untrained(optimizers, self.layers)
+        if self.attached:
+            raise InvalidInput("an optimizer is attached already")
+        self._listener = Listener(optimizers, self._before_step, self._after_step)
 
     def detach(self) -> None:
         """Let go of the optimizers, and of the modules that a score looks at."""
@@ -242,6 +233,7 @@ class Handle:
             For a weight that is not finite, naming it and the step: the old masks stay.
         """
         self._refuse_finalized()
+        self._count.settle()
         self._renew(self.layers)
 
     def report(self, since: int | None = None) -> Report:
@@ -296,9 +288,6 @@ class Handle:
         self.history = History()
         for layer in self.layers:
             layer.result = None
-
-    def _originals(self) -> list[tuple[Layer, nn.Parameter]]:
-        return [(layer, layer.original) for layer in self.layers]
 
     def advance(
         self, parameters: Iterable[Tensor] | None = None, found: Iterable[Tensor] = ()
@@ -368,8 +357,8 @@ class Handle:
         except InvalidInput:
             if not self._count.settle():
                 raise
-            found = []
-        if self._count.settle() or not found:
+            found = None
+        if found is None or self._count.settle():
             # The device tells only now, while it solves, that the step due was not one.
             refuse_ruined(self.layers, self._count.taken + 1)
             return

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.layer import Layer
 
-__all__ = ["Listener", "Optimizers", "as_optimizers", "trained_by"]
+__all__ = ["Listener", "Optimizers", "refuse_untrained", "trained_by"]
 
 Optimizers: TypeAlias = Optimizer | Sequence[Optimizer]
 
 
-def as_optimizers(given: Sequence[Any]) -> tuple[Any, ...]:
-    """Refuse what is no optimizer, and nothing that wraps one."""
-    for one in given:
-        _inside(one)
-    return tuple(given)
+def refuse_untrained(optimizers: Sequence[Any], layers: Sequence[Layer]) -> None:
+    """Refuse what is no optimizer and wraps none, and weights that none of them trains."""
+    for optimizer in optimizers:
+        _inside(optimizer)
+    trained = {id(parameter) for optimizer in optimizers for parameter in trained_by(optimizer)}
+    who = "the optimizer does" if len(optimizers) == 1 else "the optimizers do"
+    for layer in layers:
+        if layer.original.requires_grad and id(layer.original) not in trained:
+            raise InvalidInput(f"{who} not train {layer.name}")
 
 
 def trained_by(optimizer: Any) -> Iterator[Tensor]:
@@ -74,12 +80,11 @@ class Listener:
         for which, given in enumerate(self.optimizers):
             inner = _inside(given)
             self._hooks.append(inner.register_step_pre_hook(before))
+            stepped = partial(self._stepped, which)
             if hasattr(given, "averager"):  # masks come after the average of local SGD
-                self._hooks.append(_After(given, lambda one, w=which: self._stepped(w, one)))
-                continue
-            self._hooks.append(
-                inner.register_step_post_hook(lambda one, *_, w=which: self._stepped(w, one))
-            )
+                self._hooks.append(_After(given, stepped))
+            else:
+                self._hooks.append(inner.register_step_post_hook(stepped))
 
     def remove(self) -> None:
         """Listen no more."""
@@ -91,7 +96,7 @@ class Listener:
         for optimizer in self.optimizers:
             yield from trained_by(optimizer)
 
-    def _stepped(self, which: int, optimizer: Any) -> None:
+    def _stepped(self, which: int, optimizer: Any, *arguments: Any) -> None:
         found = getattr(optimizer, "found_inf", None)
         self._found += [] if found is None else [found]
         self._heard.add(which)

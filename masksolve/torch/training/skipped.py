@@ -93,7 +93,7 @@ def not_finite(gradients: Iterable[Tensor], found: Iterable[Tensor] = ()) -> Ski
 
 def at_hand(tensor: Tensor) -> bool:
     """Tell whether a tensor can be read without waiting."""
-    return tensor.device.type == "cpu"
+    return bool(tensor.device.type == "cpu")
 
 
 def _numbers(gradient: Tensor) -> Tensor:

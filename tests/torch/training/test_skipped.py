@@ -244,7 +244,7 @@ def test_a_device_is_waited_for_when_masks_are_due(device, score, monkeypatch):
 def test_weights_that_a_bad_step_ruined_on_a_device(device):
     model = make()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    handle = mst.sparsify(model, "4:8", optimizer=optimizer, refresh_every=2)
+    mst.sparsify(model, "4:8", optimizer=optimizer, refresh_every=2)
     model(batch(0) * INF).sum().backward()
     optimizer.step()
     with pytest.raises(InvalidInput, match=r"0\.weight at step 1: .*nan"):
@@ -281,3 +281,11 @@ def test_count():
     assert count.settle() == 1
     assert (count.taken, count.dropped) == (2, 2)
     assert count.settle() == 0
+
+
+def test_a_refresh_by_hand_waits_for_the_device(device):
+    handle = train([5], refresh_every=100, fused=True)
+    handle.refresh()
+    assert handle.history.records[-1].step == 6
+    for layer in handle.layers:
+        assert torch.equal(layer.mask, mst.solve_mask(layer.weight, "4:8"))
