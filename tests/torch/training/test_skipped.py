@@ -80,7 +80,7 @@ def assert_same_training(handle, other):
 @pytest.mark.parametrize("attached", [True, False], ids=["attached", "by hand"])
 @pytest.mark.parametrize("fused", [False, True], ids=["plain", "fused"])
 @pytest.mark.parametrize("bad", ["input", "loss", "head"])
-@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("score", SCORES[1:])
 def test_a_skipped_step_leaves_no_trace(undisturbed, score, bad, fused, attached):
     handle = train([0, 2, 2, 5], bad, fused, attached, score=score)
     if fused:  # whose sums are rounded otherwise
