@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["agreed", "is_spread", "part", "replicas", "sharding", "whole"]
+__all__ = ["agreed", "is_spread", "part", "replicas", "select", "sharding", "whole"]
 
 
 def is_spread(tensor: Tensor) -> bool:
@@ -32,6 +32,17 @@ def part(tensor: Tensor, like: Tensor) -> Tensor:
 
     # None: each process takes its own copy's part, without asking another.
     return distribute_tensor(tensor, like.device_mesh, like.placements, src_data_rank=None)
+
+
+def select(flag: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Return one of two tensors that are spread alike, by a flag that all processes have."""
+    if not is_spread(other):
+        return torch.where(flag, one, other)
+    mine = torch.where(flag, one.to_local(), other.to_local())
+    kind: Any = type(other)
+    return kind.from_local(
+        mine, other.device_mesh, other.placements, shape=other.shape, stride=other.stride()
+    )
 
 
 def agreed(scores: Any, weight: Tensor, group: Any) -> Any:

@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from masksolve.errors import InvalidInput
 from masksolve.result import MaskResult
 from masksolve.torch.distributed import part, whole
+from masksolve.torch.inputs_seen import look_away
 from masksolve.torch.layouts import Layout
 from masksolve.torch.masked import Masked
 from masksolve.torch.names import Place, join
 from masksolve.torch.results import DeviceResult
+from masksolve.torch.unfit import offloaded
 
 __all__ = ["Layer", "masked_layers"]
 
@@ -86,6 +89,13 @@ class Layer:
         """The mask, of the parameter's shape."""
         return self.masked.mask
 
+    def refuse_offloaded(self) -> None:
+        """Refuse a weight whose numbers are elsewhere."""
+        chain: Any = self.module.parametrizations[self.tensor_name]
+        why = offloaded(chain)
+        if why is not None:
+            raise InvalidInput(f"{self.name} cannot be read: {why}")
+
     def release(self, *, masked: bool = True) -> None:
         """Make the parameter plain again, in its old place among the module's.
 
@@ -96,6 +106,7 @@ class Layer:
             with torch.no_grad():
                 self.original.copy_(part(self.used(), self.original))
         for module, tensor_name in dict.fromkeys((p.module, p.tensor_name) for p in self.places):
+            look_away(module, tensor_name)
             parametrize.remove_parametrizations(module, tensor_name, leave_parametrized=False)
             held = module._parameters
             for name in sorted(held, key=lambda n: order.index(n) if n in order else len(order)):
@@ -104,6 +115,7 @@ class Layer:
     @torch.no_grad()
     def used(self) -> Tensor:
         """Return the weight that the layer's products use, in full."""
+        self.refuse_offloaded()
         weight = whole(self.weight)
         for parametrization in self.module.parametrizations[self.tensor_name]:
             weight = parametrization(weight)

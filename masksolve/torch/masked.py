@@ -29,6 +29,7 @@ from torch.nn.functional import pad
 from masksolve.errors import InvalidInput, InvalidPattern
 from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread, part, whole
+from masksolve.torch.gathering import Gathered
 from masksolve.torch.layouts import Layout
 from masksolve.torch.semi_structured import keeps_half
 from masksolve.torch.writable import writable
@@ -68,6 +69,8 @@ class Masked(nn.Module):
         Whether a plain weight may be loaded, by who sees to the mask afterwards.
     came : {"plain", "masked"} or None
         What was loaded last: a weight alone, or one with its mask.
+    gathered : Gathered
+        What scores have gathered of the training; saved with the model, too.
     """
 
     takes_plain = False
@@ -94,10 +97,13 @@ class Masked(nn.Module):
         super().__init__()
         self.pattern, self.layout = pattern, layout
         self.estimator, self.decay, self.absorb_mean = estimator, decay, absorb_mean
-        keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
+        with torch.inference_mode(False):  # or no training could use them
+            keep_all = torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
+            code = encode(pattern, pattern.m).to(weight.device)
         self.register_buffer("mask", keep_all)
-        self.register_buffer("code", encode(pattern, pattern.m).to(weight.device))
+        self.register_buffer("code", code)
         self.order: tuple[str, ...] = ()
+        self.gathered = Gathered()
         self._factor: tuple[Any, Tensor, Tensor | None] | None = None
         self._half: tuple[Tensor, int, bool] | None = None
 
@@ -159,13 +165,17 @@ class Masked(nn.Module):
                 return mask
         factor = self._factor[2]
         if factor is None:
-            factor = mask.to(weight.dtype)
+            with torch.inference_mode(False):
+                factor = mask.to(weight.dtype)
             self._factor = state, mask, factor
         return factor
 
     @torch.no_grad()
     def write(self, mask: NDArray[np.bool_] | Tensor, pattern: Pattern | None = None) -> None:
         """Put a new mask in the old one's place; of which pattern, if that is known."""
+        if self.mask.is_inference():  # in a copy made in that mode
+            with torch.inference_mode(False):
+                self.mask = self.mask.clone()
         if isinstance(mask, Tensor):
             self.mask.copy_(mask)
         elif self.mask.device.type == "cpu":
@@ -207,6 +217,31 @@ class Masked(nn.Module):
         intact = (self.code[:3] == right[:3]).all() & (self.code[3] % 2 == right[3])
         right[3] += 2 * torch.where(intact, self.code[3] // 2, self.pattern.n)
         state[f"{prefix}code"] = right
+        for name, value in self.gathered.save():
+            state[f"{prefix}gathered.{name}"] = value if keep_vars else value.detach()
+
+    def _load_from_state_dict(
+        self,
+        state: Any,
+        prefix: str,
+        metadata: Any,
+        strict: bool,
+        missing: Any,
+        unexpected: Any,
+        errors: list[str],
+    ) -> None:
+        inside = f"{prefix}gathered."
+        saved = {key[len(inside) :]: state[key] for key in state if key.startswith(inside)}
+        rest = {key: value for key, value in state.items() if not key.startswith(inside)}
+        super()._load_from_state_dict(rest, prefix, metadata, strict, missing, unexpected, errors)
+        if f"{prefix}mask" in state:  # a part of a checkpoint leaves the rest as it is
+            wrong = self.gathered.load(saved, self.mask.device)
+            if wrong is not None:
+                errors.append(f"the checkpoint has what the score gathered, of shape {wrong}")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled, also before masks knew what scores gather."""
+        super().__setstate__({"gathered": Gathered()} | state)
 
     def train(self, mode: bool = True) -> Masked:
         """Set the mode, around which averages are put in and taken out behind torch's back."""

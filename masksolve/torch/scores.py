@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
-from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from masksolve.errors import InvalidInput
-from masksolve.torch.distributed import whole
+from masksolve.torch.distributed import select, whole
+from masksolve.torch.gathering import Skipped, like
+from masksolve.torch.inputs_seen import look
 
 if TYPE_CHECKING:
     from masksolve.torch.layer import Layer
@@ -45,8 +46,12 @@ class TrainingScore(Protocol):
     def watch(self, layer: Layer) -> Any:
         """Look at a layer from now on; returns what has `remove`, or None."""
 
-    def observe(self, layer: Layer) -> None:
-        """See a layer after a step of the optimizer, its gradient still there."""
+    def observe(self, layer: Layer, skipped: Skipped = False) -> None:
+        """See a layer after a step of the optimizer, its gradient still there.
+
+        Nothing is to be learnt from a step that was skipped. On a device that is a flag of
+        bool there, which is not waited for.
+        """
 
     def __call__(self, layer: Layer) -> Tensor:
         """Return the scores of a layer."""
@@ -63,8 +68,9 @@ class _Given(TrainingScore):
     def watch(self, layer: Layer) -> Any:
         return self._score.watch(layer) if hasattr(self._score, "watch") else None
 
-    def observe(self, layer: Layer) -> None:
-        if hasattr(self._score, "observe"):
+    def observe(self, layer: Layer, skipped: Skipped = False) -> None:
+        # Which waits for a device: others' criteria know nothing of skipped steps.
+        if hasattr(self._score, "observe") and not skipped:
             self._score.observe(layer)
 
     def __call__(self, layer: Layer) -> Tensor:
@@ -91,20 +97,25 @@ class Movement(TrainingScore):
 
     needs_gradients = True
 
-    def __init__(self) -> None:
-        self._sums: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
+    def watch(self, layer: Layer) -> None:
+        """Begin a layer's sum."""
+        layer.masked.gathered.begin("movement", torch.zeros_like(layer.weight))
 
-    def observe(self, layer: Layer) -> None:
+    def observe(self, layer: Layer, skipped: Skipped = False) -> None:
         """Add a step's movement."""
-        if layer.gradient is None:
+        if layer.gradient is None or skipped is True:
             return
+        gathered = layer.masked.gathered
         moved = -layer.weight * layer.gradient
-        before = self._sums.get(layer.masked)
-        self._sums[layer.masked] = moved if before is None else before.add_(moved)
+        gathered.put("movement", like(gathered["movement"], moved) + moved, skipped)
 
     def __call__(self, layer: Layer) -> Tensor:
         """Return the scores of a layer."""
-        return self._sums.get(layer.masked, layer.weight.abs())
+        size, gathered = layer.weight.abs(), layer.masked.gathered
+        if "movement" not in gathered:
+            return size
+        sums = like(gathered["movement"], size)
+        return select(whole(sums).any(), sums, size)
 
 
 class Wanda(TrainingScore):
@@ -122,38 +133,31 @@ class Wanda(TrainingScore):
         if not 0 <= memory < 1:
             raise InvalidInput(f"memory must be in [0, 1), got {memory}")
         self.memory = memory
-        self._squares: WeakKeyDictionary[nn.Module, Tensor] = WeakKeyDictionary()
 
     def watch(self, layer: Layer) -> Any:
-        """Look at a layer's inputs from now on; returns the hook's handle."""
+        """Look at a layer's inputs from now on; returns what has `remove`."""
         channel = _channel(layer)
         if channel is None:
             raise InvalidInput(
                 f"{layer.name}: Wanda's score needs a linear layer or a convolution that is "
                 f"called itself, got {layer.kind.__name__}"
             )
-        masked = layer.masked
+        channels = layer.layout.sides(tuple(layer.mask.shape))[1] * layer.layout.parts
+        nothing = torch.zeros(channels, dtype=torch.float32, device=layer.mask.device)
+        layer.masked.gathered.begin("wanda", nothing)
+        return look(layer.module, layer.tensor_name, channel, self.memory)
 
-        @torch.no_grad()
-        def see(module: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Any]) -> None:
-            x = inputs[0] if inputs else next(iter(named.values()))
-            if not module.training or not x.numel():
-                return
-            rows = x.movedim(channel, -1)
-            squares = rows.reshape(-1, rows.shape[-1]).float().square().mean(0)
-            before = self._squares.get(masked)
-            self._squares[masked] = (
-                squares if before is None else torch.lerp(squares, before, self.memory)
-            )
-
-        return layer.module.register_forward_pre_hook(see, with_kwargs=True)
+    def observe(self, layer: Layer, skipped: Skipped = False) -> None:
+        """Let what was seen since the last step count, if this was one."""
+        layer.masked.gathered.settle("wanda", skipped)
 
     def __call__(self, layer: Layer) -> Tensor:
         """Return the scores of a layer."""
-        size, squares = whole(layer.weight).abs(), self._squares.get(layer.masked)
-        if squares is None:
+        size, gathered = whole(layer.weight).abs(), layer.masked.gathered
+        if "wanda" not in gathered:
             return size
-        norms = squares.sqrt().to(size.dtype)
+        squares = gathered.known("wanda", layer.original).to(size.device)
+        norms = torch.where(squares.any(), squares.sqrt(), 1).to(size.dtype)
         source = layer.layout.matrix_axes[1]
         matrices = layer.layout.matrices(size)
         shape = [1] * matrices.ndim
@@ -228,7 +232,13 @@ def as_training_score(score: str | LayerScore) -> TrainingScore | None:
         return None if make is None else make()
     if not callable(score):
         raise InvalidInput(f"score must be a name or a function, got {score!r}")
-    return score if isinstance(score, Gradient | Movement | Wanda | _Given) else _Given(score)
+    if isinstance(score, Gradient | Movement | Wanda | _Given) and type(score) in _OURS:
+        return score
+    return _Given(score)
+
+
+_OURS = (Gradient, Movement, Wanda, _Given)
+"""And no class made of them, which may know nothing of skipped steps."""
 
 
 def as_calibrated_score(score: str | CalibratedScore) -> CalibratedScore | None:

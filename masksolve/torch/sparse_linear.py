@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn.utils import parametrize
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
 from masksolve.torch.distributed import is_spread
+from masksolve.torch.layer import Layer
 from masksolve.torch.masked import Estimator, Masked, halves
 from masksolve.torch.masking import give_mask
 from masksolve.torch.persistence import keep_checkpoints_safe
@@ -20,7 +22,7 @@ from masksolve.torch.semi_structured import why_no_kernel
 from masksolve.torch.solving import solve_mask
 from masksolve.torch.sparse_products import Compressed, sparse_linear
 
-__all__ = ["SparseLinear", "make_plain", "make_sparse"]
+__all__ = ["SparseLinear", "dense_products", "make_plain", "make_sparse"]
 
 _DTYPES = (torch.float16, torch.bfloat16)
 """Of products that are trained: int8 has no gradients."""
@@ -256,3 +258,18 @@ def make_plain(module: nn.Module) -> None:
         module.__class__ = nn.Linear
         for name in _OWN:
             module.__dict__.pop(name, None)
+
+
+def dense_products(layers: Iterable[Layer]) -> list[tuple[str, str]]:
+    """Return the weights that are multiplied densely, zeros and all, and why."""
+    found = []
+    for layer in layers:
+        if isinstance(layer.module, SparseLinear):
+            why = layer.module.why_not()
+        elif layer.kind is nn.Linear:
+            why = "sparse products were not asked for"
+        else:
+            why = f"it belongs to a {layer.kind.__name__}: only nn.Linear can do else"
+        if why is not None:
+            found.append((layer.name, why))
+    return found

@@ -15,7 +15,7 @@ from masksolve.roles.names import EMBEDDING, HEAD
 from masksolve.torch.masked import Masked
 from masksolve.torch.names import Memory, Place
 
-__all__ = ["Purposes", "obstacle", "out_of_reach", "sharing"]
+__all__ = ["Purposes", "obstacle", "offloaded", "out_of_reach", "sharing"]
 
 LOOKUPS = (nn.Embedding, nn.EmbeddingBag)
 QUANTISERS = frozenset({"torchao", "bitsandbytes"})
@@ -111,7 +111,7 @@ def obstacle(module: nn.Module, name: str) -> str | None:
     if isinstance(parameter, UninitializedParameter):
         return "it has no shape yet: run the model once first"
     if parameter.device.type == "meta":
-        return "it is on the meta device, without data: load weights first"
+        return offloaded(module) or "it is on the meta device, without data: load weights first"
     for kind in type(parameter).__mro__:
         if (package := kind.__module__.partition(".")[0]) in QUANTISERS:
             return f"it is quantised ({kind.__name__} of {package})"
@@ -121,6 +121,19 @@ def obstacle(module: nn.Module, name: str) -> str | None:
     if parameter.is_quantized or not dtype.is_floating_point or dtype.itemsize == 1:
         return f"it is quantised ({dtype})"
     return None
+
+
+def offloaded(module: nn.Module) -> str | None:
+    """Say that accelerate keeps a module's parameters elsewhere, if it does."""
+    # Such a hook brings them for each call, and is known by what it has; the base class has none.
+    hook = getattr(module, "_hf_hook", None)
+    hooks = [hook, *getattr(hook, "hooks", ())]  # one may be several in turn
+    if not any(getattr(each, "offload", False) for each in hooks):
+        return None
+    return (
+        "it is offloaded by accelerate: call accelerate.hooks.remove_hook_from_module(model, "
+        "recurse=True) first, or load the model without offloading, and offload it afterwards"
+    )
 
 
 def sharing(place: Place, parameter: nn.Parameter, memory: Memory, *, whole: bool) -> str | None:

@@ -211,22 +211,22 @@ def hybrid(rank, world, shape):
     return train(model, handle, rank, world)
 
 
-def resumed(rank, world, directory, estimator):
+def resumed(rank, world, directory, options):
     """Train on, and from a checkpoint: the same?"""
     model = make()
-    handle = sparsify(model, estimator=estimator)
+    handle = sparsify(model, **options)
     _shard(model)
     optimizer = optimizer_for(model)
     train(model, handle, rank, world, steps=3, optimizer=optimizer)
     state, optimizer_state = get_state_dict(model, optimizer)
     saved = {"model": state, "optimizer": optimizer_state, "handle": handle}
     dcp.save(saved, checkpoint_id=directory)
-    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    whole = get_model_state_dict(model, options=options)
+    everything = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    whole = get_model_state_dict(model, options=everything)
     whole = {name: value.clone() for name, value in whole.items()}  # buffers are the model's
 
     twin = make(seed=5)
-    twins = sparsify(twin, estimator=estimator)
+    twins = sparsify(twin, **options)
     _shard(twin, nested=False)
     theirs = optimizer_for(twin)
     twins.attach(theirs)

@@ -83,9 +83,13 @@ def test_finalized_replicas_train_on(processes):
 # fully_shard
 
 
-@pytest.mark.parametrize("estimator", ["ste", "none"])
-def test_a_distributed_checkpoint_goes_on_as_if_nothing_had_been(processes, tmp_path, estimator):
-    outcomes = processes(replicas.resumed, str(tmp_path), estimator)
+@pytest.mark.parametrize(
+    "options",
+    [{"estimator": "ste"}, {"estimator": "none"}, {"score": "movement"}],
+    ids=["ste", "none", "movement"],
+)
+def test_a_distributed_checkpoint_goes_on_as_if_nothing_had_been(processes, tmp_path, options):
+    outcomes = processes(replicas.resumed, str(tmp_path), options)
     for (masks, their_masks), steps, on, again, _ in outcomes:
         assert_same(masks, their_masks)
         assert steps == (3, 3)

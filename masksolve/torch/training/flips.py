@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.layer import Layer
 
-__all__ = ["Flips", "flipped"]
+__all__ = ["Flips", "flipped", "flips_of"]
 
 BUDGET = 1 << 28
 """Bytes; beyond them neighbouring steps are put together."""
@@ -26,6 +27,17 @@ def flipped(old: NDArray[np.bool_] | Tensor, new: NDArray[np.bool_] | Tensor) ->
     if isinstance(old, Tensor):
         old = old.numpy(force=True)
     return _flipped(np.ascontiguousarray(old), np.ascontiguousarray(new))
+
+
+def flips_of(layer: Layer, mask: NDArray[np.bool_] | Tensor) -> NDArray[np.uint32]:
+    """Return where a mask differs from the layer's last; nowhere from none at all."""
+    # What was solved last counts, whatever was loaded since.
+    if layer.result is not None:
+        return flipped(layer.result.mask.reshape(mask.shape), mask)
+    before = layer.mask if layer.mask.is_cuda else layer.mask.numpy(force=True)
+    if before.all():
+        return np.empty(0, dtype=np.uint32)
+    return flipped(before, mask)
 
 
 def _flipped(old: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.uint32]:

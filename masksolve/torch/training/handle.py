@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,19 +17,20 @@ from masksolve.result import MaskResult
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch.arrays import refuse_unfit
 from masksolve.torch.devices import result_of, settle
-from masksolve.torch.distributed import agreed, part, replicas, sharding
+from masksolve.torch.distributed import agreed, replicas, sharding
 from masksolve.torch.layer import Layer, masked_layers
-from masksolve.torch.masked import pruned
 from masksolve.torch.results import DeviceResult
 from masksolve.torch.scores import LayerScore, as_training_score
-from masksolve.torch.sparse_linear import SparseLinear, make_plain
-from masksolve.torch.training.flips import flipped
+from masksolve.torch.sparse_linear import dense_products, make_plain
+from masksolve.torch.training.decay import decay_gradients, decays, refuse_closure
+from masksolve.torch.training.flips import flips_of
 from masksolve.torch.training.history import History, LayerRecord, Record, log
 from masksolve.torch.training.live import Links, reset_broken
+from masksolve.torch.training.optimizers import Listener, Optimizers, refuse_untrained
 from masksolve.torch.training.report import Report, report
 from masksolve.torch.training.saving import save_usually
 from masksolve.torch.training.schedule import Schedule
-from masksolve.torch.training.static import hold_static
+from masksolve.torch.training.skipped import Count, look_at, naming, not_finite, refuse_ruined
 
 __all__ = ["Handle"]
 
@@ -60,7 +60,9 @@ class Handle:
     skipped : list of (str, str)
         Parameters of two or more dimensions that `sparsify` passed over, and why.
     steps : int
-        Optimizer steps taken.
+        Optimizer steps taken. Asking waits for the device, as `dropped` does.
+    dropped : int
+        Steps that were none: a loss scaler skipped them, or their gradients were not finite.
     history : History
     attached : bool
         Whether an optimizer calls `step` by itself.
@@ -82,7 +84,7 @@ class Handle:
         warm_start: bool | None = None,
         warmup: int = 0,
         ramp: int = 0,
-        optimizer: torch.optim.Optimizer | None = None,
+        optimizer: Optimizers | None = None,
         writer: Any = None,
         threads: int | None = None,
     ) -> None:
@@ -91,7 +93,7 @@ class Handle:
         if not self.layers:
             raise InvalidInput(f"{type(model).__name__} has no masks: sparsify it first")
         self.skipped: list[tuple[str, str]] = []
-        self.steps = 0
+        self._count = Count()
         self.history = History()
         self._schedule = Schedule(
             as_count(refresh_every, "refresh_every", 1),
@@ -110,9 +112,8 @@ class Handle:
         self._score = as_training_score(score)
         self._replicas = replicas(model)
         self._links = Links(model, self.layers)
-        # To notice a step without training.
-        self._untouched = {layer.name: (id(w), w._version) for layer, w in self._originals()}
-        self.attached = False
+        self._seen, _ = look_at(self.layers)  # to notice a step without training
+        self._listener: Listener | None = None
         self._hooks: list[Any] = []
         try:
             if self._score is not None:
@@ -120,18 +121,29 @@ class Handle:
                     hook = self._score.watch(layer)
                     self._hooks += [] if hook is None else [hook]
             if optimizer is not None:
-                self.attach(optimizer)
+                self.attach(*(optimizer if isinstance(optimizer, Sequence) else (optimizer,)))
             self._renew(reset_broken(self.layers))
         except BaseException:
             self.detach()
             raise
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Hooks of optimizers are not copied with them: a copy listens to its own anew.
+        given = () if self._listener is None else self._listener.optimizers
+        return self.__dict__ | {"_listener": None, "_optimizers": given}
+
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        steps, given = state.pop("steps", None), state.pop("_optimizers", ())
+        state.pop("attached", None)
+        self.__dict__.update({"_listener": None, "_seen": []} | state)
+        if steps is not None:  # pickled before steps could be none
+            self.steps = steps
         if self._score is not None:  # a function, if it was pickled before scores were wrapped
             self._score = as_training_score(self._score)
         if "_links" not in state:
             self._links = Links(self.model, self.layers)
+        if given:
+            self.attach(*given)
 
     def __repr__(self) -> str:
         patterns = sorted({str(layer.masked.pattern) for layer in self.layers})
@@ -141,6 +153,28 @@ class Handle:
         )
 
     @property
+    def steps(self) -> int:
+        """Optimizer steps taken."""
+        self._count.settle()
+        return self._count.taken
+
+    @steps.setter
+    def steps(self, steps: int) -> None:
+        self._count = Count()
+        self._count.taken = steps
+
+    @property
+    def dropped(self) -> int:
+        """Steps that were none."""
+        self._count.settle()
+        return self._count.dropped
+
+    @property
+    def attached(self) -> bool:
+        """Whether an optimizer calls `step` by itself."""
+        return self._listener is not None
+
+    @property
     def masks(self) -> dict[str, Tensor]:
         """The masks by the names of their weights, of bool, True = kept; not copied."""
         return {layer.name: layer.mask for layer in self.layers}
@@ -148,20 +182,13 @@ class Handle:
     @property
     def dense_products(self) -> list[tuple[str, str]]:
         """The weights that are multiplied densely, zeros and all, and why."""
-        found = []
-        for layer in self.layers:
-            if isinstance(layer.module, SparseLinear):
-                why = layer.module.why_not()
-            elif layer.kind is nn.Linear:
-                why = "sparse products were not asked for"
-            else:
-                why = f"it belongs to a {layer.kind.__name__}: only nn.Linear can do else"
-            if why is not None:
-                found.append((layer.name, why))
-        return found
+        return dense_products(self.layers)
 
     def step(self) -> None:
         """Count a step of the optimizer, after it; renew the masks when that is due.
+
+        One that a loss scaler skipped, or whose gradients are not finite, is none: it changes
+        nothing here but `dropped`.
 
         Raises
         ------
@@ -171,43 +198,35 @@ class Handle:
         """
         if self.attached:
             raise InvalidInput("the optimizer calls step by itself since attach: leave it out")
-        if self._decays():
+        if decays(self.layers):
             raise InvalidInput(
                 "masked_decay adds to gradients before the optimizer's step: "
                 "give the optimizer to sparsify, or to attach"
             )
         self.advance()
 
-    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+    def attach(self, *optimizers: torch.optim.Optimizer) -> None:
         """Let an optimizer call `step` from now on, after each step of its own.
+
+        It may be wrapped. Of several a step is over when the last of them has stepped.
 
         Raises
         ------
         InvalidInput
-            If it does not train the masked weights, or another is attached.
+            If they do not train all masked weights, or another is attached.
         """
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise InvalidInput(
-                f"optimizer must be a torch optimizer, got {type(optimizer).__name__}"
-            )
-        trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        for layer, weight in self._originals():
-            if weight.requires_grad and id(weight) not in trained:
-                raise InvalidInput(f"the optimizer does not train {layer.name}")
+        refuse_untrained(optimizers, self.layers)
         if self.attached:
             raise InvalidInput("an optimizer is attached already")
-        self._hooks += [
-            *hold_static(self.layers, optimizer),
-            optimizer.register_step_pre_hook(self._before_step),
-            optimizer.register_step_post_hook(lambda *_: self.advance()),
-        ]
-        self.attached = True
+        self._listener = Listener(self.layers, optimizers, self._before_step, self._after_step)
 
     def detach(self) -> None:
-        """Let go of the optimizer, and of the modules that a score looks at."""
+        """Let go of the optimizers, and of the modules that a score looks at."""
         for hook in self._hooks:
             hook.remove()
-        self._hooks, self.attached = [], False
+        if self._listener is not None:
+            self._listener.remove()
+        self._hooks, self._listener = [], None
 
     def refresh(self) -> None:
         """Solve all masks now, for the weights as they are.
@@ -220,6 +239,7 @@ class Handle:
             For a weight that is not finite, naming it and the step: the old masks stay.
         """
         self._refuse_lost()
+        self._count.settle()
         self._renew(self.layers)
 
     def report(self, since: int | None = None) -> Report:
@@ -251,8 +271,10 @@ class Handle:
                 f"the model's weights are sharded by {wrapper}: instead of finalizing it, load "
                 "masksolve.torch.dense_state_dict(model) into a plain one"
             )
-        self._links.check(self.steps, masks=True)
+        self._links.check(self._count.taken, masks=True)
         masks = self.masks
+        for layer in self.layers:
+            layer.refuse_offloaded()
         self.detach()
         for layer in self.layers:
             layer.release()
@@ -276,85 +298,83 @@ class Handle:
         for layer in self.layers:
             layer.result = None
 
-    def _originals(self) -> list[tuple[Layer, nn.Parameter]]:
-        return [(layer, layer.original) for layer in self.layers]
+    def advance(
+        self, parameters: Iterable[Tensor] | None = None, found: Iterable[Tensor] = ()
+    ) -> None:
+        """Do what `step` does, for callers that add masked decay themselves.
 
-    def advance(self) -> None:
-        """Do what `step` does, for callers that add masked decay themselves."""
+        Parameters
+        ----------
+        parameters : iterable of Tensor, optional
+            That were trained; default: the model's. A step is one if their gradients are finite.
+        found : iterable of Tensor
+            What loss scalers found that is not, as they tell fused optimizers.
+        """
         self._refuse_lost()
-        if self.steps == 0 and self._is_untouched():
+        seen, gone = look_at(self.layers)
+        untouched = gone and seen == self._seen
+        if untouched and self._count.taken == 0:
             raise InvalidInput(
                 "step came before the first backward pass: call it after optimizer.step()"
             )
         score = self._score
-        if (
-            score is not None
-            and score.needs_gradients
-            and all(weight.grad is None for _, weight in self._originals())
-        ):
+        if score is not None and score.needs_gradients and gone and not untouched:
             raise InvalidInput(
                 "the score needs gradients and there are none: call step before zero_grad"
             )
-        self.steps += 1
+        trained = self.model.parameters() if parameters is None else parameters
+        gradients = (p.grad for p in trained if p.grad is not None)
+        skipped = untouched or not_finite(gradients, found)
+        self._seen = seen
+        self._count.add(skipped)
         if score is not None:
             for layer in self.layers:
-                score.observe(layer)
+                score.observe(layer, skipped)
+        if skipped is True:
+            refuse_ruined(self.layers, self._count.taken + 1)
+            return
         due = [layer for layer in self.layers if self._is_due(layer)]
         if due:
             self._renew(due)
 
-    def _is_untouched(self) -> bool:
-        """Tell whether no weight has a gradient, nor changed, nor was put elsewhere."""
-        trained = [(layer, w) for layer, w in self._originals() if w.requires_grad]
-        return bool(trained) and all(
-            weight.grad is None and self._untouched[layer.name] == (id(weight), weight._version)
-            for layer, weight in trained
-        )
-
     def _refuse_lost(self) -> None:
         if not self.layers:
             raise InvalidInput("the model is finalized: there are no masks to renew")
-        self._links.check(self.steps)
+        self._links.check(self._count.taken)
 
     def _is_due(self, layer: Layer) -> bool:
         final = layer.masked.pattern
         if layer.masked.estimator == "none":
             # Static: only on the way to the pattern.
-            now, before = (self._schedule.pattern(final, s) for s in (self.steps, self.steps - 1))
+            steps = self._count.taken
+            now, before = (self._schedule.pattern(final, s) for s in (steps, steps - 1))
             return now != before
-        return self._schedule.due(final, self.steps)
+        return self._schedule.due(final, self._count.taken)
 
     def _before_step(self, optimizer: Any, args: tuple[Any, ...], kwargs: Any) -> None:
-        # The arguments begin with the optimizer itself.
-        closure = args[1] if len(args) > 1 else kwargs.get("closure")
-        if closure is not None and self._decays():
-            raise InvalidInput(
-                "masked_decay adds to gradients before the optimizer's step, and a closure "
-                "computes them within: call backward before step"
-            )
-        self.decay_gradients(getattr(optimizer, "grad_scale", None))
+        if decays(self.layers):
+            refuse_closure(args, kwargs)
+            decay_gradients(self.layers, optimizer, getattr(optimizer, "grad_scale", None))
 
-    def _decays(self) -> bool:
-        return any(layer.masked.estimator == "masked_decay" for layer in self.layers)
-
-    @torch.no_grad()
-    def decay_gradients(self, scale: Tensor | None = None) -> None:
-        """Add masked decay to the gradients, once an optimizer's step.
-
-        Fused optimizers take a GradScaler's scale out of the gradients themselves, later.
-        """
-        for layer, weight in self._originals():
-            if layer.masked.estimator == "masked_decay" and weight.grad is not None:
-                lost = pruned(weight, part(layer.mask, weight))
-                lost = lost if scale is None else lost * scale
-                weight.grad.add_(lost, alpha=layer.masked.decay)
+    def _after_step(self, found: list[Tensor]) -> None:
+        listener = self._listener
+        self.advance(None if listener is None else listener.parameters(), found)
 
     @torch.no_grad()
     def _renew(self, layers: list[Layer]) -> None:
-        found = [self._solve(layer) for layer in layers]
+        try:
+            found = [self._solve(layer) for layer in layers]
+        except InvalidInput:
+            if not self._count.settle():
+                raise
+            found = None
+        if found is None or self._count.settle():
+            # The device tells only now, while it solves, that the step due was not one.
+            refuse_ruined(self.layers, self._count.taken + 1)
+            return
         for layer, solved in zip(layers, found, strict=True):
             if solved is not None:
-                with self._named(layer):
+                with naming(layer, self._count.taken):
                     settle(solved[0])
         # Only now: a weight that cannot be solved leaves all masks as they were.
         rows: dict[str, LayerRecord] = {}
@@ -365,7 +385,7 @@ class Handle:
             result, scores, seconds = solved
             watch = Stopwatch()
             mask = result.mask.reshape(layer.mask.shape)
-            changes[layer.name] = self._changes(layer, mask)
+            changes[layer.name] = flips_of(layer, mask)
             layer.masked.write(mask, result.pattern)
             layer.result = result
             # Single precision sums in pieces: good to six digits.
@@ -387,26 +407,6 @@ class Handle:
             if self._writer is not None:
                 log(self._writer, record)
 
-    def _changes(self, layer: Layer, mask: NDArray[np.bool_] | Tensor) -> NDArray[np.uint32]:
-        """Return where a mask differs from the layer's last; nowhere from none at all."""
-        # What was solved last counts, whatever was loaded since.
-        if layer.result is not None:
-            return flipped(layer.result.mask.reshape(mask.shape), mask)
-        before = layer.mask if layer.mask.is_cuda else layer.mask.numpy(force=True)
-        if before.all():
-            return np.empty(0, dtype=np.uint32)
-        return flipped(before, mask)
-
-    @contextmanager
-    def _named(self, layer: Layer) -> Iterator[None]:
-        """Say in the sentence about a bad score whose it is, and when."""
-        try:
-            yield
-        except InvalidInput as error:
-            raise InvalidInput(
-                f"{layer.name} at step {self.steps}: {error}; all masks stay as they were"
-            ) from None
-
     def _solve(self, layer: Layer) -> tuple[MaskResult | DeviceResult, Tensor, float] | None:
         """Return a layer's new mask, its scores and the seconds; None during the warm-up.
 
@@ -414,9 +414,10 @@ class Handle:
         are at work.
         """
         watch = Stopwatch()
-        pattern = self._schedule.pattern(layer.masked.pattern, self.steps)
+        pattern = self._schedule.pattern(layer.masked.pattern, self._count.taken)
         if pattern.n == pattern.m:
             return None
+        layer.refuse_offloaded()
         weight = layer.weight
         scores = weight if self._score is None else self._score(layer)
         scores = agreed(scores, weight, self._replicas)
@@ -425,7 +426,7 @@ class Handle:
         warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
         name, whose = f"the score of {layer.name}", "the weight"
         refuse_unfit(scores, layer.mask.shape, name, whose)
-        with self._named(layer):
+        with naming(layer, self._count.taken):
             result = result_of(
                 scores,
                 layer.layout,

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from masksolve.errors import InvalidInput
+from masksolve.torch.arrays import refuse_unreadable
 from masksolve.torch.layer import Layer
 from masksolve.torch.names import size_of
 from masksolve.torch.tables import as_table, lines_on_dense
@@ -89,6 +90,8 @@ def report(
     """Put together what a handle knows of its layers."""
     if not layers:
         raise InvalidInput("the model is finalized: ask for its report before")
+    for layer in layers:
+        refuse_unreadable(layer.mask, f"the mask of {layer.name}")
     records: dict[str, LayerRecord] = {}
     for record in history.records:
         records.update(record.layers)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from masksolve.checkpoints.load import load_masks
-from masksolve.errors import InvalidInput, about
+from masksolve.errors import FileFormatError, InvalidInput, about
 from masksolve.storage.stored import StoredMask
 from masksolve.torch.arrays import as_array
 from masksolve.torch.distributed import whole
 from masksolve.torch.layer import Layer, masked_layers
 from masksolve.torch.training.handle import Handle
-from masksolve.torch.training.saving import MASKS
+from masksolve.torch.training.saving import GATHERED, MASKS
 
 __all__ = ["restore_masks"]
 
@@ -76,6 +78,9 @@ def restore_masks(
             f"{file} has a mask for {next(iter(masks))}, which has none in the model: sparsify "
             "it in the same way; nothing was changed"
         )
+    gathered = _gathered(file)
+    for layer, _ in found:
+        _take(layer, gathered, file)
     for layer, mask in found:
         layer.masked.write(mask.mask, mask.pattern)
         layer.masked.came = "masked"
@@ -92,6 +97,27 @@ def _file(model: nn.Module, path: str | Path | None) -> Path:
             )
     path = Path(path)
     return path / MASKS if path.is_dir() else path
+
+
+def _gathered(masks: Path) -> dict[str, Tensor]:
+    """Read what scores had gathered, if it lies beside the masks."""
+    file = masks.with_name(GATHERED)
+    if masks.name != MASKS or not file.exists():
+        return {}
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise FileFormatError(f"{file}: {error}") from None
+
+
+def _take(layer: Layer, gathered: dict[str, Tensor], masks: Path) -> None:
+    """Let scores go on from what they had gathered of a layer."""
+    start = f"{layer.name}."
+    mine = {key[len(start) :]: value for key, value in gathered.items() if key.startswith(start)}
+    wrong = layer.masked.gathered.load(mine, layer.mask.device)
+    if wrong is not None:
+        file = masks.with_name(GATHERED)
+        raise InvalidInput(f"{file} has what the score gathered, of shape {wrong}")
 
 
 def _refuse_unfit(handle: Handle, layer: Layer, stored: StoredMask, force: bool) -> None:

@@ -7,20 +7,24 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import save_file
 from torch import nn
 
 from masksolve.errors import MaskViolation
 from masksolve.pattern import Pattern
 from masksolve.storage.masks import save_masks
 from masksolve.storage.stored import StoredMask
+from masksolve.torch.distributed import whole
 from masksolve.torch.layer import Layer, masked_layers
 from masksolve.torch.model_masks import stored_mask
 from masksolve.torch.plain_state import to_plain
 
-__all__ = ["MASKS", "save_beside", "save_plainly", "save_usually"]
+__all__ = ["GATHERED", "MASKS", "save_beside", "save_plainly", "save_usually"]
 
 MASKS = "model.masks"
 """A file of masks. Not of the ending that makes readers take it for a shard of the weights."""
+GATHERED = "model.gathered"
+"""What scores have gathered of the training, where they gather anything; safetensors, too."""
 
 
 def save_plainly(model: nn.Module) -> None:
@@ -73,14 +77,23 @@ class PlainSaver:
 
 
 def save_beside(layers: list[Layer], folder: Path | None) -> None:
-    """Write the masks into a folder of weights; None writes nothing.
+    """Write the masks, and what scores have gathered, into a folder of weights.
 
-    All processes that share a weight must call, to gather it.
+    None writes nothing. All processes that share a weight must call, to gather it.
     """
     masks = {layer.name: _as_it_is(layer) for layer in layers}
+    gathered = {
+        f"{layer.name}.{name}": whole(value).detach().cpu().contiguous()
+        for layer in layers
+        for name, value in layer.masked.gathered.save()
+    }
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         save_masks(folder / MASKS, masks)
+        if gathered:
+            save_file(gathered, folder / GATHERED)
+        else:  # of another training before
+            (folder / GATHERED).unlink(missing_ok=True)
 
 
 def _as_it_is(layer: Layer) -> StoredMask:

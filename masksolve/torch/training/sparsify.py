@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
-import torch
 from torch import nn
 
 from masksolve.errors import InvalidInput
@@ -19,6 +18,7 @@ from masksolve.torch.selection import choose
 from masksolve.torch.selectors import Patterns, Select
 from masksolve.torch.sparse_linear import make_plain, make_sparse
 from masksolve.torch.training.handle import Handle
+from masksolve.torch.training.optimizers import Optimizers
 from masksolve.torch.training.saving import save_plainly
 
 __all__ = ["sparsify"]
@@ -42,7 +42,7 @@ def sparsify(
     ramp: int = 0,
     absorb_mean: bool = False,
     products: Products = "dense",
-    optimizer: torch.optim.Optimizer | None = None,
+    optimizer: Optimizers | None = None,
     writer: Any = None,
     threads: int | None = None,
 ) -> Handle:
@@ -92,8 +92,8 @@ def sparsify(
         2:4 masks and in 16 bits, on sparse tensor cores, forward and for the input's
         gradient, as `SparseLinear` does. ``handle.dense_products`` names the weights that
         are multiplied densely all the same, and why.
-    optimizer : Optimizer, optional
-        Calls ``handle.step`` by itself, after each of its steps.
+    optimizer : Optimizer or sequence of Optimizer, optional
+        Calls ``handle.step`` by itself, after each of its steps; see `Handle.attach`.
     writer : optional
         Gets ``add_scalar(tag, value, step)`` at each refresh, as TensorBoard's
         SummaryWriter takes it.

@@ -115,7 +115,7 @@ class HuggingFaceCallback(TrainerCallback):
     ) -> None:
         """Count the step while gradients are still there, unless a loss scaler skipped it."""
         if not getattr(optimizer, "step_was_skipped", False):
-            count_step(self.handle)
+            count_step(self.handle, optimizer)
         saved = self.handle.state_dict() | {"output_dir": args.output_dir}
         state.stateful_callbacks[STATE] = saved
 

@@ -98,7 +98,7 @@ class LightningCallback(Callback):
         """Count the step, if there was one, and log."""
         if trainer.global_step > self._seen:
             self._seen = trainer.global_step
-            count_step(self.handle)
+            count_step(self.handle, *trainer.optimizers)
         pl_module.log_dict(latest(self.handle), on_step=True, on_epoch=False)
 
     def state_dict(self) -> dict[str, Any]:

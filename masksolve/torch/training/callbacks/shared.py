@@ -9,7 +9,9 @@ from torch.optim import Optimizer
 
 from masksolve.errors import InvalidInput
 from masksolve.pattern import Pattern
+from masksolve.torch.training.decay import decay_gradients
 from masksolve.torch.training.handle import Handle
+from masksolve.torch.training.optimizers import inside, trained_by
 from masksolve.torch.training.static import hold_static
 
 __all__ = ["add_decay", "check_handle", "check_model", "count_step", "hold", "latest"]
@@ -56,20 +58,19 @@ def add_decay(handle: Handle, optimizer: Optimizer, scale: Any = None) -> None:
     scale : number or Tensor, optional
         A loss scale that is still in the gradients: fused optimizers take it out.
     """
-    stepped = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    if not handle.attached and any(id(layer.original) in stepped for layer in handle.layers):
-        handle.decay_gradients(scale)
-
-
-def hold(handle: Handle, optimizer: Optimizer) -> list[Any]:
-    """Hold what static masks prune in its place, unless the handle does so itself."""
-    return [] if handle.attached else hold_static(handle.layers, optimizer)
-
-
-def count_step(handle: Handle) -> None:
-    """Count a step of the optimizer, unless the optimizer does that itself."""
     if not handle.attached:
-        handle.advance()
+        decay_gradients(handle.layers, optimizer, scale)
+
+
+def hold(handle: Handle, optimizer: Any) -> list[Any]:
+    """Hold what static masks prune in its place, unless the handle does so itself."""
+    return [] if handle.attached else hold_static(handle.layers, inside(optimizer))
+
+
+def count_step(handle: Handle, *optimizers: Any) -> None:
+    """Count a step of the optimizers, unless they do that themselves."""
+    if not handle.attached:
+        handle.advance([p for optimizer in optimizers for p in trained_by(optimizer)])
 
 
 def latest(handle: Handle) -> dict[str, float]:
