@@ -21,7 +21,7 @@ from masksolve.checkpoints.solve import choose_target
 from masksolve.checkpoints.source import Checkpoint
 from masksolve.checkpoints.work import Slice, Solved, begin_reading, know
 from masksolve.errors import InvalidInput
-from masksolve.quantised import Coding, recognise
+from masksolve.quantised import Quantised, recognise
 from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.masks import read_packed
 from masksolve.storage.packing import pack, unpack_run
@@ -104,8 +104,9 @@ def apply_masks(
         for name, record in stored.records.items()
         if matches_any(name, tensors or ["*"]) and not matches_any(name, exclude)
     }
-    codings = recognise(checkpoint.path, checkpoint.shards.values()).codings
-    _compare(checkpoint, stored, records, codings, force)
+    quantised = recognise(checkpoint.path, checkpoint.shards.values())
+    codings = quantised.codings
+    _compare(checkpoint, stored, records, quantised, force)
     place = choose_target(checkpoint, Path(target), not checkpoint.path.is_dir())
     place.refuse_inputs([stored.path, *(file.path for file in stored.files.values())])
     others = checkpoint.others(leave=place.path) if place.manifested else Others([], [], [])
@@ -127,7 +128,7 @@ def _compare(
     checkpoint: Checkpoint,
     stored: MaskFiles,
     records: Mapping[str, MaskRecord],
-    codings: Mapping[str, Coding],
+    quantised: Quantised,
     force: bool,
 ) -> None:
     """Refuse what headers and masks alone show to be wrong, before anything is written."""
@@ -141,8 +142,9 @@ def _compare(
                 f"{checkpoint.path} holds no tensor {name!r}, of which {where} holds a mask"
             )
         spec, path = tensors[name], checkpoint.file(name).path
+        quantised.refuse(path, name)
         refuse_dtype(spec.dtype, path, name)
-        shape = codings[name].shape if name in codings else spec.shape
+        shape = quantised.seen(spec).shape
         if shape != record.shape:
             raise InvalidInput(
                 f"{path}: tensor {name!r} has shape {shape}: its mask in {where} has {record.shape}"

@@ -179,15 +179,12 @@ def _made_of_codes(path: Path, name: str, quantised: Quantised, named: Sequence[
     InvalidInput
         If just it was asked for, or for a scale that does not fit its weight.
     """
-    weight, found = quantised.companions.get(name), quantised.weights.get(name)
-    if found is not None and found.wrong is not None:
-        raise InvalidInput(found.wrong)
-    why = None if found is None else found.why
-    if weight is not None:
-        why = f"it belongs to the quantised {brief(weight)} and is no weight itself"
-    if why is not None and name in named:
-        raise InvalidInput(f"{path}: tensor {brief(name)!r}: {why}")
-    return why if weight is None else OF_CODES
+    found = quantised.weights.get(name)
+    if name in named or (found is not None and found.wrong is not None):
+        quantised.refuse(path, name)
+    if name in quantised.companions:
+        return OF_CODES
+    return None if found is None else found.why
 
 
 def _unfit(spec: TensorSpec, named: Sequence[str], masks: bool) -> str | None:

@@ -22,7 +22,7 @@ def recognise(files: Files, name: str) -> Found | None:
         found = make(files, name, name, rows, "")
         form = f"{module}.weight_format"
         beside = (*found.companions, *(each for each in (form,) if each in files.tensors))
-        if form in files.tensors and files.place(form).read().any():
+        if form in files.tensors and _in_other_order(files, form):
             why = "its rows are in an order for older GPUs, as weight_format says"
             return replace(found, companions=beside, coding=None, why=why)
         if found.coding is None:
@@ -36,3 +36,7 @@ def recognise(files: Files, name: str) -> Found | None:
     kind = state.rpartition("__")[2].upper() or "4 bits"
     why = f"its format is {kind} of bitsandbytes: codes of a table, in blocks that cross rows"
     return Found(name, name, beside, why=why)
+
+
+def _in_other_order(files: Files, form: str) -> bool:
+    return files.tensors[form].dtype != "U8" or bool(files.place(form).read().any())

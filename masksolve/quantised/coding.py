@@ -112,9 +112,8 @@ class Coding:
         inside = codes[tuple(map(slice, shape))]
         zero = np.broadcast_to(np.uint8(self.zero_code), shape)
         if self.zero is not None:
-            most = (1 << self.packing.bits) - 1
-            zeros = self.zero.read(start, shape).astype(np.int64) & most
-            zero = np.broadcast_to(zeros.astype(np.uint8), shape)
+            zeros = self.zero.read(start, shape).astype(as_number_dtype(self.values))
+            zero = np.broadcast_to(zeros.view(np.uint8), shape)
         np.copyto(inside, zero, where=~kept.reshape(inside.shape))
         return self.packing.pack(codes)
 

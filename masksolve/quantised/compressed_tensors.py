@@ -14,6 +14,9 @@ __all__ = ["recognise"]
 PACKED = "_packed"
 COMPRESSED = ".compressed"
 SPARSE = (".bitmask", ".shape", ".row_offsets", ".compressed")
+SIDES = ("I32", "I64")
+"""Dtypes of the shape of a weight."""
+POWERS = ("U8", "F8_E8M0")
 MARLIN = ("meta", "scale_packed")
 
 
@@ -49,9 +52,11 @@ def _integers(files: Files, name: str, weight: str) -> Coding | None:
     held, told = files.tensors[name], f"{weight}_shape"
     if held.dtype != "I32" or told not in files.tensors:
         return None
+    if files.tensors[told].shape != (len(held.shape),) or files.tensors[told].dtype not in SIDES:
+        raise Unfit(f"{files.where(told)} does not hold the sides of {name!r}")
     shape = tuple(int(side) for side in files.place(told).read())
     fits = [p for bits in (4, 8) if (p := Packing(bits, 4)).words(shape) == held.shape]
-    if len(shape) != len(held.shape) or not fits:
+    if not fits:
         if held.shape[:-1] == shape[:-1]:
             return None  # of other numbers of bits
         sides = " x ".join(map(str, shape))
@@ -70,7 +75,7 @@ def _integers(files: Files, name: str, weight: str) -> Coding | None:
     return Coding(known, shape, packing, "U8", (scale,), zero=zero, zero_code=half)
 
 
-def _floats(files: Files, name: str, weight: str) -> Coding:
+def _floats(files: Files, name: str, weight: str) -> Coding | None:
     """Read floats of 4 bits, two to a byte."""
     *outer, half = files.tensors[name].shape
     shape = (*outer, 2 * half)
@@ -78,5 +83,7 @@ def _floats(files: Files, name: str, weight: str) -> Coding:
     if whole in files.tensors:
         scales = (fit(files, scale, name, shape), fit(files, whole, name, shape, divides=True))
         return Coding("NVFP4", shape, Packing(4, 1), "F4", scales)
+    if files.tensors[scale].dtype not in POWERS:
+        return None
     powers = fit(files, scale, name, shape, dtype="F8_E8M0")
     return Coding("MXFP4", shape, Packing(4, 1), "F4", (powers,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 from masksolve.quantised.grid import Place
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
-__all__ = ["Files", "Settings"]
+__all__ = ["Files", "Settings", "elsewhere"]
 
 CONFIGS = (
     ("config.json", "quantization_config"),
@@ -22,6 +22,7 @@ CONFIGS = (
     ("quant_config.json", None),
 )
 """Where tools say how they quantised: a file beside the weights, and a key in it."""
+INDICES = "*.safetensors.index.json"
 SIZES = ("weight_block_size", "block_structure", "group_size", "q_group_size", "block_size")
 
 
@@ -52,13 +53,13 @@ class Settings:
         for name, key in CONFIGS:
             try:
                 content = json.loads((folder / name).read_bytes())
-            except (OSError, ValueError, RecursionError):
+                parts = [content, *content.values()] if isinstance(content, dict) else []
+                for part in parts if key else parts[:1]:
+                    own = part if key is None else part.get(key) if isinstance(part, dict) else None
+                    if isinstance(own, dict):
+                        return cls(own)
+            except (OSError, ValueError, RecursionError):  # of numbers and depths beyond reason too
                 continue
-            parts = [content, *content.values()] if isinstance(content, dict) else []
-            for part in parts if key else parts[:1]:
-                found = part if key is None else part.get(key) if isinstance(part, dict) else None
-                if isinstance(found, dict):
-                    return cls(found)
         return cls({})
 
     @property
@@ -84,6 +85,26 @@ def _blocks(content: Any) -> Iterator[tuple[int, int]]:
             yield from _blocks(part)
 
 
+def elsewhere(path: Path) -> frozenset[str]:
+    """Name the tensors that lie in other files of a model, if `path` is one file of many."""
+    found: set[str] = set()
+    for index in () if path.is_dir() else path.parent.glob(INDICES):
+        try:
+            files = json.loads(index.read_bytes())["weight_map"]
+            if path.name in files.values():
+                found |= {name for name, file in files.items() if file != path.name}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue
+    return frozenset(found)
+
+
+def _by_module(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.rpartition(".")[0], []).append(name)
+    return found
+
+
 @dataclass(frozen=True)
 class Files:
     """The tensors of a model.
@@ -92,10 +113,13 @@ class Files:
     ----------
     shards : sequence of TensorFile
     settings : Settings
+    elsewhere : frozenset of str
+        Names of those that lie in files that were not given.
     """
 
     shards: Sequence[TensorFile]
     settings: Settings
+    elsewhere: frozenset[str] = frozenset()
 
     @cached_property
     def tensors(self) -> dict[str, TensorSpec]:
@@ -113,10 +137,11 @@ class Files:
 
     @cached_property
     def _modules(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in self.tensors:
-            found.setdefault(name.rpartition(".")[0], []).append(name)
-        return found
+        return _by_module(self.tensors)
+
+    @cached_property
+    def _modules_elsewhere(self) -> dict[str, list[str]]:
+        return _by_module(sorted(self.elsewhere))
 
     def place(self, name: str, dtype: str | None = None) -> Place:
         """Say where a tensor lies."""
@@ -129,3 +154,7 @@ class Files:
     def of_module(self, module: str) -> list[str]:
         """Name the tensors of a module itself."""
         return self._modules.get(module, [])
+
+    def apart(self, module: str) -> list[str]:
+        """Name those of its tensors that lie elsewhere."""
+        return self._modules_elsewhere.get(module, [])

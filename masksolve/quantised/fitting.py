@@ -8,6 +8,7 @@ from math import prod
 from masksolve.quantised.files import Files
 from masksolve.quantised.grid import Grid
 from masksolve.quantised.packing import Packing
+from masksolve.storage.tensors import NUMBERS, describe_dtype
 
 __all__ = ["BLOCK", "Unfit", "fit"]
 
@@ -52,9 +53,13 @@ def fit(
     Raises
     ------
     Unfit
-        If they fit the weights in no way.
+        If they fit the weights in no way, or are no numbers.
     """
-    held = files.tensors[name].shape
+    held, kind = files.tensors[name].shape, files.tensors[name].dtype
+    if kind not in NUMBERS:
+        raise Unfit(
+            f"{files.where(name)} is {describe_dtype(kind)}: numbers for {weight!r} were expected"
+        )
     numbers = _unpacked(held, packing, shape)
     blocks = None if numbers is None else _blocks(numbers, shape, files.settings.blocks, inner)
     if numbers is None or blocks is None:
@@ -75,7 +80,7 @@ def _unpacked(
 ) -> list[int] | None:
     """Give numbers as many dimensions as the weights have."""
     found = list(held)
-    if prod(found) == 1:
+    if prod(found) == 1 and packing is None:
         return [1] * len(shape)
     if len(found) > len(shape):  # blocks with a side for what each stands for
         found = [side for side in found if side != 1]

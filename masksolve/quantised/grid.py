@@ -57,7 +57,8 @@ class Place:
         """
         dtype, inner = as_number_dtype(self.dtype), prod(self.shape[1:])
         length = self.shape[0] if self.shape else 1
-        count = ((length if last is None else last) - first) * inner
+        length = (length if last is None else last) - first
+        count = length * inner
         with naming(Path(self.path), "read"):
             content = np.fromfile(
                 self.path,
@@ -68,7 +69,7 @@ class Place:
         if content.size != count * dtype.itemsize:
             raise FileFormatError(f"{self.path} was cut short while {self.name!r} was read")
         found = content.view(dtype)
-        return found.reshape(-1, *self.shape[1:]) if self.shape else found
+        return found.reshape(length, *self.shape[1:]) if self.shape else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ class Grid:
         ndarray of float32
             That broadcasts to `shape`.
         """
+        if not prod(shape):
+            return np.zeros(tuple(shape), dtype=np.float32)
         indices = [self._indices(axis, start[axis], shape[axis]) for axis in range(len(shape))]
         low, high = int(indices[0].min(initial=0)), int(indices[0].max(initial=0)) + 1
         if low < 0 or high > self.shape[0]:

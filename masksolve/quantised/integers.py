@@ -47,12 +47,12 @@ def _bits(files: Files, names: dict[str, str]) -> int | None:
     """Tell from zero points and scales how many bits a code has."""
     known = files.tensors
     held = [known[names[each]].shape for each in ("scales", "qzeros") if names[each] in known]
-    if [len(shape) for shape in held] != [2, 2]:
+    if [len(shape) for shape in held] != [2, 2] or known[names["qzeros"]].dtype != "I32":
         return None
     if "gemv" in str(files.settings.content.get("version")):  # of AWQ: outputs first
         return None
     (_, outputs), (_, words) = held
-    return next((bits for bits in (2, 4, 8) if -(-outputs * bits // 32) == words), None)
+    return next((bits for bits in (2, 4, 8) if outputs * bits == words * 32), None)
 
 
 def _gptq(files: Files, name: str, names: dict[str, str], bits: int) -> Coding:
@@ -67,6 +67,8 @@ def _gptq(files: Files, name: str, names: dict[str, str], bits: int) -> Coding:
     zero = fit(files, names["qzeros"], name, shape, packing=own, ones=ones, inner=INPUTS)
     if names["g_idx"] in files.tensors:
         groups = files.place(names["g_idx"])
+        if groups.dtype not in ("I32", "I64"):
+            raise Unfit(f"{files.where(groups.name)} is {groups.dtype}, and no numbers of groups")
         if groups.shape != shape[:1]:
             raise Unfit(
                 f"{files.where(groups.name)} has {groups.shape} entries, which does not fit "

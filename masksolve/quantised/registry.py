@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from masksolve.errors import InvalidInput
 from masksolve.quantised import (
     beside,
     bitsandbytes,
@@ -21,7 +22,7 @@ from masksolve.quantised import (
     unknown,
 )
 from masksolve.quantised.coding import Coding
-from masksolve.quantised.files import Files, Settings
+from masksolve.quantised.files import Files, Settings, elsewhere
 from masksolve.quantised.found import Found
 from masksolve.storage.tensors import TensorFile, TensorSpec
 
@@ -65,6 +66,23 @@ class Quantised:
         """Return what a tensor would be called if it was not quantised."""
         return self.weights[name].weight if name in self.weights else name
 
+    def refuse(self, path: Path, name: str) -> None:
+        """Raise for a tensor of codes whose weights cannot be had, and for what belongs to one.
+
+        Raises
+        ------
+        InvalidInput
+            Naming the file and the tensor.
+        """
+        found, weight = self.weights.get(name), self.companions.get(name)
+        if found is not None and found.wrong is not None:
+            raise InvalidInput(found.wrong)
+        why = None if found is None else found.why
+        if weight is not None:
+            why = f"it belongs to the quantised {weight} and is no weight itself"
+        if why is not None:
+            raise InvalidInput(f"{path}: tensor {name!r}: {why}")
+
     def read(self, file: TensorFile, name: str) -> NDArray[Any]:
         """Read a tensor as the weights that it stands for.
 
@@ -72,7 +90,10 @@ class Quantised:
         ------
         FileFormatError
             As `TensorFile.read`.
+        InvalidInput
+            As `refuse`.
         """
+        self.refuse(file.path, name)
         coding = self.codings.get(name)
         return file.read(name) if coding is None else coding.read(file, name)
 
@@ -107,10 +128,10 @@ def recognise(path: Path, shards: Iterable[TensorFile]) -> Quantised:
     >>> found.weights["fc.weight"].coding.format, found.companions
     ('int8', {'fc.weight_scale': 'fc.weight'})
     """
-    files = Files(tuple(shards), Settings.read(path))
+    files = Files(tuple(shards), Settings.read(path), elsewhere(path))
     weights: dict[str, Found] = {}
     for name in files.tensors:
-        found = _ask(files, name)
+        found = _whole(files, name, _ask(files, name))
         if found is not None:
             weights[name] = found
     companions = {each: name for name, found in weights.items() for each in found.companions}
@@ -120,3 +141,18 @@ def recognise(path: Path, shards: Iterable[TensorFile]) -> Quantised:
 
 def _ask(files: Files, name: str, formats: Sequence[Recogniser] = FORMATS) -> Found | None:
     return next((found for ask in formats if (found := ask(files, name)) is not None), None)
+
+
+def _whole(files: Files, name: str, found: Found | None) -> Found | None:
+    """Say so of codes whose scales, or the like, lie in a file that was not given."""
+    if found is None and files.tensors[name].dtype not in beside.BYTES:
+        return None
+    weight = name if found is None else found.weight
+    own = weight.removesuffix("weight")
+    for each in files.apart(weight.rpartition(".")[0]):
+        last = each.rpartition(".")[2]
+        if each.startswith(own) and (unknown.BESIDE.search(last) or last.endswith("g_idx")):
+            wrong = f"{files.where(name)} needs {each!r}, which lies in another file of the model"
+            companions = () if found is None else found.companions
+            return Found(name, weight, companions, wrong=f"{wrong}: give the folder")
+    return found

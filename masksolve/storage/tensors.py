@@ -25,6 +25,7 @@ from masksolve.storage.atomic import whole_file
 
 __all__ = [
     "DTYPES",
+    "NUMBERS",
     "OTHERS",
     "TensorFile",
     "TensorSpec",
@@ -59,6 +60,8 @@ DTYPES: Mapping[str, str] = {
 }
 PARTS: Mapping[str, str] = {"F4": "float4_e2m1fn", "F8_E8M0": "float8_e8m0fnu"}
 """What weights are made of, and no weights: codes one to a byte, and powers of two."""
+NUMBERS = frozenset({*DTYPES, "F8_E8M0"}) - {"BOOL"}
+"""What scales and zero points may be."""
 OTHERS: Mapping[str, str] = {
     "F4": "floats of 4 bits, two to a byte",
     "F6_E2M3": "floats of 6 bits, four to three bytes",
