@@ -15,9 +15,9 @@ __all__ = ["writable"]
 def writable(used: Tensor, original: Tensor) -> Tensor:
     """Let ``module.weight.data = values`` reach the parameter that a weight is worked out from.
 
-    Adapters are merged so (``weight.data += delta``): otherwise the sum would be lost with
-    the tensor that the module handed out. Compilers, tracers and transforms, which follow
-    tensors of their own, get the tensor as it is.
+    Adapters are merged so (``weight.data += delta``, ``weight.data.copy_(sum)``): otherwise the
+    sum would be lost with the tensor that the module handed out. Compilers, tracers and
+    transforms, which follow tensors of their own, get the tensor as it is.
     """
     if (
         type(original) is not nn.Parameter
@@ -40,8 +40,9 @@ class Writable(Tensor):
 
     @property
     def data(self) -> Tensor:
-        """The values; setting them sets the dense weight."""
-        values: Tensor = Tensor.data.__get__(self)
+        """The values; setting them, or writing to them, sets the dense weight."""
+        values = Tensor.data.__get__(self).as_subclass(Values)
+        values.original = self.original
         return values
 
     @data.setter
@@ -62,3 +63,21 @@ class Writable(Tensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return self.as_subclass(Tensor).__deepcopy__(memo)
+
+
+class Values(Writable):
+    """The data of a weight: what is written to it in place is set; views of it are plain."""
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        named = kwargs or {}
+        with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+            given = [one for one in (*args, *named.values()) if isinstance(one, cls)]
+            before = [one._version for one in given]
+            outcome = function(*args, **named)
+            for one, version in zip(given, before, strict=True):
+                if one._version != version:
+                    one.original.copy_(one)
+        return outcome
