@@ -36,7 +36,7 @@ class Writable(Tensor):
     """Like a tensor in all else: what is computed from it, copied or pickled is a plain one."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl
-    original: nn.Parameter
+    original: nn.Parameter | None = None
 
     @property
     def data(self) -> Tensor:
@@ -47,6 +47,9 @@ class Writable(Tensor):
 
     @data.setter
     def data(self, values: Tensor) -> None:
+        if self.original is None:
+            Tensor.data.__set__(self, values)
+            return
         if values.shape != self.original.shape:
             raise InvalidInput(
                 f"data has shape {tuple(values.shape)}: the masked weight has "
@@ -73,11 +76,22 @@ class Values(Writable):
         cls, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         named = kwargs or {}
-        with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+        with torch._C.DisableTorchFunctionSubclass():
             given = [one for one in (*args, *named.values()) if isinstance(one, cls)]
             before = [one._version for one in given]
             outcome = function(*args, **named)
             for one, version in zip(given, before, strict=True):
-                if one._version != version:
-                    one.original.copy_(one)
+                if one._version != version and one.original is not None:
+                    with torch.no_grad():
+                        one.original.copy_(one)
         return outcome
+
+    def detach(self) -> Tensor:
+        """Keep the type, as ``nn.Parameter(data)`` asks of it, and nothing else."""
+        return super().detach().as_subclass(Values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_is_param":  # so nn.Parameter marks what it makes of other types
+            self.__class__: Any = nn.Parameter
+        else:
+            super().__setattr__(name, value)

@@ -53,6 +53,18 @@ def test_reading_data_leaves_the_dense_weight(layer):
     assert torch.equal(layer.parametrizations.weight.original, before)
 
 
+def test_data_becomes_a_parameter_of_its_own(layer):
+    before = layer.parametrizations.weight.original.detach().clone()
+    parameter = nn.Parameter(layer.weight.data)
+    assert type(parameter) is nn.Parameter
+    (2 * parameter).sum().backward()
+    assert (parameter.grad == 2).all()
+    with torch.no_grad():
+        parameter.zero_()
+    assert torch.equal(layer.parametrizations.weight.original, before)
+    assert type(copy.deepcopy(parameter)) is nn.Parameter
+
+
 def test_data_of_another_shape(layer):
     with pytest.raises(InvalidInput, match=r"data has shape \(4, 4\): the masked weight has"):
         layer.weight.data = torch.ones(4, 4)
