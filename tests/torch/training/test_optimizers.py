@@ -37,6 +37,7 @@ def sgd(parameters):
 
 def accelerated(optimizer):
     accelerate = pytest.importorskip("accelerate")
+    accelerate.state.GradientState._reset_state()  # data loaders of trainers before, by weakref
     return accelerate.Accelerator(cpu=True).prepare_optimizer(optimizer)
 
 
