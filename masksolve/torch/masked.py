@@ -68,7 +68,7 @@ class Masked(nn.Module):
     takes_plain : bool
         Whether a plain weight may be loaded, by who sees to the mask afterwards.
     came : {"plain", "masked"} or None
-        What was loaded last: a weight alone, or one with its mask.
+        What was loaded last, unless masks were solved since: a weight alone, or one with its mask.
     gathered : Gathered
         What scores have gathered of the training; saved with the model, too.
     """

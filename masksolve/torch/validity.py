@@ -84,8 +84,13 @@ def refuse_broken(layer: Layer, remedy: str) -> None:
     MaskViolation
         Naming the weight, and the line of the mask.
     InvalidInput
-        If another parametrization makes the pruned weights anything but zero.
+        If another parametrization makes the pruned weights anything but zero, or the weight was
+        loaded without a mask.
     """
+    if layer.masked.came == "plain":
+        raise InvalidInput(
+            f"{layer.name} was loaded without its mask: call refresh, or restore_masks, first"
+        )
     violation = breach_of(layer.masked)
     if violation is not None:
         raise MaskViolation(

@@ -29,6 +29,42 @@ def test_data_that_is_set_reaches_the_dense_weight(layer):
     assert torch.equal(layer.weight, delta * mask)
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda data, values: data.copy_(values),
+        lambda data, values: data.zero_().add_(values),
+        lambda data, values: torch.add(values, 0, out=data),
+        lambda data, values: data.__setitem__(slice(None), values),
+    ],
+)
+def test_data_that_is_written_to_reaches_the_dense_weight(layer, write):
+    values = torch.randn(8, 8)
+    write(layer.weight.data, values)
+    assert torch.equal(layer.parametrizations.weight.original, values)
+
+
+def test_reading_data_leaves_the_dense_weight(layer):
+    before = layer.parametrizations.weight.original.detach().clone()
+    data = layer.weight.data
+    assert data.contiguous() is data
+    data.float().cpu().t().numpy().sum()
+    assert torch.equal(torch.zeros(8, 8).copy_(data), layer.weight)
+    assert torch.equal(layer.parametrizations.weight.original, before)
+
+
+def test_data_becomes_a_parameter_of_its_own(layer):
+    before = layer.parametrizations.weight.original.detach().clone()
+    parameter = nn.Parameter(layer.weight.data)
+    assert type(parameter) is nn.Parameter
+    (2 * parameter).sum().backward()
+    assert (parameter.grad == 2).all()
+    with torch.no_grad():
+        parameter.zero_()
+    assert torch.equal(layer.parametrizations.weight.original, before)
+    assert type(copy.deepcopy(parameter)) is nn.Parameter
+
+
 def test_data_of_another_shape(layer):
     with pytest.raises(InvalidInput, match=r"data has shape \(4, 4\): the masked weight has"):
         layer.weight.data = torch.ones(4, 4)
@@ -36,7 +72,7 @@ def test_data_of_another_shape(layer):
 
 def test_what_comes_of_it_is_plain(layer):
     weight = layer.weight
-    for tensor in (weight + 1, weight.detach(), weight.data, copy.deepcopy(weight.detach())):
+    for tensor in (weight + 1, weight.detach(), weight.data + 1, copy.deepcopy(weight.detach())):
         assert type(tensor) is torch.Tensor
     assert repr(weight).startswith("tensor(")
     file = io.BytesIO()

@@ -28,7 +28,7 @@ from masksolve.torch.training.history import History, LayerRecord, Record, log
 from masksolve.torch.training.live import Links, reset_broken
 from masksolve.torch.training.optimizers import Listener, Optimizers, refuse_untrained
 from masksolve.torch.training.report import Report, report
-from masksolve.torch.training.saving import save_usually
+from masksolve.torch.training.saving import save_plainly, save_usually
 from masksolve.torch.training.schedule import Schedule
 from masksolve.torch.training.skipped import Count, look_at, naming, not_finite, refuse_ruined
 
@@ -126,6 +126,7 @@ class Handle:
         except BaseException:
             self.detach()
             raise
+        save_plainly(model)
 
     def __getstate__(self) -> dict[str, Any]:
         # Hooks of optimizers are not copied with them: a copy listens to its own anew.
@@ -142,8 +143,9 @@ class Handle:
             self._score = as_training_score(self._score)
         if "_links" not in state:
             self._links = Links(self.model, self.layers)
-        if given:
-            self.attach(*given)
+            save_plainly(self.model)
+        if given:  # not by attach: a module that holds its handle may be half made here
+            self._listen(*given)
 
     def __repr__(self) -> str:
         patterns = sorted({str(layer.masked.pattern) for layer in self.layers})
@@ -218,7 +220,7 @@ class Handle:
         refuse_untrained(optimizers, self.layers)
         if self.attached:
             raise InvalidInput("an optimizer is attached already")
-        self._listener = Listener(self.layers, optimizers, self._before_step, self._after_step)
+        self._listen(*optimizers)
 
     def detach(self) -> None:
         """Let go of the optimizers, and of the modules that a score looks at."""
@@ -337,6 +339,9 @@ class Handle:
         if due:
             self._renew(due)
 
+    def _listen(self, *optimizers: torch.optim.Optimizer) -> None:
+        self._listener = Listener(self.layers, optimizers, self._before_step, self._after_step)
+
     def _refuse_lost(self) -> None:
         if not self.layers:
             raise InvalidInput("the model is finalized: there are no masks to renew")
@@ -380,6 +385,7 @@ class Handle:
         rows: dict[str, LayerRecord] = {}
         changes: dict[str, NDArray[np.uint32]] = {}
         for layer, solved in zip(layers, found, strict=True):
+            layer.masked.came = None
             if solved is None:
                 continue
             result, scores, seconds = solved

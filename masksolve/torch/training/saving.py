@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from masksolve.errors import MaskViolation
 from masksolve.pattern import Pattern
@@ -58,16 +58,20 @@ class PlainSaver:
         if hasattr(model, "peft_config"):  # adapters alone are saved
             return usual(model, *args, **named)
         layers = masked_layers(model)
-        given = inspect.signature(usual).bind(model, *args, **named).arguments
+        if not layers:  # finalized by a handle to a part
+            return usual(model, *args, **named)
+        bound = inspect.signature(usual).bind(model, *args, **named)
+        given = bound.arguments
         folder, writes = Path(given["save_directory"]), given.get("is_main_process", True)
 
         def part(module: Any, state: MutableMapping[str, Any], prefix: str, *_: Any) -> None:
             to_plain(state, layers, prefix)
-            save_beside(layers, folder if writes else None)
+            save_beside(layers, folder if writes else None, state)
 
         if given.get("state_dict") is not None:
+            given["state_dict"] = dict(given["state_dict"])  # the caller's own stays as it is
             part(model, given["state_dict"], "")
-            return usual(model, *args, **named)
+            return usual(*bound.args, **bound.kwargs)
         # When the state is asked for: what is in the folder by then is not sent to the Hub.
         hook = model.register_state_dict_post_hook(part)
         try:
@@ -76,12 +80,13 @@ class PlainSaver:
             hook.remove()
 
 
-def save_beside(layers: list[Layer], folder: Path | None) -> None:
+def save_beside(layers: list[Layer], folder: Path | None, state: Mapping[str, Any]) -> None:
     """Write the masks, and what scores have gathered, into a folder of weights.
 
-    None writes nothing. All processes that share a weight must call, to gather it.
+    None writes nothing. All processes that share a weight must call, to gather it. The masks
+    are those of the weights in a plain state, which may be other ones than the model's.
     """
-    masks = {layer.name: _as_it_is(layer) for layer in layers}
+    masks = {layer.name: _as_it_is(layer, state.get(layer.name, layer.weight)) for layer in layers}
     gathered = {
         f"{layer.name}.{name}": whole(value).detach().cpu().contiguous()
         for layer in layers
@@ -96,13 +101,13 @@ def save_beside(layers: list[Layer], folder: Path | None) -> None:
             (folder / GATHERED).unlink(missing_ok=True)
 
 
-def _as_it_is(layer: Layer) -> StoredMask:
+def _as_it_is(layer: Layer, weight: Tensor) -> StoredMask:
     """Return a mask with the pattern that it obeys: in a warm-up or a ramp it keeps more."""
     final = layer.masked.pattern
     for n in range(final.n, final.m + 1):
         pattern = Pattern(n, final.m, transposable=final.transposable, at_most=final.at_most)
         try:
-            return stored_mask(layer.mask, layer.weight, pattern, layout=layer.layout)
+            return stored_mask(layer.mask, weight, pattern, layout=layer.layout)
         except MaskViolation:
             continue
     raise AssertionError("m of m is no restriction")

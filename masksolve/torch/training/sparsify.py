@@ -19,7 +19,7 @@ from masksolve.torch.selectors import Patterns, Select
 from masksolve.torch.sparse_linear import make_plain, make_sparse
 from masksolve.torch.training.handle import Handle
 from masksolve.torch.training.optimizers import Optimizers
-from masksolve.torch.training.saving import save_plainly
+from masksolve.torch.training.saving import save_usually
 
 __all__ = ["sparsify"]
 
@@ -156,13 +156,13 @@ def sparsify(
     except BaseException:  # the model is left as it was
         if handle is not None:
             handle.detach()
+            save_usually(model)
         for layer in masked_layers(model):
             layer.release(masked=False)
         for one in chosen:
             make_plain(one.module)
         raise
     keep_checkpoints_safe(model)
-    save_plainly(model)
     return handle
 
 

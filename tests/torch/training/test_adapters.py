@@ -6,6 +6,7 @@ import torch
 import masksolve as ms
 import masksolve.torch as mst
 from tests.torch.states import assert_same
+from tests.torch.training.callbacks.test_huggingface import trainer_of
 from tests.torch.training.tiny import llama, mixtral, texts
 
 peft = pytest.importorskip("peft")
@@ -62,6 +63,30 @@ def test_merged_weights_obey_the_mask(masked, safe):
         expected = (weight + deltas.get(name, 0)) * masks[name]
         torch.testing.assert_close(merged.get_parameter(name).detach(), expected)
         ms.check_mask(masks[name].numpy(), "2:4")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("OFT", {"oft_block_size": 8, "init_weights": False}),
+        ("IA3", {"feedforward_modules": [], "init_ia3_weights": False}),
+        ("LoHa", {"init_weights": False}),
+        ("Hira", {"init_weights": False}),
+        ("Delora", {"init_weights": False}),
+    ],
+)
+def test_adapters_of_other_kinds_merge(masked, kind, options):
+    model, handle, _ = masked
+    options = options | {"target_modules": ["up_proj"]}
+    torch.manual_seed(2)
+    layer = model.model.layers[0].mlp.up_proj
+    x = torch.randn(8, 32)
+    with torch.no_grad():
+        base = layer(x)
+        wrapped = peft.get_peft_model(model, getattr(peft, f"{kind}Config")(**options))
+        wrapped.merge_and_unload()
+        assert not torch.equal(layer(x), base)
+    handle.finalize()
 
 
 def test_masks_solved_anew_for_the_merged_weights(masked):
@@ -127,3 +152,20 @@ def test_adapters_are_saved_alone_and_loaded_on_the_masked_base(masked, tmp_path
     tokens = texts(2)[0]["input_ids"][None]
     with torch.no_grad():
         assert torch.equal(again(tokens).logits, wrapped(tokens).logits)
+
+
+def test_a_training_of_adapters_with_the_callback_resumes(tmp_path):
+    def train(steps, resume=None):
+        handle = mst.sparsify(model := llama(), "2:4", estimator="none")
+        wrapped, _ = adapted(model)
+        saves = {"save_strategy": "steps", "save_steps": 2, "max_steps": steps}
+        trainer = trainer_of(wrapped, tmp_path, mst.HuggingFaceCallback(handle), **saves)
+        trainer.train_dataset = texts()
+        trainer.train(resume_from_checkpoint=resume)
+        return handle, wrapped
+
+    train(2)
+    handle, _ = train(4, str(tmp_path / "checkpoint-2"))
+    assert handle.steps == 4
+    assert_same(handle.masks, mst.sparsify(llama(), "2:4").masks)
+    assert not (tmp_path / "checkpoint-4" / "model.masks").exists()

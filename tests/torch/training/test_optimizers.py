@@ -37,6 +37,7 @@ def sgd(parameters):
 
 def accelerated(optimizer):
     accelerate = pytest.importorskip("accelerate")
+    accelerate.state.GradientState._reset_state()  # data loaders of trainers before, by weakref
     return accelerate.Accelerator(cpu=True).prepare_optimizer(optimizer)
 
 
@@ -234,3 +235,14 @@ def test_a_handle_that_listens_is_copied_with_its_optimizer(copied, score, wrapp
     assert equal(handle.masks, twin.masks)
     with pytest.raises(InvalidInput, match="by itself"):
         twin.step()
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_masked_layer_that_holds_its_handle_is_copied(copied):
+    layer = torch.nn.Linear(8, 8)
+    optimizer = sgd(layer.parameters())
+    layer.handle = mst.sparsify(layer, "2:4", optimizer=optimizer)
+    twin, theirs = copied((layer, optimizer))
+    twin(torch.randn(4, 8)).sum().backward()
+    theirs.step()
+    assert (twin.handle.steps, layer.handle.steps) == (1, 0)

@@ -62,6 +62,23 @@ def test_a_state_that_is_given(tmp_path):
     assert_same(reloaded(model, tmp_path)[0].state_dict(), before)
 
 
+def test_a_state_that_is_given_stays_as_it_is(tmp_path):
+    model = llama()
+    mst.sparsify(model, "2:4")
+    given = model.state_dict()
+    model.save_pretrained(tmp_path, state_dict=given)
+    assert_same(given, model.state_dict())
+
+
+def test_masks_of_a_state_with_zeros(tmp_path):
+    model = llama()
+    handle = mst.sparsify(model, "2:4")
+    model.save_pretrained(tmp_path, state_dict=mst.dense_state_dict(model))
+    again = mst.sparsify(reloaded(model, tmp_path)[0], "2:4")
+    mst.restore_masks(again)
+    assert_same(again.masks, handle.masks)
+
+
 def test_other_processes_write_nothing(tmp_path):
     model = llama()
     mst.sparsify(model, "2:4")
@@ -110,6 +127,27 @@ def test_a_model_within_another(tmp_path):
     outer["net"].save_pretrained(tmp_path)
     names = [name.removeprefix("net.") for name in handle.masks]
     assert list(mst.load_masks(tmp_path / "model.masks")) == names
+
+
+def test_a_handle_to_the_whole_of_a_masked_part(tmp_path):
+    model = llama()
+    before = copy.deepcopy(model.state_dict())
+    mst.sparsify(model.model, "2:4")
+    handle = mst.Handle(model)
+    model.save_pretrained(tmp_path)
+    plain, report = reloaded(model, tmp_path)
+    assert report == {}
+    assert_same(plain.state_dict(), before)
+    assert list(mst.load_masks(tmp_path / "model.masks")) == list(handle.masks)
+
+
+def test_a_part_that_was_finalized_alone(tmp_path):
+    model = llama()
+    handle = mst.sparsify(model.model, "2:4")
+    mst.Handle(model)
+    handle.finalize()
+    model.save_pretrained(tmp_path)
+    assert not (tmp_path / "model.masks").exists()
 
 
 def test_a_finalized_model_saves_as_ever(tmp_path):

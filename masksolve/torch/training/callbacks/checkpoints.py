@@ -24,16 +24,19 @@ __all__ = ["find_masks", "masks_of_the_best", "save_module", "take_plain"]
 WEIGHTS = "model.safetensors"
 
 
-def take_plain(handle: Handle, takes: bool = True) -> None:
-    """Let plain weights be loaded from now on: Trainer does, and the callback finds the masks."""
+def take_plain(handle: Handle) -> None:
+    """Let plain weights be loaded from now on: Trainer does, and the callback finds the masks.
+
+    Also after a training, as another one may resume it. Who loads them otherwise hears of it.
+    """
     for layer in handle.layers:
-        layer.masked.takes_plain, layer.masked.came = takes, None
+        layer.masked.takes_plain, layer.masked.came = True, None
 
 
 def save_module(model: nn.Module, folder: Path, writes: bool) -> None:
     """Make plain what Trainer wrote of a model without ``save_pretrained``: its state."""
     layers = masked_layers(model)
-    save_beside(layers, folder if writes else None)
+    save_beside(layers, folder if writes else None, {})
     if writes and (folder / WEIGHTS).exists():
         state = load_file(folder / WEIGHTS)
         to_plain(state, layers)

@@ -97,7 +97,8 @@ class HuggingFaceCallback(TrainerCallback):
         if STATE in state.stateful_callbacks:
             saved = state.stateful_callbacks[STATE]
             self.handle.load_state_dict(saved)
-            if came != {"masked"}:
+            # Of adapters alone nothing else is loaded, and the base has the masks that it had.
+            if came != {"masked"} and not hasattr(model, "peft_config"):
                 find_masks(self.handle, model, args, state, saved)
         elif "plain" in came:
             self.handle.refresh()
@@ -142,7 +143,7 @@ class HuggingFaceCallback(TrainerCallback):
         self._remove_hooks()
         if any(layer.masked.came == "plain" for layer in self.handle.layers):
             masks_of_the_best(self.handle, model, state.best_model_checkpoint)
-        take_plain(self.handle, False)
+        take_plain(self.handle)
 
     def _before_step(self, optimizer: Any, *arguments: Any) -> None:
         add_decay(self.handle, optimizer, getattr(optimizer, "grad_scale", None))

@@ -152,5 +152,23 @@ def test_plain_weights_without_a_checkpoint_are_solved_anew(tmp_path):
     trainer.train()
     fresh = sparse(tiny.llama(seed=1))[1]
     assert_same(handle.masks, fresh.masks)
-    with pytest.raises(InvalidInput, match="load it before sparsify"):  # training is over
-        model.load_state_dict(tiny.llama().state_dict())
+
+
+def test_plain_weights_after_a_training_are_noticed(tmp_path):
+    model, handle = sparse(tiny.llama())
+    train(model, handle, tmp_path)
+    model.load_state_dict(tiny.llama(seed=1).state_dict())
+    for use in (handle.finalize, lambda: mst.dense_state_dict(model)):
+        with pytest.raises(InvalidInput, match=r"q_proj.weight was loaded without its mask: call"):
+            use()
+    handle.refresh()
+    assert_same(handle.finalize(), sparse(tiny.llama(seed=1))[1].masks)
+
+
+def test_one_trainer_trains_and_resumes(tmp_path):
+    model, handle = sparse(tiny.llama())
+    trainer = train(model, handle, tmp_path)
+    trainer.args.max_steps = 6
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-4"))
+    assert handle.steps == 6
+    handle.finalize()
