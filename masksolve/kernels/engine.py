@@ -36,26 +36,35 @@ from masksolve.kernels.jit import entry, kernel, kernel_for
 from masksolve.kernels.lanes import (
     LANES,
     begin,
+    leave,
     count_lines,
     mask_above,
-    measure,
     perturb,
     raise_rows,
     recall,
     rescale,
     set_floor,
+    set_base,
     settle_shift,
+)
+from masksolve.kernels.narrow_rounds import (
+    coarsener,
+    largest_score,
+    narrow_relaxer,
+    refiner,
+    step_chooser,
+    widener,
 )
 from masksolve.kernels.schedule import LONGER, rounds
 from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
-from masksolve.kernels.single import finish_lane, put_lane, put_settled, put_words
+from masksolve.kernels.single import corner_of, finish_lane, put_potentials, put_settled
 from masksolve.kernels.special import (
     certifier,
     loader,
     potential_loader,
     potential_storer,
     prover,
-    relaxer,
+    row_setter,
     storer,
 )
 from masksolve.kernels.strict_certifier import strict_certifier
@@ -67,6 +76,11 @@ FEW = 2
 """Of sixteen tiles whose start does not prove them, so many wait for stage 2; if there are
 more, all sixteen get some rounds first, three quarters of a cold start's."""
 SWEEPS = 24
+ZOOM, TIE_ZOOM, FINER_ZOOM = 4, 16, 32
+"""How much finer steps are in stage 2, with noise, and in stage 4."""
+LAST_STAGE = 3
+import os as _os
+Z1, Z2, F1, F2, TZ1, TZ2, ZT, TT = map(int, _os.environ.get("ZOOMS", "8,8,8,64,16,32,1,1").split(","))
 MARGIN = 3e-4
 """Share of the scores' spread by which noise may have raised a potential."""
 
@@ -78,7 +92,13 @@ class Program(NamedTuple):
     m: int
     times: int
     strict: bool  # whether the strict certificate does
+    most: np.float32  # what scores are scaled to in narrow rounds
+    choose: int
+    coarsen: int
     relax: int
+    refine: int
+    widen: int
+    set_rows: int
     certify: int
     load_rows: int
     store_rows: int
@@ -87,22 +107,145 @@ class Program(NamedTuple):
     prove: int
 
 
+class Job(NamedTuple):
+    """What is asked of a box, by bare pointers."""
+
+    entries: Any
+    stride: int  # entries from row to row
+    across: int  # tiles in a row of tiles
+    magnitude: int
+    at_most: bool
+    noise: Any
+    start: Any  # column potentials to start from
+    warm: bool  # whether there are any
+
+
 @kernel
-def gather(W, tiles, across, E, m):
-    """Copy any 16 tiles into lanes."""
+def find_tiles(tiles, first, size, left, g):
+    """Name sixteen tiles: `size` of them from a first on, then the last again."""
     for t in range(LANES):
-        top, left = (tiles[t] // across) * m, (tiles[t] % across) * m
-        for i in range(m):
-            for j in range(m):
-                E[(i * m + j) * LANES + t] = W[top + i, left + j]
+        k = first + min(t, size - 1)
+        g.tiles[t] = left[k] if tiles == 0 else k
 
 
 @kernel
-def gather_potentials(v, tiles, V, m):
-    """Copy the column potentials, v (t, m), of any 16 tiles into lanes."""
+def read_adjacent(p, job, g, place):
+    """Read sixteen adjacent tiles into lanes; return whether all scores are fit for it."""
+    call(p.load_rows, (job.entries, job.stride, place, job.magnitude, g.E, g.S, g.sizes))
+    return rescale(g.E, g.S, g.sizes, g.scale, g.inverse, p.m)
+
+
+@kernel
+def read_any(p, job, g):
+    """Do so with any sixteen: their rows are put side by side first."""
+    m = p.m
+    for t in range(LANES):
+        place = corner_of(g.tiles[t], job.across, m, job.stride)
+        for i in range(m):
+            to = (i * LANES + t) * m
+            for j in range(m):
+                g.stack[to + j] = job.entries[place + j]
+            place += job.stride
+    call(p.load_rows, (g.stack, LANES * m, 0, job.magnitude, g.E, g.S, g.sizes))
+    return rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m)
+
+
+@kernel
+def recall_potentials(left_V, first, size, g, m):
+    """Copy the column potentials of sixteen tiles that were left into lanes."""
     for t in range(LANES):
         for j in range(m):
-            V[j * LANES + t] = v[tiles[t], j]
+            g.V[j * LANES + t] = left_V[first + min(t, size - 1), j]
+
+
+@kernel
+def start_warm(p, job, g, adjacent):
+    """Take over column potentials of sixteen tiles."""
+    m = p.m
+    if adjacent:
+        call(p.load_potentials, (job.start, g.tiles[0] * m, g.V64))
+    else:
+        for t in range(LANES):
+            for j in range(m):
+                g.V64[j * LANES + t] = job.start[g.tiles[t] * m + j]
+    begin(g.V64, g.scale, g.sizes, g.V, job.at_most, m)
+
+
+@kernel
+def coarse_rounds(p, job, g):
+    """Find column potentials by rounds in coarse steps, from nothing."""
+    lines = (g.V16, g.least_u, g.least_v)
+    call(p.choose, (g.S, g.base, g.step, p.most, p.m))
+    call(p.coarsen, (g.S, g.base, g.floor, g.step, g.N, *lines, p.m))
+    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, 0, p.times))
+    call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 0, p.m))
+
+
+@kernel
+def zoom(p, g, S, finer, times):
+    """Go on with rounds from where column potentials stand, in finer steps."""
+    lines = (g.V16, g.least_u, g.least_v)
+    call(p.set_rows, (S, g.U, g.V, g.floor))
+    call(p.refine, (S, g.U, g.V, g.floor, g.step, np.float32(finer), g.N, *lines, p.m))
+    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times))
+    call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 1, p.m))
+
+
+@kernel
+def zoom_twice(p, job, g, S, finer, then, times):
+    """Do so in steps finer than the coarse ones, and in still finer ones."""
+    call(p.choose, (S, g.base, g.step, p.most, p.m))
+    zoom(p, g, S, finer, times)
+    zoom(p, g, S, then, times)
+
+
+@kernel
+def set_limits(job, g, cold, m):
+    """Find what scores begin at, and what potentials are at least."""
+    if job.at_most:
+        set_floor(g.S, cold, job.magnitude != 0, g.floor, m)
+    elif not job.magnitude:
+        set_base(g.S, g.base, m)
+
+
+@kernel
+def certify_tiles(p, job, g, shifted, mask, stride, corner):
+    """Mask what is above u + v, and write it from a corner on; return the tiles proven.
+
+    Unless U was shifted with V, it is set first.
+    """
+    if p.strict:
+        places = (g.words, g.inverse, g.total, mask, stride, corner)
+        return call_int(p.certify, (g.S, g.U, g.V, *places))
+    if not shifted:
+        call(p.set_rows, (g.S, g.U, g.V, g.floor))
+    slack = 1 if job.at_most else 0
+    lanes = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total)
+    proven = call_int(p.certify, (*lanes, slack))
+    call(p.store_rows, (g.X, mask, stride, corner))
+    return proven
+
+
+@kernel
+def put_adjacent_potentials(p, g, first, out):
+    """Write the potentials of sixteen adjacent tiles."""
+    for potentials, place in ((g.U, out.u), (g.V, out.v)):
+        call(p.store_potentials, (potentials, g.inverse, g.U64, place, first * p.m))
+
+
+@kernel
+def put_proven(p, job, g, proven, out):
+    """Write the tiles of sixteen that are proven, from where their rows lie side by side."""
+    m = p.m
+    for t in range(LANES):
+        if proven >> t & 1:
+            place = corner_of(g.tiles[t], job.across, m, out.stride)
+            for i in range(m):
+                for j in range(m):
+                    out.mask[place + j] = g.flags[(i * LANES + t) * m + j]
+                place += out.stride
+            if out.potentials:
+                put_potentials(g, t, g.U, g.V, m, out)
 
 
 @kernel
@@ -120,65 +263,41 @@ def prove(p, g, wanted, margin, at_most):
 
 
 @kernel
-def recall_tiles(p, g, wanted, across, old, at_most, out):
-    """Stage 2, first: settle the tiles whose earlier mask is optimal; return those left.
+def put_all_settled(p, job, g, settled, out):
+    """Write the tiles of sixteen that are settled, by their X, U64 and V64."""
+    for t in range(LANES):
+        if settled >> t & 1:
+            put_settled(g, t, job.across, p.m, out)
+
+
+@kernel
+def try_earlier_mask(p, job, g, wanted, old, out):
+    """Settle the tiles whose earlier mask is optimal; return those left.
 
     Where scores are equal it may still be proven.
     """
-    recall(old, g.tiles, across, g.X, p.m)
+    recall(old, g.tiles, job.across, g.X, p.m)
     raise_rows(g.S, g.X, g.V, g.U, p.m)
-    proven = prove(p, g, wanted, 0.0, at_most)
+    proven = prove(p, g, wanted, 0.0, job.at_most)
     out.counts[ROUNDS] += popcount(proven)
+    put_all_settled(p, job, g, proven, out)
     for t in range(LANES):
         if proven >> t & 1:
-            put_settled(g, t, across, p.m, out)
             g.inverse[t] = 0.0
     return wanted & ~proven
 
 
 @kernel
-def settle_ties(p, g, wanted, across, noise, at_most, tile, out):
-    """Stages 3 and 4: settle tiles that mostly have ties, whatever that takes."""
-    perturb(g.S, noise, g.P, p.m)
-    call(p.relax, (g.P, g.U, g.V, p.times, (1 + LONGER) * p.times, 1, g.floor))
+def break_ties(p, job, g, wanted, out):
+    """Settle tiles that have ties by rounds with noise; return those left."""
+    perturb(g.S, job.noise, g.P, p.m)
+    zoom_twice(p, job, g, g.P, TZ1, TZ2, TT * p.times)
+    call(p.set_rows, (g.P, g.U, g.V, g.floor))
     mask_above(g.P, g.U, g.V, g.X, p.m)
-    proven = prove(p, g, wanted, MARGIN, at_most)
+    proven = prove(p, g, wanted, MARGIN, job.at_most)
     out.counts[TIES] += popcount(proven)
-    for t in range(LANES):
-        if wanted >> t & 1:
-            if not proven >> t & 1:
-                finish_lane(g, t, tile, p.n, at_most, out.counts)
-            put_settled(g, t, across, p.m, out)
-
-
-@kernel
-def relax_tiles(p, g, first, last):
-    """Take rounds first to last - 1; the strict certificate sets U itself."""
-    if first < last or not p.strict:
-        rows_last = 0 if p.strict else 1
-        call(p.relax, (g.S, g.U, g.V, first, last, rows_last, g.floor))
-
-
-@kernel
-def certify_tiles(p, g, whole, at_most, corner, out):
-    """Mask what is above u + v; return the tiles proven. Writes the masks of whole rows."""
-    if p.strict:
-        stride = out.stride if whole else 0  # 0: not to be written
-        places = (g.words, g.inverse, g.total, out.mask, stride, corner)
-        return call_int(p.certify, (g.S, g.U, g.V, *places))
-    slack = 1 if at_most else 0
-    lanes = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total)
-    proven = call_int(p.certify, (*lanes, slack))
-    if whole:
-        call(p.store_rows, (g.X, out.mask, out.stride, corner))
-    return proven
-
-
-@kernel
-def put_adjacent_potentials(p, g, first, out):
-    """Write the potentials of sixteen adjacent tiles."""
-    for potentials, place in ((g.U, out.u), (g.V, out.v)):
-        call(p.store_potentials, (potentials, g.inverse, g.U64, place, first * p.m))
+    put_all_settled(p, job, g, proven, out)
+    return wanted & ~proven
 
 
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
@@ -193,9 +312,17 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     m = p.m
     across = W.shape[1] // m
     tiles = (W.shape[0] // m) * across
-    stride = W.strides[0] // W.itemsize
-    warm = start.shape[0] > 0
     g = lanes_of(w, m)
+    job = Job(
+        pointer(W, 0),
+        W.strides[0] // W.itemsize,
+        across,
+        1 if take_magnitude else 0,
+        at_most,
+        pointer(noise, 0),
+        pointer(start, 0),
+        start.shape[0] > 0,
+    )
     out = Output(
         pointer(mask, 0),
         mask.strides[0],
@@ -206,87 +333,83 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         pointer(w.open_gaps, 0),
         pointer(w.counts, 0),
     )
-    entries, v_start = pointer(W, 0), pointer(start, 0)
-    magnitude = 1 if take_magnitude else 0
     store(g.total, 0, set_(0.0))
     store(g.floor, 0, set_(np.float32(-np.inf)))
+    store(g.base, 0, set_(np.float32(0.0)))
     g.rest[0] = 0.0
     lefts = 0
-    for stage in range(2):
-        number = tiles if stage == 0 else lefts
+    cold = not job.warm
+    for first in range(0, tiles, LANES):
+        size = min(LANES, tiles - first)
+        find_tiles(tiles, first, size, w.left, g)
+        row, column = first // across, first % across
+        adjacent = size == LANES and column + LANES <= across
+        if adjacent:
+            fit = read_adjacent(p, job, g, (row * job.stride + column) * m)
+            masks, stride, corner = out.mask, out.stride, (row * out.stride + column) * m
+        else:
+            fit = read_any(p, job, g)
+            masks, stride, corner = g.flags, LANES * m, 0
+        if not fit:
+            return np.nan
+        set_limits(job, g, cold, m)
+        if cold:
+            coarse_rounds(p, job, g)
+        else:
+            start_warm(p, job, g, adjacent)
+        shifted = at_most and cold
+        if shifted:
+            call(p.set_rows, (g.S, g.U, g.V, g.floor))
+            settle_shift(g.U, g.V, g.floor, m)
+        for t in range(size, LANES):
+            g.inverse[t] = 0.0  # the rest of a last group repeats its last tile
+        before = load(g.total, 0)
+        wanted = (1 << size) - 1
+        proven = wanted & certify_tiles(p, job, g, shifted, masks, stride, corner)
+        if job.warm and popcount(wanted & ~proven) > FEW:
+            # Rounds for all sixteen here cost less than stage 2 for these alone.
+            call(p.choose, (g.S, g.base, g.step, p.most, m))
+            zoom(p, g, g.S, ZOOM, 3 * p.times // 4)
+            store(g.total, 0, before)
+            proven = wanted & certify_tiles(p, job, g, False, masks, stride, corner)
+        out.counts[ROUNDS] += popcount(proven)
+        if not adjacent:
+            put_proven(p, job, g, proven, out)
+        elif out.potentials:  # of tiles left over too: they are written again
+            put_adjacent_potentials(p, g, first, out)
+        unproven = wanted & ~proven
+        if unproven and job.warm:  # whatever the neighbours needed, go on from the start
+            begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
+        lefts = leave(g, unproven, w.left, w.left_V, lefts, m)
+    for stage in range(LAST_STAGE):
+        number, lefts = lefts, 0
         for first in range(0, number, LANES):
             size = min(LANES, number - first)
-            row, column = (first // across) * m, (first % across) * m
-            place, corner = row * stride + column, row * out.stride + column
-            whole = stage == 0 and size == LANES
-            whole = whole and column + LANES * m <= across * m
-            for t in range(LANES):
-                k = first + min(t, size - 1)
-                g.tiles[t] = k if stage == 0 else w.left[k]
-            if whole:
-                call(p.load_rows, (entries, stride, place, magnitude, g.E, g.S, g.sizes))
-            else:
-                gather(W, g.tiles, across, g.E, m)
-                measure(g.E, g.S, take_magnitude, g.sizes, m)
-            if not rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m):
-                return np.nan
-            cold = stage == 0 and not warm
-            if at_most:
-                set_floor(g.S, cold, take_magnitude, g.floor, m)
-            wanted = (1 << size) - 1
-            if stage == 1:
-                for t in range(LANES):
-                    for j in range(m):
-                        g.V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
-                if old.shape[0] > 0:
-                    wanted = recall_tiles(p, g, wanted, across, old, at_most, out)
-                    if wanted == 0:
-                        continue
-                relax_tiles(p, g, p.times, (1 + LONGER) * p.times)
-            elif warm:
-                if whole:
-                    call(p.load_potentials, (v_start, first * m, g.V64))
-                else:
-                    gather_potentials(start, g.tiles, g.V64, m)
-                begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
-                relax_tiles(p, g, 0, 0)
-            else:
-                for k in range(0, m * LANES, LANES):
-                    store(g.V, k, set_(np.float32(0.0)))
-                relax_tiles(p, g, 0, p.times)
-            if at_most and cold:
-                settle_shift(g.U, g.V, g.floor, m)
+            find_tiles(0, first, size, w.left, g)
+            read_any(p, job, g)
+            set_limits(job, g, False, m)
+            recall_potentials(w.left_V, first, size, g, m)
+            unproven = (1 << size) - 1
+            if stage == 0 and old.shape[0] > 0:
+                unproven = try_earlier_mask(p, job, g, unproven, old, out)
             for t in range(size, LANES):
-                g.inverse[t] = 0.0  # the rest of a last group repeats its last tile
-            before = load(g.total, 0)
-            proven = wanted & certify_tiles(p, g, whole, at_most, corner, out)
-            if stage == 0 and warm and popcount(wanted & ~proven) > FEW:
-                # Rounds for all sixteen here cost less than stage 2 for these alone.
-                relax_tiles(p, g, p.times, p.times + 3 * p.times // 4)
-                store(g.total, 0, before)
-                proven = wanted & certify_tiles(p, g, whole, at_most, corner, out)
-            out.counts[ROUNDS if stage == 0 else MORE_ROUNDS] += popcount(proven)
-            unproven = wanted & ~proven
-            if whole:
-                if out.potentials:  # of tiles left over too: they are written again
-                    put_adjacent_potentials(p, g, first, out)
-            else:
-                for t in range(size):
-                    if proven >> t & 1 and p.strict:
-                        put_words(g, t, across, m, out)
-                    elif proven >> t & 1:
-                        put_lane(g, t, g.U, g.V, across, m, out)
-            if stage == 1 and unproven:
-                settle_ties(p, g, unproven, across, noise, at_most, w.tile, out)
+                g.inverse[t] = 0.0
+            if stage == 1:
+                unproven = break_ties(p, job, g, unproven, out)
+                recall_potentials(w.left_V, first, size, g, m)
             elif unproven:
-                if warm:  # stage 2 goes on from the start, whatever the neighbours needed
-                    begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
+                zoom_twice(p, job, g, g.S, Z1 if stage == 0 else F1, Z2 if stage == 0 else F2, ZT * p.times)
+                proven = unproven & certify_tiles(p, job, g, False, g.flags, LANES * m, 0)
+                out.counts[MORE_ROUNDS] += popcount(proven)
+                put_proven(p, job, g, proven, out)
+                unproven &= ~proven
+            if stage + 1 < LAST_STAGE:
+                lefts = leave(g, unproven, w.left, w.left_V, lefts, m)
+            else:
                 for t in range(size):
                     if unproven >> t & 1:
-                        w.left[lefts] = g.tiles[t]
-                        for j in range(m):
-                            w.left_V[lefts, j] = g.V[j * LANES + t]
-                        lefts += 1
+                        finish_lane(g, t, w.tile, p.n, at_most, out.counts)
+                put_all_settled(p, job, g, unproven, out)
     for t in range(LANES):
         g.rest[0] += g.total[t]
     return g.rest[0]
@@ -318,7 +441,13 @@ def _box_solver(n: int, m: int, double: bool, at_most: bool, warm: bool, potenti
         m,
         rounds(m),
         strict,
-        relaxer(n, m, at_most),
+        np.float32(largest_score(m)),
+        step_chooser(),
+        coarsener(),
+        narrow_relaxer(n, m, at_most),
+        refiner(),
+        widener(),
+        row_setter(n, m, at_most),
         strict_certifier(n, m) if strict else certifier(n, m, double),
         loader(m, double),
         0 if strict else storer(m),
@@ -336,7 +465,7 @@ def _compiled(double: bool) -> Any:
 
 def signature(double: bool) -> tuple[Any, ...]:
     """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    program = Program(1, 2, 1, True, 0, 0, 0, 0, 0, 0, 0)
+    program = Program(1, 2, 1, True, np.float32(1.0), *[0] * 12)
     entry = types.float64 if double else types.float32
 
     def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:

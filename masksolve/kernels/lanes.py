@@ -34,6 +34,7 @@ __all__ = [
     "LANES",
     "TOLERANCE",
     "begin",
+    "leave",
     "count_lines",
     "mask_above",
     "measure",
@@ -42,6 +43,7 @@ __all__ = [
     "recall",
     "rescale",
     "set_floor",
+    "set_base",
     "settle_shift",
 ]
 
@@ -139,6 +141,15 @@ def set_floor(S, cold, take_magnitude, floor, m):
 
 
 @kernel
+def set_base(S, base, m):
+    """Find each tile's mean score."""
+    total = load(S, 0) - load(S, 0)
+    for k in range(0, m * m * LANES, LANES):
+        total = total + load(S, k)
+    store(base, 0, total / set_(np.float32(m * m)))
+
+
+@kernel
 def settle_shift(U, V, floor, m):
     """Shift u up and v down until their minima agree, then cut off below zero.
 
@@ -170,6 +181,21 @@ def perturb(S, noise, P, m):
     step = if_then_else(step > zero, step, if_then_else(size > zero, size, set_(np.float32(1.0))))
     for k in range(m * m):
         store(P, k * LANES, load(S, k * LANES) + set_(noise[k]) * step)
+
+
+@kernel
+def leave(g, unproven, left, left_V, lefts, m):
+    """Note which of sixteen tiles are left, and their column potentials; return how many are now.
+
+    They may take the place of those of the same or an earlier sixteen.
+    """
+    for t in range(LANES):
+        if unproven >> t & 1:
+            left[lefts] = g.tiles[t]
+            for j in range(m):
+                left_V[lefts, j] = g.V[j * LANES + t]
+            lefts += 1
+    return lefts
 
 
 @kernel

@@ -50,6 +50,7 @@ from masksolve.kernels.vectors import (
     LANES,
     MASK,
     MASK_OF,
+    NARROW,
     SINGLE,
     WIDE_BYTE,
     WIDE_MASK,
@@ -264,6 +265,7 @@ _multiply = pairwise(ir.IRBuilder.fmul)
 _divide = pairwise(ir.IRBuilder.fdiv)
 _above = pairwise(lambda builder, a, b: builder.fcmp_ordered(">", a, b), MASK)
 _tally = pairwise(ir.IRBuilder.add)
+_take = pairwise(ir.IRBuilder.sub)
 _equal = pairwise(lambda builder, a, b: builder.fcmp_ordered("==", a, b), MASK)
 _same = pairwise(lambda builder, a, b: builder.icmp_signed("==", a, b), MASK)
 _less = pairwise(lambda builder, a, b: builder.icmp_signed("<", a, b), MASK)
@@ -274,14 +276,16 @@ _either = pairwise(ir.IRBuilder.or_)
 def _operators():
     """Give lanes their operators.
 
-    These are + - * / > == on floats, + == on integers, < on bytes, & | on masks, | on words.
+    These are + - * / > == on floats, + == on integers, - on narrow ones, < on bytes, & | on
+    masks, | on words.
     """
     whole, floats = (SINGLE, DOUBLE), (SINGLE, DOUBLE, HALF_SINGLE, HALF_DOUBLE)
     bytes_, masks = (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)
-    integers = (*bytes_, WORD)
+    integers = (*bytes_, WORD, NARROW)
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
+        (operator.sub, (NARROW,), _take),
         (operator.mul, floats, _multiply),
         (operator.truediv, floats, _divide),
         (operator.gt, whole, _above),

@@ -15,7 +15,6 @@ from numba import types
 
 from masksolve.kernels.jit import callback
 from masksolve.kernels.lanes import GUARD, TOLERANCE
-from masksolve.kernels.schedule import relaxations
 from masksolve.kernels.simd import (
     LANES,
     abs_,
@@ -38,7 +37,7 @@ __all__ = [
     "potential_loader",
     "potential_storer",
     "prover",
-    "relaxer",
+    "row_setter",
     "storer",
 ]
 
@@ -47,10 +46,6 @@ DOUBLES = types.CPointer(types.float64)
 BYTES = types.CPointer(types.int8)
 GRID_BITS = 52 - 20
 """Adding 1.5 * 2**32 times the spread, and taking it away, leaves 20 bits of it."""
-SHORT = 8
-"""To this m the first half round of all, in which no potentials are to be taken away, is compiled
-by itself: of longer lines it is too small a share."""
-RELAX = types.void(SINGLES, SINGLES, SINGLES, types.intp, types.intp, types.intp, SINGLES)
 STORE = types.void(BYTES, BYTES, types.intp, types.intp)
 
 
@@ -68,54 +63,21 @@ def certifier_type(double: bool) -> Any:
 
 
 @cache
-def relaxer(n: int, m: int, at_most: bool) -> int:
-    """Compile the rounds for n of m, 1 <= n < m, by their relaxations."""
-    omegas = relaxations(m)
-    short = m <= SHORT
+def row_setter(n: int, m: int, at_most: bool) -> int:
+    """Compile the half round that sets rows' potentials, in single precision."""
 
-    @callback(RELAX, n, m, int(at_most))
-    def relax(S, U, V, first, last, rows_last, floor):
-        """Alternate over-relaxed thresholds of rows and columns, rounds first to last - 1.
+    @callback(types.void(SINGLES, SINGLES, SINGLES, SINGLES), n, m, int(at_most))
+    def set_rows(S, U, V, floor):
+        """Put U in the middle of the n-th and the (n+1)-th largest, for at-most-n not below 0."""
+        half, least = set_(np.float32(0.5)), load(floor, 0)
+        for i in range(m):
+            nth, following = middle_pair(S, i * m * LANES, LANES, V, n, m)
+            u = half * (nth + following)
+            if at_most:
+                u = max_(u, least)
+            store(U, i * LANES, u)
 
-        Each half round minimises the dual exactly in one side's potentials, between the
-        n-th and the (n+1)-th largest of every line, and goes omegas[k] times as far, but for
-        at-most-n not below the tile's floor. The first sets U exactly, from V, which is 0
-        before round 0, and so does what follows the last if there is to be `rows_last`.
-        """
-        half = set_(np.float32(0.5))
-        least = load(floor, 0)
-        for k in range(first, last + rows_last):
-            w = np.float32(1.0)
-            if first < k < last:
-                w = omegas[k]
-            further, stay = set_(np.float32(0.5) * w), set_(np.float32(1.0) - w)
-            if short and k == 0 and last > 0:
-                for i in range(m):
-                    nth, following = middle_pair(S, i * m * LANES, LANES, None, n, m)
-                    u = half * (nth + following)
-                    if at_most:
-                        u = max_(u, least)
-                    store(U, i * LANES, u)
-            else:
-                for i in range(m):
-                    nth, following = middle_pair(S, i * m * LANES, LANES, V, n, m)
-                    u = further * (nth + following)
-                    if first < k < last:
-                        u = stay * load(U, i * LANES) + u
-                    if at_most:
-                        u = max_(u, least)
-                    store(U, i * LANES, u)
-            if k < last:
-                w = omegas[k]
-                further, stay = set_(np.float32(0.5) * w), set_(np.float32(1.0) - w)
-                for j in range(m):
-                    nth, following = middle_pair(S, j * LANES, m * LANES, U, n, m)
-                    v = stay * load(V, j * LANES) + further * (nth + following)
-                    if at_most:
-                        v = max_(v, least)
-                    store(V, j * LANES, v)
-
-    return relax
+    return set_rows
 
 
 @cache

@@ -12,12 +12,13 @@ from numba.extending import intrinsic
 
 from masksolve.kernels.interleaving import join, split
 from masksolve.kernels.selection_network import middle_network
+from masksolve.kernels.narrow import emit_take, emit_umax, emit_umin
 from masksolve.kernels.simd import emit_max, emit_min
 from masksolve.kernels.vectors import (
     BY_ENTRY,
     INDEX,
     LANES,
-    SINGLE,
+    NARROW,
     constant,
     integers,
     offset,
@@ -33,13 +34,16 @@ def middle_pair(typing, scores, position, step, potentials, n, m):
     """Find the n-th and (n+1)-th largest of a line, in either order.
 
     The line has m entries ``scores[position + k * step] - potentials[16 k]``, k < m; without
-    potentials, None, these are 0.
+    potentials, None, these are 0. Of narrow ones, a difference below 0 is 0.
     """
     if not (isinstance(n, types.IntegerLiteral) and isinstance(m, types.IntegerLiteral)):
         return None
-    size = m.literal_value
-    selection = middle_network(n.literal_value, size)
-    both = types.UniTuple(SINGLE, 2)
+    lanes = BY_ENTRY[scores.dtype]
+    selection = middle_network(n.literal_value, m.literal_value)
+    both = types.UniTuple(lanes, 2)
+    narrow = lanes == NARROW
+    subtract = emit_take if narrow else ir.IRBuilder.fsub
+    larger, smaller = (emit_umax, emit_umin) if narrow else (emit_max, emit_min)
 
     def code(context, builder, signature, args):
         scores_, start, stride, potentials_ = args[:4]
@@ -49,19 +53,19 @@ def middle_pair(typing, scores, position, step, potentials, n, m):
             """Return a value of the network; inputs are read when they are needed first."""
             if k not in values:
                 place = builder.add(start, builder.mul(stride, ir.Constant(INDEX, k)))
-                values[k] = read(context, builder, scores, scores_, place, SINGLE)
+                values[k] = read(context, builder, scores, scores_, place, lanes)
                 if potentials != types.none:
                     at = ir.Constant(INDEX, k * LANES)
-                    other = read(context, builder, potentials, potentials_, at, SINGLE)
-                    values[k] = builder.fsub(values[k], other)
+                    other = read(context, builder, potentials, potentials_, at, lanes)
+                    values[k] = subtract(builder, values[k], other)
             return values[k]
 
         for step in selection.steps:
             a, b = value(step.first), value(step.second)
             if step.larger is not None:
-                values[step.larger] = emit_max(builder, a, b)
+                values[step.larger] = larger(builder, a, b)
             if step.smaller is not None:
-                values[step.smaller] = emit_min(builder, a, b)
+                values[step.smaller] = smaller(builder, a, b)
         pair = [value(selection.nth), value(selection.next)]
         return context.make_tuple(builder, both, pair)
 

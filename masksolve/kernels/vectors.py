@@ -36,12 +36,13 @@ DOUBLE = Vector("double lanes", ir.DoubleType(), types.float64)
 BYTE = Vector("byte lanes", ir.IntType(8), types.int8)
 MASK = Vector("mask lanes", ir.IntType(1))
 WORD = Vector("word lanes", ir.IntType(32), types.uint32)
+NARROW = Vector("narrow lanes", ir.IntType(16), types.int16)
 WIDE_BYTE = Vector("wide byte lanes", ir.IntType(8), types.int8, 2 * LANES)
 WIDE_MASK = Vector("wide mask lanes", ir.IntType(1), lanes=2 * LANES)
 HALF_SINGLE = Vector("half of single lanes", ir.FloatType(), types.float32, HALF)
 HALF_DOUBLE = Vector("half of double lanes", ir.DoubleType(), types.float64, HALF)
 HALF_BYTE = Vector("half of byte lanes", ir.IntType(8), types.int8, HALF)
-BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE, WORD)}
+BY_ENTRY = {lanes.array_entry: lanes for lanes in (SINGLE, DOUBLE, BYTE, WORD, NARROW)}
 HALF_BY_ENTRY = {lanes.array_entry: lanes for lanes in (HALF_SINGLE, HALF_DOUBLE, HALF_BYTE)}
 WIDE_BY_ENTRY = {lanes.array_entry: lanes for lanes in (WIDE_BYTE,)}
 BYTES_OF = {MASK: BYTE, WIDE_MASK: WIDE_BYTE}

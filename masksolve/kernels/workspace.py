@@ -48,6 +48,9 @@ class Workspace(NamedTuple):
     doubles: NDArray[np.float64]
     bytes: NDArray[np.int8]
     words: NDArray[np.uint32]
+    narrow: NDArray[np.int16]
+    stack: NDArray[np.floating[Any]]  # tiles' rows side by side, and their masks'
+    flags: NDArray[np.int8]
     tiles: NDArray[np.int64]
     left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
     left_V: NDArray[np.float32]
@@ -93,18 +96,30 @@ class Lanes(NamedTuple):
     columns: Any
     tiles: Any
     words: Any  # masks, four entries to a word of lanes
+    N: Any  # scores in narrow steps, the steps, and what scores count from
+    step: Any
+    base: Any
+    U16: Any  # row and column potentials in them, and what they are at least
+    V16: Any
+    least_u: Any
+    least_v: Any
+    stack: Any  # tiles' rows side by side, and their masks'
+    flags: Any
 
 
 def workspace(m: int, tiles: int, double: bool) -> Workspace:
     """Allocate scratch for boxes of up to `tiles` tiles; `double`: of float64 entries."""
     entries, lines = m * m * LANES, m * LANES
-    singles = _aligned(2 * entries + 2 * lines + LANES, np.float32)
+    singles = _aligned(2 * entries + 2 * lines + 3 * LANES, np.float32)
     return Workspace(
         _aligned(entries, np.float64) if double else singles,
         singles,
         doubles=_aligned(2 * lines + 7 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
         words=_aligned(m * words_of(m) * LANES, np.uint32),
+        narrow=_aligned(entries + 4 * lines, np.int16),
+        stack=_aligned(entries, np.float64 if double else np.float32),
+        flags=_aligned(entries, np.int8),
         tiles=np.empty(LANES, dtype=np.int64),
         left=np.empty(tiles, dtype=np.int64),
         left_V=np.empty((tiles, m), dtype=np.float32),
@@ -147,7 +162,7 @@ def _aligned(count: int, dtype: type[np.generic]) -> NDArray[Any]:
 def lanes_of(w, m):
     """Return pointers into a workspace, which must be kept alive."""
     entries, lines = m * m * LANES, m * LANES
-    singles, doubles, after = w.singles, w.doubles, 2 * m * LANES
+    singles, doubles, narrow, after = w.singles, w.doubles, w.narrow, 2 * m * LANES
     return Lanes(
         pointer(w.entries, 0),
         pointer(singles, 0),
@@ -169,4 +184,13 @@ def lanes_of(w, m):
         pointer(w.bytes, entries + lines),
         pointer(w.tiles, 0),
         pointer(w.words, 0),
+        pointer(narrow, 0),
+        pointer(singles, 2 * entries + 2 * lines + LANES),
+        pointer(singles, 2 * entries + 2 * lines + 2 * LANES),
+        pointer(narrow, entries),
+        pointer(narrow, entries + lines),
+        pointer(narrow, entries + 2 * lines),
+        pointer(narrow, entries + 3 * lines),
+        pointer(w.stack, 0),
+        pointer(w.flags, 0),
     )
