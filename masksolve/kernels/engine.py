@@ -48,6 +48,7 @@ from masksolve.kernels.lanes import (
     settle_shift,
 )
 from masksolve.kernels.narrow_rounds import (
+    LINE,
     coarsener,
     largest_score,
     narrow_relaxer,
@@ -56,7 +57,7 @@ from masksolve.kernels.narrow_rounds import (
     widener,
 )
 from masksolve.kernels.schedule import LONGER, rounds
-from masksolve.kernels.simd import call, call_int, load, pointer, popcount, set_, store
+from masksolve.kernels.simd import as_bytes, call, call_int, load, pointer, popcount, set_, store
 from masksolve.kernels.single import corner_of, finish_lane, put_potentials, put_settled
 from masksolve.kernels.special import (
     certifier,
@@ -172,13 +173,26 @@ def start_warm(p, job, g, adjacent):
 
 
 @kernel
-def coarse_rounds(p, job, g):
+def coarse_rounds(p, job, g, ahead):
     """Find column potentials by rounds in coarse steps, from nothing."""
     lines = (g.V16, g.least_u, g.least_v)
     call(p.choose, (g.S, g.base, g.step, p.most, p.m))
     call(p.coarsen, (g.S, g.base, g.floor, g.step, g.N, *lines, p.m))
-    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, 0, p.times))
+    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, 0, p.times, *ahead))
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 0, p.m))
+
+
+@kernel
+def what_follows(W, job, row, column, m):
+    """Say where the sixteen tiles from a column on lie, or those that begin the next row."""
+    if column + LANES > job.across:
+        row, column = row + 1, 0
+    size = W.itemsize
+    lines = LANES * m * size // LINE
+    if job.across < LANES or (row + 1) * m > W.shape[0]:
+        lines = 0
+    start = (row * job.stride + column) * m * size
+    return as_bytes(job.entries, start), job.stride * size, lines
 
 
 @kernel
@@ -187,7 +201,7 @@ def zoom(p, g, S, finer, times):
     lines = (g.V16, g.least_u, g.least_v)
     call(p.set_rows, (S, g.U, g.V, g.floor))
     call(p.refine, (S, g.U, g.V, g.floor, g.step, np.float32(finer), g.N, *lines, p.m))
-    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times))
+    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, g.flags, 0, 0))
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 1, p.m))
 
 
@@ -354,7 +368,7 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
             return np.nan
         set_limits(job, g, cold, m)
         if cold:
-            coarse_rounds(p, job, g)
+            coarse_rounds(p, job, g, what_follows(W, job, row, column + LANES, m))
         else:
             start_warm(p, job, g, adjacent)
         shifted = at_most and cold

@@ -20,13 +20,14 @@ from numba import types
 from masksolve.kernels.jit import callback
 from masksolve.kernels.narrow import at_least_lanes, average, fraction, narrow, take, widen
 from masksolve.kernels.schedule import relaxations
-from masksolve.kernels.simd import LANES, abs_, if_then_else, load, max_, min_, set_, store
+from masksolve.kernels.simd import LANES, abs_, if_then_else, load, max_, min_, prefetch, set_, store
 from masksolve.kernels.tile_lanes import middle_pair
 
 __all__ = ["coarsener", "narrow_relaxer", "refiner", "step_chooser", "widener"]
 
 SINGLES = types.CPointer(types.float32)
 NARROWS = types.CPointer(types.int16)
+BYTES = types.CPointer(types.int8)
 ZERO = 16384
 CLIP = 3.0
 """A step is fit for scores up to so many times the mean of the row whose mean is largest; what is
@@ -37,7 +38,9 @@ by itself: of longer lines it is too small a share."""
 TINY = 1e-30
 FAR = 2.0**16
 """Where zoom cuts off."""
-RELAX = types.void(*[NARROWS] * 5, types.intp, types.intp)
+RELAX = types.void(*[NARROWS] * 5, types.intp, types.intp, BYTES, types.intp, types.intp)
+LINE = 64
+"""Bytes that memory hands over at a time."""
 
 
 def largest_score(m: int) -> int:
@@ -52,18 +55,23 @@ def narrow_relaxer(n: int, m: int, at_most: bool) -> int:
     short = m <= SHORT
 
     @callback(RELAX, n, m, int(at_most))
-    def relax(S, U, V, least_u, least_v, first, last):
+    def relax(S, U, V, least_u, least_v, first, last, ahead, stride, lines):
         """Alternate over-relaxed thresholds of rows and columns, rounds first to last - 1.
 
         Each half round minimises the dual exactly in one side's potentials, between the
         n-th and the (n+1)-th largest of every line, and goes further by shares[k] / 2**15, but
         for at-most-n not below a line's least. The first sets U exactly, from V, which is 0
-        before round 0.
+        before round 0. What comes next, m rows of so many lines of memory, so many bytes apart,
+        is fetched meanwhile.
         """
+        each = (lines + last - first - 1) // (last - first)
         zero = set_(np.int16(ZERO))
         for k in range(first, last):
             share = set_(shares[k])
+            begin = min((k - first) * each, lines)
             for i in range(m):
+                for line in range(begin, min(begin + each, lines)):
+                    prefetch(ahead, i * stride + line * LINE)
                 if short and k == 0:
                     a, b = middle_pair(S, i * m * LANES, LANES, None, n, m)
                     u = take(average(a, b), zero)

@@ -66,6 +66,7 @@ from masksolve.kernels.vectors import (
 __all__ = [
     "LANES",
     "abs_",
+    "as_bytes",
     "bits_from_mask",
     "call",
     "call_int",
@@ -100,6 +101,17 @@ def pointer(typing, array, position):
         return builder.gep(base, [args[1]])
 
     return types.CPointer(array.dtype)(array, types.intp), code
+
+
+@intrinsic
+def as_bytes(typing, array, position):
+    """Return a bare pointer to a byte, so many after where another points."""
+
+    def code(context, builder, signature, args):
+        start = builder.bitcast(args[0], ir.IntType(8).as_pointer())
+        return builder.gep(start, [args[1]])
+
+    return types.CPointer(types.int8)(array, types.intp), code
 
 
 def loading(by_entry):
