@@ -36,27 +36,27 @@ from masksolve.kernels.jit import entry, kernel, kernel_for
 from masksolve.kernels.lanes import (
     LANES,
     begin,
-    leave,
     count_lines,
+    leave,
     mask_above,
     perturb,
     raise_rows,
     recall,
     rescale,
-    set_floor,
     set_base,
+    set_floor,
+    set_step,
     settle_shift,
 )
 from masksolve.kernels.narrow_rounds import (
-    LINE,
     coarsener,
     largest_score,
     narrow_relaxer,
     refiner,
-    step_chooser,
+    room_finder,
     widener,
 )
-from masksolve.kernels.schedule import LONGER, rounds
+from masksolve.kernels.schedule import rounds
 from masksolve.kernels.simd import as_bytes, call, call_int, load, pointer, popcount, set_, store
 from masksolve.kernels.single import corner_of, finish_lane, put_potentials, put_settled
 from masksolve.kernels.special import (
@@ -81,7 +81,10 @@ ZOOM, TIE_ZOOM, FINER_ZOOM = 4, 16, 32
 """How much finer steps are in stage 2, with noise, and in stage 4."""
 LAST_STAGE = 3
 import os as _os
-Z1, Z2, F1, F2, TZ1, TZ2, ZT, TT = map(int, _os.environ.get("ZOOMS", "8,8,8,64,16,32,1,1").split(","))
+
+Z1, Z2, F1, F2, TZ1, TZ2, ZT, TT = map(
+    int, _os.environ.get("ZOOMS", "8,8,8,64,16,32,1,1").split(",")
+)
 MARGIN = 3e-4
 """Share of the scores' spread by which noise may have raised a potential."""
 
@@ -94,7 +97,7 @@ class Program(NamedTuple):
     times: int
     strict: bool  # whether the strict certificate does
     most: np.float32  # what scores are scaled to in narrow rounds
-    choose: int
+    find_room: int
     coarsen: int
     relax: int
     refine: int
@@ -132,8 +135,8 @@ def find_tiles(tiles, first, size, left, g):
 @kernel
 def read_adjacent(p, job, g, place):
     """Read sixteen adjacent tiles into lanes; return whether all scores are fit for it."""
-    call(p.load_rows, (job.entries, job.stride, place, job.magnitude, g.E, g.S, g.sizes))
-    return rescale(g.E, g.S, g.sizes, g.scale, g.inverse, p.m)
+    call(p.load_rows, (job.entries, job.stride, place, job.magnitude, g.E, g.S, g.sizes, g.room))
+    return rescale(g.E, g.S, g.sizes, g.room, g.scale, g.inverse, p.m)
 
 
 @kernel
@@ -147,8 +150,8 @@ def read_any(p, job, g):
             for j in range(m):
                 g.stack[to + j] = job.entries[place + j]
             place += job.stride
-    call(p.load_rows, (g.stack, LANES * m, 0, job.magnitude, g.E, g.S, g.sizes))
-    return rescale(g.E, g.S, g.sizes, g.scale, g.inverse, m)
+    call(p.load_rows, (g.stack, LANES * m, 0, job.magnitude, g.E, g.S, g.sizes, g.room))
+    return rescale(g.E, g.S, g.sizes, g.room, g.scale, g.inverse, m)
 
 
 @kernel
@@ -176,7 +179,6 @@ def start_warm(p, job, g, adjacent):
 def coarse_rounds(p, job, g, ahead):
     """Find column potentials by rounds in coarse steps, from nothing."""
     lines = (g.V16, g.least_u, g.least_v)
-    call(p.choose, (g.S, g.base, g.step, p.most, p.m))
     call(p.coarsen, (g.S, g.base, g.floor, g.step, g.N, *lines, p.m))
     call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, 0, p.times, *ahead))
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 0, p.m))
@@ -184,15 +186,17 @@ def coarse_rounds(p, job, g, ahead):
 
 @kernel
 def what_follows(W, job, row, column, m):
-    """Say where the sixteen tiles from a column on lie, or those that begin the next row."""
+    """Say where the sixteen tiles from a column on begin, or those that begin the next row.
+
+    Gives a stride of 0 if there are none.
+    """
     if column + LANES > job.across:
         row, column = row + 1, 0
     size = W.itemsize
-    lines = LANES * m * size // LINE
+    stride = job.stride * size
     if job.across < LANES or (row + 1) * m > W.shape[0]:
-        lines = 0
-    start = (row * job.stride + column) * m * size
-    return as_bytes(job.entries, start), job.stride * size, lines
+        stride = 0
+    return as_bytes(job.entries, (row * job.stride + column) * m * size), stride
 
 
 @kernel
@@ -201,25 +205,29 @@ def zoom(p, g, S, finer, times):
     lines = (g.V16, g.least_u, g.least_v)
     call(p.set_rows, (S, g.U, g.V, g.floor))
     call(p.refine, (S, g.U, g.V, g.floor, g.step, np.float32(finer), g.N, *lines, p.m))
-    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, g.flags, 0, 0))
+    call(
+        p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, g.flags, 0)
+    )
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 1, p.m))
 
 
 @kernel
 def zoom_twice(p, job, g, S, finer, then, times):
     """Do so in steps finer than the coarse ones, and in still finer ones."""
-    call(p.choose, (S, g.base, g.step, p.most, p.m))
+    set_step(g.room, p.most, g.step)
     zoom(p, g, S, finer, times)
     zoom(p, g, S, then, times)
 
 
 @kernel
-def set_limits(job, g, cold, m):
+def set_limits(p, job, g, cold):
     """Find what scores begin at, and what potentials are at least."""
     if job.at_most:
-        set_floor(g.S, cold, job.magnitude != 0, g.floor, m)
+        set_floor(g.S, cold, job.magnitude != 0, g.floor, p.m)
     elif not job.magnitude:
-        set_base(g.S, g.base, m)
+        set_base(g.S, g.base, p.m)
+        call(p.find_room, (g.S, g.base, g.room, p.m))
+    set_step(g.room, p.most, g.step)
 
 
 @kernel
@@ -366,7 +374,7 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
             masks, stride, corner = g.flags, LANES * m, 0
         if not fit:
             return np.nan
-        set_limits(job, g, cold, m)
+        set_limits(p, job, g, cold)
         if cold:
             coarse_rounds(p, job, g, what_follows(W, job, row, column + LANES, m))
         else:
@@ -382,7 +390,6 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         proven = wanted & certify_tiles(p, job, g, shifted, masks, stride, corner)
         if job.warm and popcount(wanted & ~proven) > FEW:
             # Rounds for all sixteen here cost less than stage 2 for these alone.
-            call(p.choose, (g.S, g.base, g.step, p.most, m))
             zoom(p, g, g.S, ZOOM, 3 * p.times // 4)
             store(g.total, 0, before)
             proven = wanted & certify_tiles(p, job, g, False, masks, stride, corner)
@@ -401,7 +408,7 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
             size = min(LANES, number - first)
             find_tiles(0, first, size, w.left, g)
             read_any(p, job, g)
-            set_limits(job, g, False, m)
+            set_limits(p, job, g, False)
             recall_potentials(w.left_V, first, size, g, m)
             unproven = (1 << size) - 1
             if stage == 0 and old.shape[0] > 0:
@@ -412,7 +419,9 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
                 unproven = break_ties(p, job, g, unproven, out)
                 recall_potentials(w.left_V, first, size, g, m)
             elif unproven:
-                zoom_twice(p, job, g, g.S, Z1 if stage == 0 else F1, Z2 if stage == 0 else F2, ZT * p.times)
+                zoom_twice(
+                    p, job, g, g.S, Z1 if stage == 0 else F1, Z2 if stage == 0 else F2, ZT * p.times
+                )
                 proven = unproven & certify_tiles(p, job, g, False, g.flags, LANES * m, 0)
                 out.counts[MORE_ROUNDS] += popcount(proven)
                 put_proven(p, job, g, proven, out)
@@ -456,7 +465,7 @@ def _box_solver(n: int, m: int, double: bool, at_most: bool, warm: bool, potenti
         rounds(m),
         strict,
         np.float32(largest_score(m)),
-        step_chooser(),
+        room_finder(),
         coarsener(),
         narrow_relaxer(n, m, at_most),
         refiner(),

@@ -34,16 +34,17 @@ __all__ = [
     "LANES",
     "TOLERANCE",
     "begin",
-    "leave",
     "count_lines",
+    "leave",
     "mask_above",
     "measure",
     "perturb",
     "raise_rows",
     "recall",
     "rescale",
-    "set_floor",
     "set_base",
+    "set_floor",
+    "set_step",
     "settle_shift",
 ]
 
@@ -51,6 +52,8 @@ GUARD = 8.0
 """Potentials this many times larger than the scores lose them in rounding."""
 TOLERANCE = 1e-12
 """A tile is proven when its gap is at most this share of its score."""
+TINY = 1e-30
+"""Room that steps are chosen for where scores are all equal."""
 BIG, SMALL = 2.0**64, 2.0**-64
 """Sizes between which single precision computes without over- or underflow."""
 
@@ -70,10 +73,10 @@ def measure(E, S, take_magnitude, sizes, m):
 
 
 @kernel
-def rescale(E, S, sizes, scale, inverse, m):
+def rescale(E, S, sizes, room, scale, inverse, m):
     """Bring tiles into single precision's comfortable range by powers of two.
 
-    Writes scale and inverse, 1 for most tiles, and brings sizes along. Returns whether all
+    Writes scale and inverse, 1 for most tiles, and brings sizes and room along. Returns whether all
     scores are finite and small enough to be summed.
     """
     store(scale, 0, set_(1.0))
@@ -94,6 +97,7 @@ def rescale(E, S, sizes, scale, inverse, m):
             E[k] = value
             S[k] = value
         sizes[t] *= scale[t]
+        room[t] *= scale[t]
     return True
 
 
@@ -138,6 +142,13 @@ def set_floor(S, cold, take_magnitude, floor, m):
                 low = min_(low, load(S, k))
             least = if_then_else(zero > low, zero, least)
     store(floor, 0, least)
+
+
+@kernel
+def set_step(room, most, step):
+    """Choose narrow steps, so that scores lie up to about `most` of them apart from their base."""
+    size = max_(demote(load(room, 0)), set_(np.float32(TINY)))
+    store(step, 0, size / set_(most))
 
 
 @kernel

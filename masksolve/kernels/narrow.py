@@ -23,7 +23,16 @@ from numba.extending import intrinsic
 from masksolve.kernels.simd import pairwise
 from masksolve.kernels.vectors import LANES, NARROW, SINGLE, constant, shuffle
 
-__all__ = ["at_least_lanes", "average", "emit_umax", "emit_umin", "fraction", "narrow", "take", "widen"]
+__all__ = [
+    "at_least_lanes",
+    "average",
+    "emit_umax",
+    "emit_umin",
+    "fraction",
+    "narrow",
+    "take",
+    "widen",
+]
 
 WIDE = ir.VectorType(ir.IntType(32), LANES)
 MAGIC = 1.5 * 2.0**23
@@ -55,9 +64,8 @@ def emit_average(builder, a, b):
 
 
 def emit_take(builder, a, b):
-    vector = NARROW.vector
-    name = f"llvm.usub.sat.v{LANES}i16"
-    kind = ir.FunctionType(vector, [vector, vector])
+    name = f"llvm.usub.sat.v{a.type.count}i16"
+    kind = ir.FunctionType(a.type, [a.type, a.type])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [a, b])
 
 

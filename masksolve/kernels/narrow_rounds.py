@@ -18,27 +18,36 @@ import numpy as np
 from numba import types
 
 from masksolve.kernels.jit import callback
+from masksolve.kernels.middle_pair import middle_pair
 from masksolve.kernels.narrow import at_least_lanes, average, fraction, narrow, take, widen
-from masksolve.kernels.schedule import relaxations
-from masksolve.kernels.simd import LANES, abs_, if_then_else, load, max_, min_, prefetch, set_, store
-from masksolve.kernels.tile_lanes import middle_pair
+from masksolve.kernels.schedule import relaxations, rounds
+from masksolve.kernels.simd import (
+    LANES,
+    abs_,
+    if_then_else,
+    load,
+    max_,
+    min_,
+    prefetch,
+    promote,
+    set_,
+    store,
+)
+from masksolve.kernels.special import CLIP
 
-__all__ = ["coarsener", "narrow_relaxer", "refiner", "step_chooser", "widener"]
+__all__ = ["coarsener", "narrow_relaxer", "refiner", "room_finder", "widener"]
 
 SINGLES = types.CPointer(types.float32)
 NARROWS = types.CPointer(types.int16)
 BYTES = types.CPointer(types.int8)
+DOUBLES = types.CPointer(types.float64)
 ZERO = 16384
-CLIP = 3.0
-"""A step is fit for scores up to so many times the mean of the row whose mean is largest; what is
-larger than fits is cut off."""
 SHORT = 8
 """To this m the first half round of all, in which no potentials are to be taken away, is compiled
 by itself: of longer lines it is too small a share."""
-TINY = 1e-30
 FAR = 2.0**16
 """Where zoom cuts off."""
-RELAX = types.void(*[NARROWS] * 5, types.intp, types.intp, BYTES, types.intp, types.intp)
+RELAX = types.void(*[NARROWS] * 5, types.intp, types.intp, BYTES, types.intp)
 LINE = 64
 """Bytes that memory hands over at a time."""
 
@@ -53,25 +62,25 @@ def narrow_relaxer(n: int, m: int, at_most: bool) -> int:
     """Compile the rounds for n of m, 1 <= n < m, by their relaxations."""
     shares = np.round((relaxations(m) - 1) * 2**15).astype(np.int16)
     short = m <= SHORT
+    each = -(-LANES * m * 4 // (LINE * rounds(m)))
 
     @callback(RELAX, n, m, int(at_most))
-    def relax(S, U, V, least_u, least_v, first, last, ahead, stride, lines):
+    def relax(S, U, V, least_u, least_v, first, last, ahead, stride):
         """Alternate over-relaxed thresholds of rows and columns, rounds first to last - 1.
 
         Each half round minimises the dual exactly in one side's potentials, between the
         n-th and the (n+1)-th largest of every line, and goes further by shares[k] / 2**15, but
         for at-most-n not below a line's least. The first sets U exactly, from V, which is 0
-        before round 0. What comes next, m rows of so many lines of memory, so many bytes apart,
-        is fetched meanwhile.
+        before round 0. Where there is a stride, m rows so many bytes apart come next, and are
+        fetched meanwhile.
         """
-        each = (lines + last - first - 1) // (last - first)
         zero = set_(np.int16(ZERO))
         for k in range(first, last):
             share = set_(shares[k])
-            begin = min((k - first) * each, lines)
             for i in range(m):
-                for line in range(begin, min(begin + each, lines)):
-                    prefetch(ahead, i * stride + line * LINE)
+                if stride:
+                    for line in range(each):
+                        prefetch(ahead, i * stride + (k * each + line) * LINE)
                 if short and k == 0:
                     a, b = middle_pair(S, i * m * LANES, LANES, None, n, m)
                     u = take(average(a, b), zero)
@@ -98,14 +107,13 @@ def narrow_relaxer(n: int, m: int, at_most: bool) -> int:
     return relax
 
 
-
 @cache
-def step_chooser() -> int:
-    """Compile the choice of steps, for any m."""
+def room_finder() -> int:
+    """Compile the look for room that signed scores need, for any m."""
 
-    @callback(types.void(SINGLES, SINGLES, SINGLES, types.float32, types.intp))
-    def choose(S, base, step, most, m):
-        """Choose steps of which scores lie about `most` from a base, at most."""
+    @callback(types.void(SINGLES, SINGLES, DOUBLES, types.intp))
+    def find_room(S, base, room, m):
+        """Find what narrow steps must have room for if scores count from a base; see `CLIP`."""
         middle = load(base, 0)
         top = heaviest = set_(np.float32(0.0))
         for i in range(0, m * m * LANES, m * LANES):
@@ -115,10 +123,10 @@ def step_chooser() -> int:
                 top = max_(top, size)
                 total = total + size
             heaviest = max_(heaviest, total)
-        top = min_(top, heaviest * set_(np.float32(CLIP) / np.float32(m)))
-        store(step, 0, max_(top, set_(np.float32(TINY))) / set_(most))
+        clipped = heaviest * set_(np.float32(CLIP) / np.float32(m))
+        store(room, 0, promote(min_(top, clipped)))
 
-    return choose
+    return find_room
 
 
 @cache

@@ -15,6 +15,7 @@ from numba import types
 
 from masksolve.kernels.jit import callback
 from masksolve.kernels.lanes import GUARD, TOLERANCE
+from masksolve.kernels.middle_pair import middle_pair
 from masksolve.kernels.simd import (
     LANES,
     abs_,
@@ -29,7 +30,7 @@ from masksolve.kernels.simd import (
     set_,
     store,
 )
-from masksolve.kernels.tile_lanes import load_tiles, middle_pair, store_tiles
+from masksolve.kernels.tile_lanes import load_tiles, store_tiles
 
 __all__ = [
     "certifier",
@@ -44,6 +45,9 @@ __all__ = [
 SINGLES = types.CPointer(types.float32)
 DOUBLES = types.CPointer(types.float64)
 BYTES = types.CPointer(types.int8)
+CLIP = 3.0
+"""Narrow steps have room for so many times the mean of the row whose mean is largest; what is
+larger is cut off."""
 GRID_BITS = 52 - 20
 """Adding 1.5 * 2**32 times the spread, and taking it away, leaves 20 bits of it."""
 STORE = types.void(BYTES, BYTES, types.intp, types.intp)
@@ -53,7 +57,7 @@ def loader_type(double: bool) -> Any:
     """Return the type of a loader of float64 or float32 entries."""
     entries = DOUBLES if double else SINGLES
     place = (types.intp, types.intp)
-    return types.void(entries, *place, types.intp, entries, SINGLES, DOUBLES)
+    return types.void(entries, *place, types.intp, entries, SINGLES, DOUBLES, DOUBLES)
 
 
 def certifier_type(double: bool) -> Any:
@@ -144,18 +148,24 @@ def certifier(n: int, m: int, double: bool) -> int:
 @cache
 def loader(m: int, double: bool) -> int:
     """Compile the reading of 16 adjacent tiles."""
+    share = CLIP / m
 
     @callback(loader_type(double), m)
-    def read(W, stride, first, take_magnitude, E, S, sizes):
-        """Do as `gather` and `measure`, by whole rows and in one go."""
-        top = load(W, first) - load(W, first)  # 0, or NaN if there is something wrong
+    def read(W, stride, first, take_magnitude, E, S, sizes, room):
+        """Read rows in one go, round to single precision, find the largest sizes.
+
+        Writes what narrow steps must have room for, too: see `CLIP`.
+        """
+        top = heaviest = load(W, first) - load(W, first)  # 0, or NaN if there is something wrong
         for i in range(m):
             start = first + i * stride
-            top = load_tiles(W, start, take_magnitude != 0, top, E, i * m * LANES, m)
+            top, total = load_tiles(W, start, take_magnitude != 0, top, E, i * m * LANES, m)
+            heaviest = max_(total, heaviest)
         if double:
             for k in range(0, m * m * LANES, LANES):
                 store(S, k, demote(load(E, k)))
         store(sizes, 0, promote(top))
+        store(room, 0, min_(promote(top), promote(heaviest) * set_(share)))
 
     return read
 

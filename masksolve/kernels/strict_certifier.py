@@ -20,8 +20,9 @@ import numpy as np
 from numba import types
 
 from masksolve.kernels.jit import callback, kernel
+from masksolve.kernels.middle_pair import middle_pair
 from masksolve.kernels.simd import LANES, bits_from_mask, if_then_else, load, promote, set_, store
-from masksolve.kernels.tile_lanes import middle_pair, store_words
+from masksolve.kernels.tile_lanes import store_words
 
 __all__ = ["strict_certifier", "words_of"]
 

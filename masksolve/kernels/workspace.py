@@ -87,6 +87,7 @@ class Lanes(NamedTuple):
     scale: Any
     inverse: Any
     sizes: Any
+    room: Any
     kept: Any
     gaps: Any
     total: Any
@@ -114,7 +115,7 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
     return Workspace(
         _aligned(entries, np.float64) if double else singles,
         singles,
-        doubles=_aligned(2 * lines + 7 * LANES, np.float64),
+        doubles=_aligned(2 * lines + 8 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
         words=_aligned(m * words_of(m) * LANES, np.uint32),
         narrow=_aligned(entries + 4 * lines, np.int16),
@@ -179,6 +180,7 @@ def lanes_of(w, m):
         pointer(doubles, after + 4 * LANES),
         pointer(doubles, after + 5 * LANES),
         pointer(doubles, after + 6 * LANES),
+        pointer(doubles, after + 7 * LANES),
         pointer(w.bytes, 0),
         pointer(w.bytes, entries),
         pointer(w.bytes, entries + lines),
