@@ -77,14 +77,11 @@ FEW = 2
 """Of sixteen tiles whose start does not prove them, so many wait for stage 2; if there are
 more, all sixteen get some rounds first, three quarters of a cold start's."""
 SWEEPS = 24
-ZOOM, TIE_ZOOM, FINER_ZOOM = 4, 16, 32
-"""How much finer steps are in stage 2, with noise, and in stage 4."""
-LAST_STAGE = 3
-import os as _os
-
-Z1, Z2, F1, F2, TZ1, TZ2, ZT, TT = map(
-    int, _os.environ.get("ZOOMS", "8,8,8,64,16,32,1,1").split(",")
-)
+MANY = 4
+"""So many of sixteen tiles that stage 2 leaves go through stage 3 at once; fewer wait for others."""
+ZOOM = 8
+ZOOMS, TIE_ZOOMS, LAST_ZOOMS = (8, 8), (16, 32), (8, 64)
+"""How much finer steps become, twice, in stages 2, 3 and 4."""
 MARGIN = 3e-4
 """Share of the scores' spread by which noise may have raised a potential."""
 
@@ -125,41 +122,35 @@ class Job(NamedTuple):
 
 
 @kernel
-def find_tiles(tiles, first, size, left, g):
+def find_tiles(first, size, g):
     """Name sixteen tiles: `size` of them from a first on, then the last again."""
     for t in range(LANES):
-        k = first + min(t, size - 1)
-        g.tiles[t] = left[k] if tiles == 0 else k
+        g.tiles[t] = first + min(t, size - 1)
 
 
 @kernel
-def read_adjacent(p, job, g, place):
-    """Read sixteen adjacent tiles into lanes; return whether all scores are fit for it."""
-    call(p.load_rows, (job.entries, job.stride, place, job.magnitude, g.E, g.S, g.sizes, g.room))
+def read_rows(p, job, g, rows, stride, place):
+    """Read sixteen tiles that lie side by side; return whether all scores are fit for it."""
+    call(p.load_rows, (rows, stride, place, job.magnitude, g.E, g.S, g.sizes, g.room))
     return rescale(g.E, g.S, g.sizes, g.room, g.scale, g.inverse, p.m)
 
 
 @kernel
-def read_any(p, job, g):
-    """Do so with any sixteen: their rows are put side by side first."""
-    m = p.m
+def gather_rows(job, g, m):
+    """Put the rows of any sixteen tiles side by side."""
     for t in range(LANES):
         place = corner_of(g.tiles[t], job.across, m, job.stride)
-        for i in range(m):
-            to = (i * LANES + t) * m
-            for j in range(m):
-                g.stack[to + j] = job.entries[place + j]
-            place += job.stride
-    call(p.load_rows, (g.stack, LANES * m, 0, job.magnitude, g.E, g.S, g.sizes, g.room))
-    return rescale(g.E, g.S, g.sizes, g.room, g.scale, g.inverse, m)
+        copy_tile(job.entries, job.stride, place, g.stack, 0, t, m)
 
 
 @kernel
-def recall_potentials(left_V, first, size, g, m):
-    """Copy the column potentials of sixteen tiles that were left into lanes."""
-    for t in range(LANES):
+def copy_tile(rows, stride, place, stack, first, t, m):
+    """Put a tile's rows side by side with those of others, as the t-th."""
+    for i in range(m):
+        to = first + (i * LANES + t) * m
         for j in range(m):
-            g.V[j * LANES + t] = left_V[first + min(t, size - 1), j]
+            stack[to + j] = rows[place + j]
+        place += stride
 
 
 @kernel
@@ -212,11 +203,11 @@ def zoom(p, g, S, finer, times):
 
 
 @kernel
-def zoom_twice(p, job, g, S, finer, then, times):
+def zoom_twice(p, g, S, finer):
     """Do so in steps finer than the coarse ones, and in still finer ones."""
     set_step(g.room, p.most, g.step)
-    zoom(p, g, S, finer, times)
-    zoom(p, g, S, then, times)
+    zoom(p, g, S, finer[0], p.times)
+    zoom(p, g, S, finer[1], p.times)
 
 
 @kernel
@@ -303,9 +294,7 @@ def try_earlier_mask(p, job, g, wanted, old, out):
     proven = prove(p, g, wanted, 0.0, job.at_most)
     out.counts[ROUNDS] += popcount(proven)
     put_all_settled(p, job, g, proven, out)
-    for t in range(LANES):
-        if proven >> t & 1:
-            g.inverse[t] = 0.0
+    skip(g, proven)
     return wanted & ~proven
 
 
@@ -313,13 +302,109 @@ def try_earlier_mask(p, job, g, wanted, old, out):
 def break_ties(p, job, g, wanted, out):
     """Settle tiles that have ties by rounds with noise; return those left."""
     perturb(g.S, job.noise, g.P, p.m)
-    zoom_twice(p, job, g, g.P, TZ1, TZ2, TT * p.times)
+    zoom_twice(p, g, g.P, TIE_ZOOMS)
     call(p.set_rows, (g.P, g.U, g.V, g.floor))
     mask_above(g.P, g.U, g.V, g.X, p.m)
     proven = prove(p, g, wanted, MARGIN, job.at_most)
     out.counts[TIES] += popcount(proven)
     put_all_settled(p, job, g, proven, out)
     return wanted & ~proven
+
+
+@kernel
+def wait(g, t, rows, stride, place, m):
+    """Have lane t wait for more rounds; its rows are copied while they are at hand."""
+    slot = g.waiting[0]
+    g.waiting[1 + slot] = g.tiles[t]
+    group, lane = slot // LANES * LANES * m, slot % LANES
+    copy_tile(rows, stride, place, g.waiting_rows, group * m, lane, m)
+    for j in range(m):
+        g.waiting_V[group + j * LANES + lane] = g.V[j * LANES + t]
+    g.waiting[0] = slot + 1
+
+
+@kernel
+def call_waiting(p, job, g, size):
+    """Read the sixteen that have waited longest; if there are fewer, the last of them again."""
+    m = p.m
+    for t in range(LANES):
+        last = min(t, size - 1)
+        g.tiles[t] = g.waiting[1 + last]
+        if last < t:
+            copy_tile(g.waiting_rows, LANES * m, last * m, g.waiting_rows, 0, t, m)
+        for j in range(m):
+            g.V[j * LANES + t] = g.waiting_V[j * LANES + last]
+    read_rows(p, job, g, g.waiting_rows, LANES * m, 0)
+    set_limits(p, job, g, False)
+    skip(g, -1 << size)
+    later = g.waiting[0] - size
+    g.waiting[0] = 0
+    for t in range(later):
+        place = LANES * m * m + t * m
+        copy_tile(g.waiting_rows, LANES * m, place, g.waiting_rows, 0, t, m)
+        g.waiting[1 + t] = g.waiting[1 + LANES + t]
+        for j in range(m):
+            g.waiting_V[j * LANES + t] = g.waiting_V[(m + j) * LANES + t]
+    g.waiting[0] = later
+
+
+@kernel
+def skip(g, which):
+    """Count the scores of lanes no more."""
+    for t in range(LANES):
+        if which >> t & 1:
+            g.inverse[t] = 0.0
+
+
+@kernel
+def more_rounds(p, job, g, size, old, out, left, left_V, lefts):
+    """Stage 2 for tiles that wait, and 3 at once if many are left; return how many are noted."""
+    call_waiting(p, job, g, size)
+    unproven = (1 << size) - 1
+    if old.shape[0] > 0:
+        unproven = try_earlier_mask(p, job, g, unproven, old, out)
+        if unproven == 0:
+            return lefts
+    zoom_twice(p, g, g.S, ZOOMS)
+    proven = unproven & certify_tiles(p, job, g, False, g.flags, LANES * p.m, 0)
+    out.counts[MORE_ROUNDS] += popcount(proven)
+    put_proven(p, job, g, proven, out)
+    unproven &= ~proven
+    noted = leave(g, unproven, left, left_V, lefts, p.m)
+    if popcount(unproven) < MANY:
+        return noted
+    still = break_ties(p, job, g, unproven, out)
+    for t in range(LANES):
+        if unproven >> t & 1:
+            if still >> t & 1:
+                left[lefts] = g.tiles[t]
+                left_V[lefts] = left_V[noted - popcount(unproven >> t)]
+                lefts += 1
+    return lefts
+
+
+@kernel
+def last_resorts(p, job, g, size, tile, out):
+    """Stages 3, 4 and 5 for tiles that were noted."""
+    m = p.m
+    for k in range(0, m * LANES, LANES):
+        store(g.waiting_V, k, load(g.V, k))
+    unproven = (1 << size) - 1
+    skip(g, ~unproven)
+    left = break_ties(p, job, g, unproven, out)
+    skip(g, unproven & ~left)
+    for k in range(0, m * LANES, LANES):
+        store(g.V, k, load(g.waiting_V, k))
+    if popcount(left) > FEW:
+        zoom_twice(p, g, g.S, LAST_ZOOMS)
+        proven = left & certify_tiles(p, job, g, False, g.flags, LANES * m, 0)
+        out.counts[MORE_ROUNDS] += popcount(proven)
+        put_proven(p, job, g, proven, out)
+        left &= ~proven
+    for t in range(size):
+        if left >> t & 1:
+            finish_lane(g, t, tile, p.n, job.at_most, out.counts)
+    put_all_settled(p, job, g, left, out)
 
 
 def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_out, w):
@@ -359,20 +444,21 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     store(g.floor, 0, set_(np.float32(-np.inf)))
     store(g.base, 0, set_(np.float32(0.0)))
     g.rest[0] = 0.0
+    g.waiting[0] = 0
     lefts = 0
     cold = not job.warm
     for first in range(0, tiles, LANES):
         size = min(LANES, tiles - first)
-        find_tiles(tiles, first, size, w.left, g)
+        find_tiles(first, size, g)
         row, column = first // across, first % across
         adjacent = size == LANES and column + LANES <= across
-        if adjacent:
-            fit = read_adjacent(p, job, g, (row * job.stride + column) * m)
-            masks, stride, corner = out.mask, out.stride, (row * out.stride + column) * m
-        else:
-            fit = read_any(p, job, g)
-            masks, stride, corner = g.flags, LANES * m, 0
-        if not fit:
+        rows, stride, place = job.entries, job.stride, (row * job.stride + column) * m
+        masks, mask_stride, corner = out.mask, out.stride, (row * out.stride + column) * m
+        if not adjacent:
+            gather_rows(job, g, m)
+            rows, stride, place = g.stack, LANES * m, 0
+            masks, mask_stride, corner = g.flags, LANES * m, 0
+        if not read_rows(p, job, g, rows, stride, place):
             return np.nan
         set_limits(p, job, g, cold)
         if cold:
@@ -383,56 +469,41 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         if shifted:
             call(p.set_rows, (g.S, g.U, g.V, g.floor))
             settle_shift(g.U, g.V, g.floor, m)
-        for t in range(size, LANES):
-            g.inverse[t] = 0.0  # the rest of a last group repeats its last tile
+        skip(g, -1 << size)  # the rest of a last group repeats its last tile
         before = load(g.total, 0)
         wanted = (1 << size) - 1
-        proven = wanted & certify_tiles(p, job, g, shifted, masks, stride, corner)
+        proven = wanted & certify_tiles(p, job, g, shifted, masks, mask_stride, corner)
         if job.warm and popcount(wanted & ~proven) > FEW:
             # Rounds for all sixteen here cost less than stage 2 for these alone.
             zoom(p, g, g.S, ZOOM, 3 * p.times // 4)
             store(g.total, 0, before)
-            proven = wanted & certify_tiles(p, job, g, False, masks, stride, corner)
+            proven = wanted & certify_tiles(p, job, g, False, masks, mask_stride, corner)
         out.counts[ROUNDS] += popcount(proven)
         if not adjacent:
             put_proven(p, job, g, proven, out)
         elif out.potentials:  # of tiles left over too: they are written again
             put_adjacent_potentials(p, g, first, out)
         unproven = wanted & ~proven
-        if unproven and job.warm:  # whatever the neighbours needed, go on from the start
-            begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
-        lefts = leave(g, unproven, w.left, w.left_V, lefts, m)
-    for stage in range(LAST_STAGE):
-        number, lefts = lefts, 0
-        for first in range(0, number, LANES):
-            size = min(LANES, number - first)
-            find_tiles(0, first, size, w.left, g)
-            read_any(p, job, g)
-            set_limits(p, job, g, False)
-            recall_potentials(w.left_V, first, size, g, m)
-            unproven = (1 << size) - 1
-            if stage == 0 and old.shape[0] > 0:
-                unproven = try_earlier_mask(p, job, g, unproven, old, out)
-            for t in range(size, LANES):
-                g.inverse[t] = 0.0
-            if stage == 1:
-                unproven = break_ties(p, job, g, unproven, out)
-                recall_potentials(w.left_V, first, size, g, m)
-            elif unproven:
-                zoom_twice(
-                    p, job, g, g.S, Z1 if stage == 0 else F1, Z2 if stage == 0 else F2, ZT * p.times
-                )
-                proven = unproven & certify_tiles(p, job, g, False, g.flags, LANES * m, 0)
-                out.counts[MORE_ROUNDS] += popcount(proven)
-                put_proven(p, job, g, proven, out)
-                unproven &= ~proven
-            if stage + 1 < LAST_STAGE:
-                lefts = leave(g, unproven, w.left, w.left_V, lefts, m)
-            else:
-                for t in range(size):
-                    if unproven >> t & 1:
-                        finish_lane(g, t, w.tile, p.n, at_most, out.counts)
-                put_all_settled(p, job, g, unproven, out)
+        if unproven:
+            if job.warm:  # whatever the neighbours needed, go on from the start
+                begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
+            for t in range(LANES):
+                if unproven >> t & 1:
+                    wait(g, t, rows, stride, place + t * m, m)
+            if g.waiting[0] >= LANES:
+                lefts = more_rounds(p, job, g, LANES, old, out, w.left, w.left_V, lefts)
+    if g.waiting[0]:
+        lefts = more_rounds(p, job, g, g.waiting[0], old, out, w.left, w.left_V, lefts)
+    for first in range(0, lefts, LANES):
+        size = min(LANES, lefts - first)
+        for t in range(LANES):
+            g.tiles[t] = w.left[first + min(t, size - 1)]
+            for j in range(m):
+                g.V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
+        gather_rows(job, g, m)
+        read_rows(p, job, g, g.stack, LANES * m, 0)
+        set_limits(p, job, g, False)
+        last_resorts(p, job, g, size, w.tile, out)
     for t in range(LANES):
         g.rest[0] += g.total[t]
     return g.rest[0]

@@ -9,7 +9,7 @@ __all__ = ["LONGER", "relaxations", "rounds"]
 
 LONGER = 2
 """Stage 2 takes this many times the rounds of stage 1, stage 3 as many again."""
-ROUNDS = {1: 2, 2: 3, 3: 5, 4: 8, 5: 11, 6: 17}
+ROUNDS = {1: 2, 2: 4, 3: 6, 4: 8, 5: 12, 6: 18}
 """Rounds of stage 1 by the logarithm of m, rounded up."""
 FIRST = 1.1
 LAST = {1: 1.0, 2: 1.12, 3: 1.27, 4: 1.42, 5: 1.54, 6: 1.64}

@@ -49,7 +49,7 @@ class Workspace(NamedTuple):
     bytes: NDArray[np.int8]
     words: NDArray[np.uint32]
     narrow: NDArray[np.int16]
-    stack: NDArray[np.floating[Any]]  # tiles' rows side by side, and their masks'
+    stack: NDArray[np.floating[Any]]  # tiles' rows side by side: see `Lanes`
     flags: NDArray[np.int8]
     tiles: NDArray[np.int64]
     left: NDArray[np.int64]  # tiles that stage 1 leaves, and their column potentials
@@ -106,12 +106,15 @@ class Lanes(NamedTuple):
     least_v: Any
     stack: Any  # tiles' rows side by side, and their masks'
     flags: Any
+    waiting: Any  # how many tiles wait for more rounds, and which
+    waiting_rows: Any  # their rows, sixteen side by side, and sixteen more
+    waiting_V: Any
 
 
 def workspace(m: int, tiles: int, double: bool) -> Workspace:
     """Allocate scratch for boxes of up to `tiles` tiles; `double`: of float64 entries."""
     entries, lines = m * m * LANES, m * LANES
-    singles = _aligned(2 * entries + 2 * lines + 3 * LANES, np.float32)
+    singles = _aligned(2 * entries + 4 * lines + 3 * LANES, np.float32)
     return Workspace(
         _aligned(entries, np.float64) if double else singles,
         singles,
@@ -119,9 +122,9 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
         bytes=_aligned(entries + 2 * lines, np.int8),
         words=_aligned(m * words_of(m) * LANES, np.uint32),
         narrow=_aligned(entries + 4 * lines, np.int16),
-        stack=_aligned(entries, np.float64 if double else np.float32),
+        stack=_aligned(3 * entries, np.float64 if double else np.float32),
         flags=_aligned(entries, np.int8),
-        tiles=np.empty(LANES, dtype=np.int64),
+        tiles=np.empty(1 + 3 * LANES, dtype=np.int64),
         left=np.empty(tiles, dtype=np.int64),
         left_V=np.empty((tiles, m), dtype=np.float32),
         open_tiles=np.empty(tiles, dtype=np.int64),
@@ -195,4 +198,7 @@ def lanes_of(w, m):
         pointer(narrow, entries + 3 * lines),
         pointer(w.stack, 0),
         pointer(w.flags, 0),
+        pointer(w.tiles, LANES),
+        pointer(w.stack, entries),
+        pointer(singles, 2 * entries + 2 * lines + 3 * LANES),
     )
