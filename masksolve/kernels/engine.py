@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import typeof, types
 
-from masksolve.kernels.jit import entry, kernel, kernel_for
+from masksolve.kernels.jit import entry, inner, kernel_for
 from masksolve.kernels.lanes import (
     LANES,
     begin,
@@ -57,7 +57,7 @@ from masksolve.kernels.narrow_rounds import (
     widener,
 )
 from masksolve.kernels.schedule import rounds
-from masksolve.kernels.simd import as_bytes, call, call_int, load, pointer, popcount, set_, store
+from masksolve.kernels.simd import as_bytes, at, call, call_int, copy, load, pointer, popcount, set_, store
 from masksolve.kernels.single import corner_of, finish_lane, put_potentials, put_settled
 from masksolve.kernels.special import (
     certifier,
@@ -79,8 +79,9 @@ more, all sixteen get some rounds first, three quarters of a cold start's."""
 SWEEPS = 24
 MANY = 4
 """So many of sixteen tiles that stage 2 leaves go through stage 3 at once; fewer wait for others."""
-ZOOM = 8
-ZOOMS, TIE_ZOOMS, LAST_ZOOMS = (8, 8), (16, 32), (8, 64)
+ZOOMS, TIE_ZOOMS, LAST_ZOOMS = (
+    (np.float32(a), np.float32(b)) for a, b in ((8, 8), (16, 32), (8, 64))
+)
 """How much finer steps become, twice, in stages 2, 3 and 4."""
 MARGIN = 3e-4
 """Share of the scores' spread by which noise may have raised a potential."""
@@ -121,39 +122,36 @@ class Job(NamedTuple):
     warm: bool  # whether there are any
 
 
-@kernel
+@inner
 def find_tiles(first, size, g):
     """Name sixteen tiles: `size` of them from a first on, then the last again."""
     for t in range(LANES):
         g.tiles[t] = first + min(t, size - 1)
 
 
-@kernel
-def read_rows(p, job, g, rows, stride, place):
+@inner
+def read_rows(p, job, g, rows, stride):
     """Read sixteen tiles that lie side by side; return whether all scores are fit for it."""
-    call(p.load_rows, (rows, stride, place, job.magnitude, g.E, g.S, g.sizes, g.room))
+    call(p.load_rows, (rows, stride, 0, job.magnitude, g.E, g.S, g.sizes, g.room))
     return rescale(g.E, g.S, g.sizes, g.room, g.scale, g.inverse, p.m)
 
 
-@kernel
+@inner
 def gather_rows(job, g, m):
     """Put the rows of any sixteen tiles side by side."""
     for t in range(LANES):
-        place = corner_of(g.tiles[t], job.across, m, job.stride)
-        copy_tile(job.entries, job.stride, place, g.stack, 0, t, m)
+        corner = corner_of(g.tiles[t], job.across, m, job.stride)
+        copy_tile(at(job.entries, corner), job.stride, at(g.stack, t * m), m)
 
 
-@kernel
-def copy_tile(rows, stride, place, stack, first, t, m):
-    """Put a tile's rows side by side with those of others, as the t-th."""
+@inner
+def copy_tile(rows, stride, to, m):
+    """Put a tile's rows side by side with those of fifteen others."""
     for i in range(m):
-        to = first + (i * LANES + t) * m
-        for j in range(m):
-            stack[to + j] = rows[place + j]
-        place += stride
+        copy(at(to, i * LANES * m), at(rows, i * stride), m)
 
 
-@kernel
+@inner
 def start_warm(p, job, g, adjacent):
     """Take over column potentials of sixteen tiles."""
     m = p.m
@@ -166,8 +164,8 @@ def start_warm(p, job, g, adjacent):
     begin(g.V64, g.scale, g.sizes, g.V, job.at_most, m)
 
 
-@kernel
-def coarse_rounds(p, job, g, ahead):
+@inner
+def coarse_rounds(p, g, ahead):
     """Find column potentials by rounds in coarse steps, from nothing."""
     lines = (g.V16, g.least_u, g.least_v)
     call(p.coarsen, (g.S, g.base, g.floor, g.step, g.N, *lines, p.m))
@@ -175,7 +173,7 @@ def coarse_rounds(p, job, g, ahead):
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 0, p.m))
 
 
-@kernel
+@inner
 def what_follows(W, job, row, column, m):
     """Say where the sixteen tiles from a column on begin, or those that begin the next row.
 
@@ -190,19 +188,19 @@ def what_follows(W, job, row, column, m):
     return as_bytes(job.entries, (row * job.stride + column) * m * size), stride
 
 
-@kernel
+@inner
 def zoom(p, g, S, finer, times):
     """Go on with rounds from where column potentials stand, in finer steps."""
     lines = (g.V16, g.least_u, g.least_v)
     call(p.set_rows, (S, g.U, g.V, g.floor))
-    call(p.refine, (S, g.U, g.V, g.floor, g.step, np.float32(finer), g.N, *lines, p.m))
+    call(p.refine, (S, g.U, g.V, g.floor, g.step, finer, g.N, *lines, p.m))
     call(
         p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, g.flags, 0)
     )
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 1, p.m))
 
 
-@kernel
+@inner
 def zoom_twice(p, g, S, finer):
     """Do so in steps finer than the coarse ones, and in still finer ones."""
     set_step(g.room, p.most, g.step)
@@ -210,43 +208,52 @@ def zoom_twice(p, g, S, finer):
     zoom(p, g, S, finer[1], p.times)
 
 
-@kernel
-def set_limits(p, job, g, cold):
-    """Find what scores begin at, and what potentials are at least."""
+@inner
+def set_limits(p, job, g):
+    """Find what scores count from, their steps, and what potentials are at least."""
     if job.at_most:
-        set_floor(g.S, cold, job.magnitude != 0, g.floor, p.m)
+        set_floor(g.S, not job.warm, job.magnitude != 0, g.floor, p.m)
     elif not job.magnitude:
         set_base(g.S, g.base, p.m)
         call(p.find_room, (g.S, g.base, g.room, p.m))
     set_step(g.room, p.most, g.step)
 
 
-@kernel
-def certify_tiles(p, job, g, shifted, mask, stride, corner):
-    """Mask what is above u + v, and write it from a corner on; return the tiles proven.
+@inner
+def certify_tiles(p, job, g, mask, stride):
+    """Mask what is above u + v, and write it; return the tiles proven.
 
-    Unless U was shifted with V, it is set first.
+    Only where the strict certificate does not do must U be set before.
     """
     if p.strict:
-        places = (g.words, g.inverse, g.total, mask, stride, corner)
-        return call_int(p.certify, (g.S, g.U, g.V, *places))
-    if not shifted:
-        call(p.set_rows, (g.S, g.U, g.V, g.floor))
+        return call_int(p.certify, (g.S, g.U, g.V, g.words, g.inverse, g.total, mask, stride, 0))
     slack = 1 if job.at_most else 0
     lanes = (g.E, g.U, g.V, g.X, g.columns, g.sizes, g.kept, g.inverse, g.total)
     proven = call_int(p.certify, (*lanes, slack))
-    call(p.store_rows, (g.X, mask, stride, corner))
+    call(p.store_rows, (g.X, mask, stride, 0))
     return proven
 
 
-@kernel
+@inner
+def try_more_rounds(p, job, g, wanted, finer, out):
+    """Go on with rounds in finer steps; settle what this proves, and return the tiles left."""
+    zoom_twice(p, g, g.S, finer)
+    if not p.strict:
+        call(p.set_rows, (g.S, g.U, g.V, g.floor))
+    proven = wanted & certify_tiles(p, job, g, g.flags, LANES * p.m)
+    out.counts[MORE_ROUNDS] += popcount(proven)
+    put_proven(p, job, g, proven, out)
+    return wanted & ~proven
+
+
+@inner
 def put_adjacent_potentials(p, g, first, out):
     """Write the potentials of sixteen adjacent tiles."""
     for potentials, place in ((g.U, out.u), (g.V, out.v)):
         call(p.store_potentials, (potentials, g.inverse, g.U64, place, first * p.m))
 
 
-@kernel
+@inner
 def put_proven(p, job, g, proven, out):
     """Write the tiles of sixteen that are proven, from where their rows lie side by side."""
     m = p.m
@@ -254,14 +261,12 @@ def put_proven(p, job, g, proven, out):
         if proven >> t & 1:
             place = corner_of(g.tiles[t], job.across, m, out.stride)
             for i in range(m):
-                for j in range(m):
-                    out.mask[place + j] = g.flags[(i * LANES + t) * m + j]
-                place += out.stride
+                copy(at(out.mask, place + i * out.stride), at(g.flags, (i * LANES + t) * m), m)
             if out.potentials:
                 put_potentials(g, t, g.U, g.V, m, out)
 
 
-@kernel
+@inner
 def prove(p, g, wanted, margin, at_most):
     """Look for potentials that prove masks, from the rows'; return the tiles proven.
 
@@ -275,7 +280,7 @@ def prove(p, g, wanted, margin, at_most):
     return proven
 
 
-@kernel
+@inner
 def put_all_settled(p, job, g, settled, out):
     """Write the tiles of sixteen that are settled, by their X, U64 and V64."""
     for t in range(LANES):
@@ -283,7 +288,7 @@ def put_all_settled(p, job, g, settled, out):
             put_settled(g, t, job.across, p.m, out)
 
 
-@kernel
+@inner
 def try_earlier_mask(p, job, g, wanted, old, out):
     """Settle the tiles whose earlier mask is optimal; return those left.
 
@@ -298,7 +303,7 @@ def try_earlier_mask(p, job, g, wanted, old, out):
     return wanted & ~proven
 
 
-@kernel
+@inner
 def break_ties(p, job, g, wanted, out):
     """Settle tiles that have ties by rounds with noise; return those left."""
     perturb(g.S, job.noise, g.P, p.m)
@@ -311,44 +316,66 @@ def break_ties(p, job, g, wanted, out):
     return wanted & ~proven
 
 
-@kernel
-def wait(g, t, rows, stride, place, m):
+@inner
+def wait(g, t, rows, stride, m):
     """Have lane t wait for more rounds; its rows are copied while they are at hand."""
     slot = g.waiting[0]
     g.waiting[1 + slot] = g.tiles[t]
     group, lane = slot // LANES * LANES * m, slot % LANES
-    copy_tile(rows, stride, place, g.waiting_rows, group * m, lane, m)
+    copy_tile(rows, stride, at(g.waiting_rows, group * m + lane * m), m)
     for j in range(m):
         g.waiting_V[group + j * LANES + lane] = g.V[j * LANES + t]
     g.waiting[0] = slot + 1
 
 
-@kernel
-def call_waiting(p, job, g, size):
-    """Read the sixteen that have waited longest; if there are fewer, the last of them again."""
-    m = p.m
+@inner
+def call_waiting(p, job, g):
+    """Read the sixteen that have waited longest; return how many.
+
+    If there are fewer, the last of them is there again.
+    """
+    m, rows = p.m, g.waiting_rows
+    size = min(LANES, g.waiting[0])
     for t in range(LANES):
         last = min(t, size - 1)
         g.tiles[t] = g.waiting[1 + last]
         if last < t:
-            copy_tile(g.waiting_rows, LANES * m, last * m, g.waiting_rows, 0, t, m)
+            copy_tile(at(rows, last * m), LANES * m, at(rows, t * m), m)
         for j in range(m):
             g.V[j * LANES + t] = g.waiting_V[j * LANES + last]
-    read_rows(p, job, g, g.waiting_rows, LANES * m, 0)
-    set_limits(p, job, g, False)
-    skip(g, -1 << size)
+    read_rows(p, job, g, rows, LANES * m)
     later = g.waiting[0] - size
-    g.waiting[0] = 0
     for t in range(later):
-        place = LANES * m * m + t * m
-        copy_tile(g.waiting_rows, LANES * m, place, g.waiting_rows, 0, t, m)
+        copy_tile(at(rows, LANES * m * m + t * m), LANES * m, at(rows, t * m), m)
         g.waiting[1 + t] = g.waiting[1 + LANES + t]
         for j in range(m):
             g.waiting_V[j * LANES + t] = g.waiting_V[(m + j) * LANES + t]
     g.waiting[0] = later
+    return size
 
 
-@kernel
+@inner
+def call_noted(p, job, g, left, left_V, first, size):
+    """Read sixteen of the tiles that were noted; if there are fewer, the last of them again."""
+    for t in range(LANES):
+        k = first + min(t, size - 1)
+        g.tiles[t] = left[k]
+        for j in range(p.m):
+            g.V[j * LANES + t] = left_V[k, j]
+    gather_rows(job, g, p.m)
+    read_rows(p, job, g, g.stack, LANES * p.m)
+
+
+@inner
+def set_later_limits(p, job, g, size):
+    """Do as `set_limits` after stage 1, and count the scores of so many tiles."""
+    set_limits(p, job, g)
+    if job.at_most:
+        store(g.floor, 0, set_(np.float32(0.0)))
+    skip(g, -1 << size)
+
+
+@inner
 def skip(g, which):
     """Count the scores of lanes no more."""
     for t in range(LANES):
@@ -356,51 +383,45 @@ def skip(g, which):
             g.inverse[t] = 0.0
 
 
-@kernel
-def more_rounds(p, job, g, size, old, out, left, left_V, lefts):
+@inner
+def more_rounds(p, job, g, old, out, left, left_V, lefts):
     """Stage 2 for tiles that wait, and 3 at once if many are left; return how many are noted."""
-    call_waiting(p, job, g, size)
+    size = call_waiting(p, job, g)
+    set_later_limits(p, job, g, size)
     unproven = (1 << size) - 1
     if old.shape[0] > 0:
         unproven = try_earlier_mask(p, job, g, unproven, old, out)
         if unproven == 0:
             return lefts
-    zoom_twice(p, g, g.S, ZOOMS)
-    proven = unproven & certify_tiles(p, job, g, False, g.flags, LANES * p.m, 0)
-    out.counts[MORE_ROUNDS] += popcount(proven)
-    put_proven(p, job, g, proven, out)
-    unproven &= ~proven
+    unproven = try_more_rounds(p, job, g, unproven, ZOOMS, out)
     noted = leave(g, unproven, left, left_V, lefts, p.m)
     if popcount(unproven) < MANY:
         return noted
     still = break_ties(p, job, g, unproven, out)
     for t in range(LANES):
-        if unproven >> t & 1:
-            if still >> t & 1:
-                left[lefts] = g.tiles[t]
-                left_V[lefts] = left_V[noted - popcount(unproven >> t)]
-                lefts += 1
+        if still >> t & 1:
+            left[lefts] = g.tiles[t]
+            place = noted - popcount(unproven >> t)
+            for j in range(p.m):
+                left_V[lefts, j] = left_V[place, j]
+            lefts += 1
     return lefts
 
 
-@kernel
+@inner
 def last_resorts(p, job, g, size, tile, out):
     """Stages 3, 4 and 5 for tiles that were noted."""
     m = p.m
+    set_later_limits(p, job, g, size)
     for k in range(0, m * LANES, LANES):
         store(g.waiting_V, k, load(g.V, k))
     unproven = (1 << size) - 1
-    skip(g, ~unproven)
     left = break_ties(p, job, g, unproven, out)
     skip(g, unproven & ~left)
     for k in range(0, m * LANES, LANES):
         store(g.V, k, load(g.waiting_V, k))
     if popcount(left) > FEW:
-        zoom_twice(p, g, g.S, LAST_ZOOMS)
-        proven = left & certify_tiles(p, job, g, False, g.flags, LANES * m, 0)
-        out.counts[MORE_ROUNDS] += popcount(proven)
-        put_proven(p, job, g, proven, out)
-        left &= ~proven
+        left = try_more_rounds(p, job, g, left, LAST_ZOOMS, out)
     for t in range(size):
         if left >> t & 1:
             finish_lane(g, t, tile, p.n, job.at_most, out.counts)
@@ -445,64 +466,57 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     store(g.base, 0, set_(np.float32(0.0)))
     g.rest[0] = 0.0
     g.waiting[0] = 0
-    lefts = 0
-    cold = not job.warm
+    lefts = g.waiting[0]
     for first in range(0, tiles, LANES):
         size = min(LANES, tiles - first)
         find_tiles(first, size, g)
         row, column = first // across, first % across
         adjacent = size == LANES and column + LANES <= across
-        rows, stride, place = job.entries, job.stride, (row * job.stride + column) * m
-        masks, mask_stride, corner = out.mask, out.stride, (row * out.stride + column) * m
+        rows, stride = at(job.entries, (row * job.stride + column) * m), job.stride
+        masks, mask_stride = at(out.mask, (row * out.stride + column) * m), out.stride
         if not adjacent:
             gather_rows(job, g, m)
-            rows, stride, place = g.stack, LANES * m, 0
-            masks, mask_stride, corner = g.flags, LANES * m, 0
-        if not read_rows(p, job, g, rows, stride, place):
+            rows, stride = g.stack, LANES * m
+            masks, mask_stride = g.flags, LANES * m
+        if not read_rows(p, job, g, rows, stride):
             return np.nan
-        set_limits(p, job, g, cold)
-        if cold:
-            coarse_rounds(p, job, g, what_follows(W, job, row, column + LANES, m))
-        else:
+        set_limits(p, job, g)
+        if job.warm:
             start_warm(p, job, g, adjacent)
-        shifted = at_most and cold
-        if shifted:
+        else:
+            coarse_rounds(p, g, what_follows(W, job, row, column + LANES, m))
+        if not p.strict:
             call(p.set_rows, (g.S, g.U, g.V, g.floor))
+        if at_most and not job.warm:
             settle_shift(g.U, g.V, g.floor, m)
         skip(g, -1 << size)  # the rest of a last group repeats its last tile
         before = load(g.total, 0)
         wanted = (1 << size) - 1
-        proven = wanted & certify_tiles(p, job, g, shifted, masks, mask_stride, corner)
-        if job.warm and popcount(wanted & ~proven) > FEW:
+        unproven = wanted & ~certify_tiles(p, job, g, masks, mask_stride)
+        if job.warm and popcount(unproven) > FEW:
             # Rounds for all sixteen here cost less than stage 2 for these alone.
-            zoom(p, g, g.S, ZOOM, 3 * p.times // 4)
+            zoom(p, g, g.S, ZOOMS[0], 3 * p.times // 4)
             store(g.total, 0, before)
-            proven = wanted & certify_tiles(p, job, g, False, masks, mask_stride, corner)
-        out.counts[ROUNDS] += popcount(proven)
+            if not p.strict:
+                call(p.set_rows, (g.S, g.U, g.V, g.floor))
+            unproven = wanted & ~certify_tiles(p, job, g, masks, mask_stride)
+        out.counts[ROUNDS] += size - popcount(unproven)
         if not adjacent:
-            put_proven(p, job, g, proven, out)
+            put_proven(p, job, g, wanted & ~unproven, out)
         elif out.potentials:  # of tiles left over too: they are written again
             put_adjacent_potentials(p, g, first, out)
-        unproven = wanted & ~proven
         if unproven:
             if job.warm:  # whatever the neighbours needed, go on from the start
                 begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
             for t in range(LANES):
                 if unproven >> t & 1:
-                    wait(g, t, rows, stride, place + t * m, m)
-            if g.waiting[0] >= LANES:
-                lefts = more_rounds(p, job, g, LANES, old, out, w.left, w.left_V, lefts)
-    if g.waiting[0]:
-        lefts = more_rounds(p, job, g, g.waiting[0], old, out, w.left, w.left_V, lefts)
+                    wait(g, t, at(rows, t * m), stride, m)
+        enough = 1 if first + LANES >= tiles else LANES
+        while g.waiting[0] >= enough:
+            lefts = more_rounds(p, job, g, old, out, w.left, w.left_V, lefts)
     for first in range(0, lefts, LANES):
         size = min(LANES, lefts - first)
-        for t in range(LANES):
-            g.tiles[t] = w.left[first + min(t, size - 1)]
-            for j in range(m):
-                g.V[j * LANES + t] = w.left_V[first + min(t, size - 1), j]
-        gather_rows(job, g, m)
-        read_rows(p, job, g, g.stack, LANES * m, 0)
-        set_limits(p, job, g, False)
+        call_noted(p, job, g, w.left, w.left_V, first, size)
         last_resorts(p, job, g, size, w.tile, out)
     for t in range(LANES):
         g.rest[0] += g.total[t]

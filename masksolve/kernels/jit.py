@@ -15,7 +15,7 @@ from numba.core.sigutils import normalize_signature
 from masksolve.compiling import making_kernels
 from masksolve.kernels.cache import cache_of
 
-__all__ = ["callback", "entry", "kernel", "kernel_for"]
+__all__ = ["callback", "entry", "inner", "kernel", "kernel_for"]
 
 
 @contextmanager
@@ -69,6 +69,16 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     with making_kernels():
         options = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
+        compiled = _Kernel(function, targetoptions=options)
+        compiled.enable_caching()
+    return compiled
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Do as `kernel` for what only kernels call: what Python would call it by is not compiled."""
+    with making_kernels():
+        options = {"nopython": True, "nogil": True, "error_model": "numpy", "boundscheck": None}
+        options |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
         compiled = _Kernel(function, targetoptions=options)
         compiled.enable_caching()
     return compiled

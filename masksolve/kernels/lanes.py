@@ -11,7 +11,7 @@ from math import frexp, ldexp
 
 import numpy as np
 
-from masksolve.kernels.jit import kernel
+from masksolve.kernels.jit import inner
 from masksolve.kernels.simd import (
     LANES,
     abs_,
@@ -58,7 +58,7 @@ BIG, SMALL = 2.0**64, 2.0**-64
 """Sizes between which single precision computes without over- or underflow."""
 
 
-@kernel
+@inner
 def measure(E, S, take_magnitude, sizes, m):
     """Take magnitudes if told to, round to single precision, find the largest sizes."""
     top = load(E, 0) - load(E, 0)
@@ -72,7 +72,7 @@ def measure(E, S, take_magnitude, sizes, m):
     store(sizes, 0, promote(top))
 
 
-@kernel
+@inner
 def rescale(E, S, sizes, room, scale, inverse, m):
     """Bring tiles into single precision's comfortable range by powers of two.
 
@@ -101,7 +101,7 @@ def rescale(E, S, sizes, room, scale, inverse, m):
     return True
 
 
-@kernel
+@inner
 def begin(V64, scale, sizes, V, at_most, m):
     """Take over column potentials, brought to the size of the scores.
 
@@ -125,7 +125,7 @@ def begin(V64, scale, sizes, V, at_most, m):
         store(V, j, demote(max_(min_(v, most), least)))  # in this order NaN goes too
 
 
-@kernel
+@inner
 def set_floor(S, cold, take_magnitude, floor, m):
     """Set each tile's floor for rounds of at-most-n: 0, or none for now.
 
@@ -144,14 +144,14 @@ def set_floor(S, cold, take_magnitude, floor, m):
     store(floor, 0, least)
 
 
-@kernel
+@inner
 def set_step(room, most, step):
     """Choose narrow steps, so that scores lie up to about `most` of them apart from their base."""
     size = max_(demote(load(room, 0)), set_(np.float32(TINY)))
     store(step, 0, size / set_(most))
 
 
-@kernel
+@inner
 def set_base(S, base, m):
     """Find each tile's mean score."""
     total = load(S, 0) - load(S, 0)
@@ -160,7 +160,7 @@ def set_base(S, base, m):
     store(base, 0, total / set_(np.float32(m * m)))
 
 
-@kernel
+@inner
 def settle_shift(U, V, floor, m):
     """Shift u up and v down until their minima agree, then cut off below zero.
 
@@ -179,7 +179,7 @@ def settle_shift(U, V, floor, m):
         store(V, k, max_(load(V, k) - shift, zero))
 
 
-@kernel
+@inner
 def perturb(S, noise, P, m):
     """Break ties: add a small multiple of the noise, which depends on position alone."""
     low = high = load(S, 0)
@@ -194,7 +194,7 @@ def perturb(S, noise, P, m):
         store(P, k * LANES, load(S, k * LANES) + set_(noise[k]) * step)
 
 
-@kernel
+@inner
 def leave(g, unproven, left, left_V, lefts, m):
     """Note which of sixteen tiles are left, and their column potentials; return how many are now.
 
@@ -209,7 +209,7 @@ def leave(g, unproven, left, left_V, lefts, m):
     return lefts
 
 
-@kernel
+@inner
 def recall(old, tiles, across, X, m):
     """Copy 16 tiles of an earlier mask into lanes."""
     for t in range(LANES):
@@ -219,7 +219,7 @@ def recall(old, tiles, across, X, m):
                 X[(i * m + j) * LANES + t] = old[top + i, left + j]
 
 
-@kernel
+@inner
 def count_lines(X, row_counts, column_counts, at_most, n, m):
     """Count what lines hold; return the tiles in which they hold what they may."""
     full = set_(np.int8(n))
@@ -245,7 +245,7 @@ def count_lines(X, row_counts, column_counts, at_most, n, m):
     return 0xFFFF ^ bits_from_mask(bad)
 
 
-@kernel
+@inner
 def mask_above(S, U, V, X, m):
     """Mask what is above u + v."""
     for i in range(m):
@@ -255,7 +255,7 @@ def mask_above(S, U, V, X, m):
             store(X, k, ones_from_mask(load(S, k) - load(V, j * LANES) > u))
 
 
-@kernel
+@inner
 def raise_rows(S, X, V, U, m):
     """Set U to the least that a mask allows with V: the largest pruned s - v of a row."""
     one = set_(np.int8(1))

@@ -67,10 +67,12 @@ __all__ = [
     "LANES",
     "abs_",
     "as_bytes",
+    "at",
     "bits_from_mask",
     "call",
     "call_int",
     "combine",
+    "copy",
     "demote",
     "if_then_else",
     "load",
@@ -101,6 +103,31 @@ def pointer(typing, array, position):
         return builder.gep(base, [args[1]])
 
     return types.CPointer(array.dtype)(array, types.intp), code
+
+
+@intrinsic
+def at(typing, array, position):
+    """Return a bare pointer to what lies so many entries after where another points."""
+
+    def code(context, builder, signature, args):
+        return builder.gep(args[0], [args[1]])
+
+    return array(array, types.intp), code
+
+
+@intrinsic
+def copy(typing, to, source, count):
+    """Copy so many entries."""
+
+    def code(context, builder, signature, args):
+        size = ir.Constant(INDEX, to.dtype.bitwidth // 8)
+        to_, from_ = (builder.bitcast(x, ir.IntType(8).as_pointer()) for x in args[:2])
+        cgutils.raw_memcpy(builder, to_, from_, args[2], size)
+        return context.get_dummy_value()
+
+    if to != source:
+        return None
+    return types.void(to, source, types.intp), code
 
 
 @intrinsic

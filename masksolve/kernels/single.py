@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from masksolve.kernels.augment import augment_tile
-from masksolve.kernels.jit import kernel
+from masksolve.kernels.jit import inner
 from masksolve.kernels.lanes import GUARD, LANES, TOLERANCE
 from masksolve.kernels.select import select_rows
 from masksolve.kernels.workspace import AUGMENTATIONS, OPEN, PATHS, UNPROVEN
@@ -11,7 +11,7 @@ from masksolve.kernels.workspace import AUGMENTATIONS, OPEN, PATHS, UNPROVEN
 __all__ = ["finish_lane", "put_lane", "put_potentials", "put_settled", "put_words"]
 
 
-@kernel
+@inner
 def finish_lane(g, t, tile, n, at_most, counts):
     """Stage 4: solve lane t by augmenting paths from its V, and judge the outcome.
 
@@ -61,7 +61,7 @@ def finish_lane(g, t, tile, n, at_most, counts):
             g.X[(i * m + j) * LANES + t] = x[i, j]
 
 
-@kernel
+@inner
 def put_lane(g, t, U, V, across, m, out):
     """Write the mask of lane t, and its potentials if they are asked for."""
     corner = corner_of(g.tiles[t], across, m, out.stride)
@@ -72,7 +72,7 @@ def put_lane(g, t, U, V, across, m, out):
         put_potentials(g, t, U, V, m, out)
 
 
-@kernel
+@inner
 def put_words(g, t, across, m, out):
     """Do as `put_lane` from U, V and masks in words."""
     corner = corner_of(g.tiles[t], across, m, out.stride)
@@ -88,13 +88,13 @@ def put_words(g, t, across, m, out):
         put_potentials(g, t, g.U, g.V, m, out)
 
 
-@kernel
+@inner
 def corner_of(tile, across, m, stride):
     """Find a tile's first entry."""
     return (tile // across) * m * stride + (tile % across) * m
 
 
-@kernel
+@inner
 def put_potentials(g, t, U, V, m, out):
     """Write the potentials of lane t."""
     tile = g.tiles[t]
@@ -103,7 +103,7 @@ def put_potentials(g, t, U, V, m, out):
         out.v[tile * m + i] = V[i * LANES + t] / g.scale[t]
 
 
-@kernel
+@inner
 def put_settled(g, t, across, m, out):
     """Write lane t by its U64 and V64, its kept score, and its gap if there is one."""
     g.rest[0] += g.kept[t] * g.inverse[t]
