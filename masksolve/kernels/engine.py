@@ -69,6 +69,7 @@ from masksolve.kernels.special import (
     storer,
 )
 from masksolve.kernels.strict_certifier import strict_certifier
+from masksolve.kernels.whole_prover import LIMIT, whole_prover
 from masksolve.kernels.workspace import MORE_ROUNDS, ROUNDS, TIES, Output, lanes_of, workspace
 
 __all__ = ["box_solver"]
@@ -107,6 +108,7 @@ class Program(NamedTuple):
     load_potentials: int
     store_potentials: int
     prove: int
+    prove_whole: int  # 0 for float64 scores
 
 
 class Job(NamedTuple):
@@ -152,11 +154,11 @@ def copy_tile(rows, stride, to, m):
 
 
 @inner
-def start_warm(p, job, g, adjacent):
-    """Take over column potentials of sixteen tiles."""
+def start_warm(p, job, g, adjacent, first):
+    """Take over column potentials of sixteen tiles, the adjacent ones from a first on."""
     m = p.m
     if adjacent:
-        call(p.load_potentials, (job.start, g.tiles[0] * m, g.V64))
+        call(p.load_potentials, (job.start, first * m, g.V64))
     else:
         for t in range(LANES):
             for j in range(m):
@@ -267,17 +269,17 @@ def put_proven(p, job, g, proven, out):
 
 
 @inner
-def prove(p, g, wanted, margin, at_most):
+def prove(p, g, held, margin, at_most):
     """Look for potentials that prove masks, from the rows'; return the tiles proven.
 
-    The rows' may be too high by a margin; without one a single sweep must do.
+    Their lines hold what they may. The rows' may be too high by a margin; without one a single
+    sweep must do.
     """
-    proven = wanted & count_lines(g.X, g.rows, g.columns, at_most, p.n, p.m)
-    if proven:
+    if held:
         lanes = (g.E, g.X, g.rows, g.columns, g.U, g.U64, g.V64, g.kept, g.gaps)
         sweeps, slack = SWEEPS if margin > 0.0 else 1, 1 if at_most else 0
-        proven &= call_int(p.prove, (*lanes, sweeps, margin, slack, p.n, p.m))
-    return proven
+        held &= call_int(p.prove, (*lanes, sweeps, margin, slack, p.n, p.m))
+    return held
 
 
 @inner
@@ -296,7 +298,8 @@ def try_earlier_mask(p, job, g, wanted, old, out):
     """
     recall(old, g.tiles, job.across, g.X, p.m)
     raise_rows(g.S, g.X, g.V, g.U, p.m)
-    proven = prove(p, g, wanted, 0.0, job.at_most)
+    held = wanted & count_lines(g.X, g.rows, g.columns, job.at_most, p.n, p.m)
+    proven = prove(p, g, held, 0.0, job.at_most)
     out.counts[ROUNDS] += popcount(proven)
     put_all_settled(p, job, g, proven, out)
     skip(g, proven)
@@ -310,10 +313,25 @@ def break_ties(p, job, g, wanted, out):
     zoom_twice(p, g, g.P, TIE_ZOOMS)
     call(p.set_rows, (g.P, g.U, g.V, g.floor))
     mask_above(g.P, g.U, g.V, g.X, p.m)
-    proven = prove(p, g, wanted, MARGIN, job.at_most)
+    held = wanted & count_lines(g.X, g.rows, g.columns, job.at_most, p.n, p.m)
+    if p.prove_whole and held:
+        slack, limit = 1 if job.at_most else 0, np.uint32(LIMIT)
+        lanes = (g.S, g.X, g.rows, g.columns, g.U, g.above, g.below, g.UW, g.VW, g.step)
+        found = (g.U64, g.V64, g.kept, g.gaps, SWEEPS, np.float32(MARGIN), limit, slack, p.n, p.m)
+        whole = call_int(p.prove_whole, (*lanes, *found))
+        settle_ties(p, job, g, held & whole, out)
+        wanted &= ~(held & whole)
+        held &= ~(whole >> LANES)
+    proven = prove(p, g, held, MARGIN, job.at_most)
+    settle_ties(p, job, g, proven, out)
+    return wanted & ~proven
+
+
+@inner
+def settle_ties(p, job, g, proven, out):
+    """Count tiles that are proven with ties, and write them."""
     out.counts[TIES] += popcount(proven)
     put_all_settled(p, job, g, proven, out)
-    return wanted & ~proven
 
 
 @inner
@@ -466,15 +484,16 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
     store(g.base, 0, set_(np.float32(0.0)))
     g.rest[0] = 0.0
     g.waiting[0] = 0
-    lefts = g.waiting[0]
+    lefts = row = column = g.waiting[0]
     for first in range(0, tiles, LANES):
         size = min(LANES, tiles - first)
-        find_tiles(first, size, g)
-        row, column = first // across, first % across
+        while column >= across:
+            row, column = row + 1, column - across
         adjacent = size == LANES and column + LANES <= across
         rows, stride = at(job.entries, (row * job.stride + column) * m), job.stride
         masks, mask_stride = at(out.mask, (row * out.stride + column) * m), out.stride
         if not adjacent:
+            find_tiles(first, size, g)
             gather_rows(job, g, m)
             rows, stride = g.stack, LANES * m
             masks, mask_stride = g.flags, LANES * m
@@ -482,14 +501,15 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
             return np.nan
         set_limits(p, job, g)
         if job.warm:
-            start_warm(p, job, g, adjacent)
+            start_warm(p, job, g, adjacent, first)
         else:
             coarse_rounds(p, g, what_follows(W, job, row, column + LANES, m))
         if not p.strict:
             call(p.set_rows, (g.S, g.U, g.V, g.floor))
         if at_most and not job.warm:
             settle_shift(g.U, g.V, g.floor, m)
-        skip(g, -1 << size)  # the rest of a last group repeats its last tile
+        if size < LANES:
+            skip(g, -1 << size)  # the rest of a last group repeats its last tile
         before = load(g.total, 0)
         wanted = (1 << size) - 1
         unproven = wanted & ~certify_tiles(p, job, g, masks, mask_stride)
@@ -506,11 +526,14 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         elif out.potentials:  # of tiles left over too: they are written again
             put_adjacent_potentials(p, g, first, out)
         if unproven:
+            if adjacent:
+                find_tiles(first, size, g)
             if job.warm:  # whatever the neighbours needed, go on from the start
                 begin(g.V64, g.scale, g.sizes, g.V, at_most, m)
             for t in range(LANES):
                 if unproven >> t & 1:
                     wait(g, t, at(rows, t * m), stride, m)
+        column += LANES
         enough = 1 if first + LANES >= tiles else LANES
         while g.waiting[0] >= enough:
             lefts = more_rounds(p, job, g, old, out, w.left, w.left_V, lefts)
@@ -562,6 +585,7 @@ def _box_solver(n: int, m: int, double: bool, at_most: bool, warm: bool, potenti
         potential_loader(m) if warm else 0,
         potential_storer(m) if potentials else 0,
         prover(double),
+        0 if double else whole_prover(),
     )
     return partial(entry(_compiled(double=double)), program)
 
@@ -573,7 +597,7 @@ def _compiled(double: bool) -> Any:
 
 def signature(double: bool) -> tuple[Any, ...]:
     """Types of `solve_box`'s arguments, so that layouts do not multiply the compilation."""
-    program = Program(1, 2, 1, True, np.float32(1.0), *[0] * 12)
+    program = Program(1, 2, 1, True, np.float32(1.0), *[0] * 13)
     entry = types.float64 if double else types.float32
 
     def matrix(dtype: Any, readonly: bool = False, layout: Any = "A") -> Any:

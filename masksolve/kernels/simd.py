@@ -315,7 +315,7 @@ _either = pairwise(ir.IRBuilder.or_)
 def _operators():
     """Give lanes their operators.
 
-    These are + - * / > == on floats, + == on integers, - on narrow ones, < on bytes, & | on
+    These are + - * / > == on floats, + == on integers, - on narrow ones and words, < on bytes, & | on
     masks, | on words.
     """
     whole, floats = (SINGLE, DOUBLE), (SINGLE, DOUBLE, HALF_SINGLE, HALF_DOUBLE)
@@ -324,7 +324,7 @@ def _operators():
     table = (
         (operator.add, floats, _add),
         (operator.sub, floats, _subtract),
-        (operator.sub, (NARROW,), _take),
+        (operator.sub, (NARROW, WORD), _take),
         (operator.mul, floats, _multiply),
         (operator.truediv, floats, _divide),
         (operator.gt, whole, _above),

@@ -106,6 +106,10 @@ class Lanes(NamedTuple):
     least_v: Any
     stack: Any  # tiles' rows side by side, and their masks'
     flags: Any
+    above: Any  # scores and potentials in whole numbers: see `whole_prover`
+    below: Any
+    UW: Any
+    VW: Any
     waiting: Any  # how many tiles wait for more rounds, and which
     waiting_rows: Any  # their rows, sixteen side by side, and sixteen more
     waiting_V: Any
@@ -120,7 +124,7 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
         singles,
         doubles=_aligned(2 * lines + 8 * LANES, np.float64),
         bytes=_aligned(entries + 2 * lines, np.int8),
-        words=_aligned(m * words_of(m) * LANES, np.uint32),
+        words=_aligned(m * words_of(m) * LANES + 2 * entries + 2 * lines, np.uint32),
         narrow=_aligned(entries + 4 * lines, np.int16),
         stack=_aligned(3 * entries, np.float64 if double else np.float32),
         flags=_aligned(entries, np.int8),
@@ -136,7 +140,7 @@ def workspace(m: int, tiles: int, double: bool) -> Workspace:
     )
 
 
-SPARE_BYTES = 1 << 19
+SPARE_BYTES = 1 << 22
 """A thread keeps no larger workspace for its next box."""
 _OWN = threading.local()
 
@@ -167,6 +171,7 @@ def lanes_of(w, m):
     """Return pointers into a workspace, which must be kept alive."""
     entries, lines = m * m * LANES, m * LANES
     singles, doubles, narrow, after = w.singles, w.doubles, w.narrow, 2 * m * LANES
+    words = m * ((m + 3) // 4) * LANES
     return Lanes(
         pointer(w.entries, 0),
         pointer(singles, 0),
@@ -198,6 +203,10 @@ def lanes_of(w, m):
         pointer(narrow, entries + 3 * lines),
         pointer(w.stack, 0),
         pointer(w.flags, 0),
+        pointer(w.words, words),
+        pointer(w.words, words + entries),
+        pointer(w.words, words + 2 * entries),
+        pointer(w.words, words + 2 * entries + lines),
         pointer(w.tiles, LANES),
         pointer(w.stack, entries),
         pointer(singles, 2 * entries + 2 * lines + 3 * LANES),
