@@ -49,6 +49,7 @@ from masksolve.kernels.lanes import (
     settle_shift,
 )
 from masksolve.kernels.narrow_rounds import (
+    LINE,
     coarsener,
     largest_score,
     narrow_relaxer,
@@ -57,7 +58,19 @@ from masksolve.kernels.narrow_rounds import (
     widener,
 )
 from masksolve.kernels.schedule import rounds
-from masksolve.kernels.simd import as_bytes, at, call, call_int, copy, load, pointer, popcount, set_, store
+from masksolve.kernels.simd import (
+    as_bytes,
+    at,
+    call,
+    call_int,
+    copy,
+    load,
+    pointer,
+    popcount,
+    prefetch,
+    set_,
+    store,
+)
 from masksolve.kernels.single import corner_of, finish_lane, put_potentials, put_settled
 from masksolve.kernels.special import (
     certifier,
@@ -191,14 +204,22 @@ def what_follows(W, job, row, column, m):
 
 
 @inner
+def fetch(ahead, m):
+    """Have the first lines of memory of each row fetched: what follows them comes by itself."""
+    start, stride = ahead
+    if stride:
+        for i in range(m):
+            prefetch(start, i * stride)
+            prefetch(start, i * stride + LINE)
+
+
+@inner
 def zoom(p, g, S, finer, times):
     """Go on with rounds from where column potentials stand, in finer steps."""
     lines = (g.V16, g.least_u, g.least_v)
     call(p.set_rows, (S, g.U, g.V, g.floor))
     call(p.refine, (S, g.U, g.V, g.floor, g.step, finer, g.N, *lines, p.m))
-    call(
-        p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, g.flags, 0)
-    )
+    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, g.flags, 0))
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 1, p.m))
 
 
@@ -500,10 +521,12 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         if not read_rows(p, job, g, rows, stride):
             return np.nan
         set_limits(p, job, g)
+        ahead = what_follows(W, job, row, column + LANES, m)
         if job.warm:
+            fetch(ahead, m)
             start_warm(p, job, g, adjacent, first)
         else:
-            coarse_rounds(p, g, what_follows(W, job, row, column + LANES, m))
+            coarse_rounds(p, g, ahead)
         if not p.strict:
             call(p.set_rows, (g.S, g.U, g.V, g.floor))
         if at_most and not job.warm:
