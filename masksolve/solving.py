@@ -144,7 +144,7 @@ def solve_problem(
     """Do what `solve` does, for weights that may be a part of some others."""
     task = task_of(problem, method, options, warm_start, certify)
     run_together([task], threads=problem.threads, progress=progress)
-    return task.result(method)
+    return task.result()
 
 
 def task_of(
@@ -178,7 +178,8 @@ def task_of(
             found = _with_proof(scores, found, n, at_most)
         problem.record(box, scores, found)
 
-    return Task(problem, work, problem.matrix_entries() if matrix or lines else BOX_ENTRIES)
+    entries = problem.matrix_entries() if matrix or lines else BOX_ENTRIES
+    return Task(problem, work, entries, method)
 
 
 def _takes_matrices(method: Method, pattern: Pattern) -> bool:
@@ -400,9 +401,9 @@ def repair(
                 counts["lowered_score"] = float(lost.sum())
         problem.record(box, scores, TileSolution(tiles, counts=counts))
 
-    task = Task(problem, work)
+    task = Task(problem, work, method="repair")
     run_together([task], threads=problem.threads, progress=progress)
-    return task.result("repair")
+    return task.result()
 
 
 def _with_proof(

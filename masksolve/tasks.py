@@ -25,6 +25,8 @@ class Task:
         Solves a box, or judges it, and has the problem record what it found.
     entries : int
         Of a box, about.
+    method : str
+        That the result names.
 
     Attributes
     ----------
@@ -34,11 +36,15 @@ class Task:
     """
 
     def __init__(
-        self, problem: Problem, work: Callable[[Box], None], entries: int = BOX_ENTRIES
+        self,
+        problem: Problem,
+        work: Callable[[Box], None],
+        entries: int = BOX_ENTRIES,
+        method: str = "",
     ) -> None:
         self.problem = problem
         self.busy = 0.0
-        self._work = work
+        self._work, self._method = work, method
         self._boxes = problem.boxes(entries)
         self._seconds, self._compile_seconds = problem.watch.read()  # until it can begin
         self._error: InvalidInput | None = None
@@ -62,7 +68,7 @@ class Task:
         self._seconds += seconds
         self._compile_seconds += compile_seconds
 
-    def result(self, method: str) -> MaskResult:
+    def result(self) -> MaskResult:
         """Put the result together.
 
         Raises
@@ -72,7 +78,7 @@ class Task:
         """
         if self._error is not None:
             raise self._error
-        return self.problem.result(method, self._seconds, self._compile_seconds)
+        return self.problem.result(self._method, self._seconds, self._compile_seconds)
 
 
 class _Part(NamedTuple):
