@@ -322,7 +322,7 @@ class Handle:
             )
         trained = self.model.parameters() if parameters is None else parameters
         gradients = (p.grad for p in trained if p.grad is not None)
-        skipped = untouched or not_finite(gradients, found)
+        skipped = untouched or not_finite(gradients, found, self._threads)
         self._seen = seen
         self._count.add(skipped)
         if score is not None:
