@@ -17,13 +17,11 @@ from masksolve.pattern import Pattern
 from masksolve.result import MaskResult, SparseGaps, Status, TileResults
 from masksolve.scores import as_scores
 from masksolve.solvers import MatrixSolution, TileSolution
-from masksolve.tiles import BOX_ENTRIES, Box, TileLayout, tile_layout
+from masksolve.tiles import Box, TileLayout, tile_layout
 from masksolve.totals import magnitudes
 
 __all__ = ["Problem", "warn_of_kernels"]
 
-MATRIX_ENTRIES = 1 << 20
-"""Largest piece that a matrix solver gets at once: it needs no cache-sized ones."""
 NO_GAPS = SparseGaps(np.empty(0, dtype=np.int64), np.empty(0))
 
 
@@ -118,10 +116,6 @@ class Problem:
         """Tell whether neighbours in memory lie in different lines."""
         row, column = (abs(self.scores.array.strides[axis]) for axis in self.axes)
         return row < column
-
-    def matrix_entries(self) -> int:
-        """Entries of a box for matrix solvers: some boxes a thread, however many threads."""
-        return min(MATRIX_ENTRIES, max(2 * BOX_ENTRIES, self.mask.size // 32))
 
     def record(self, box: Box, scores: NDArray[np.float64], found: TileSolution) -> None:
         """Keep what a method found for a box, with the gap that its proof leaves."""

@@ -20,9 +20,9 @@ from masksolve.result import Certificate, MaskResult
 from masksolve.scores import own_space
 from masksolve.solvers import METHODS, MatrixSolution, Method, TileSolution, as_options, find_method
 from masksolve.starts import PotentialStart, as_start, mask_for
-from masksolve.tasks import Task, run_together
+from masksolve.tasks import Task
 from masksolve.threads import Progress
-from masksolve.tiles import BOX_ENTRIES, Box
+from masksolve.tiles import Box
 
 __all__ = ["certify", "repair", "solve", "solve_problem", "task_of"]
 
@@ -142,9 +142,7 @@ def solve_problem(
     progress: Progress = False,
 ) -> MaskResult:
     """Do what `solve` does, for weights that may be a part of some others."""
-    task = task_of(problem, method, options, warm_start, certify)
-    run_together([task], threads=problem.threads, progress=progress)
-    return task.result()
+    return task_of(problem, method, options, warm_start, certify).run(progress).result()
 
 
 def task_of(
@@ -178,8 +176,7 @@ def task_of(
             found = _with_proof(scores, found, n, at_most)
         problem.record(box, scores, found)
 
-    entries = problem.matrix_entries() if matrix or lines else BOX_ENTRIES
-    return Task(problem, work, entries, method)
+    return Task(problem, work, matrix or lines, method)
 
 
 def _takes_matrices(method: Method, pattern: Pattern) -> bool:
@@ -297,8 +294,7 @@ def certify(
         found = _with_proof(scores, tiles, n, at_most, begin)
         problem.record(box, scores, found)
 
-    entries = problem.matrix_entries() if matrix or lines else BOX_ENTRIES
-    run_together([Task(problem, work, entries)], threads=problem.threads, progress=progress)
+    Task(problem, work, matrix or lines).run(progress)
     return Certificate(**problem.verdict())
 
 
@@ -401,9 +397,7 @@ def repair(
                 counts["lowered_score"] = float(lost.sum())
         problem.record(box, scores, TileSolution(tiles, counts=counts))
 
-    task = Task(problem, work, method="repair")
-    run_together([task], threads=problem.threads, progress=progress)
-    return task.result()
+    return Task(problem, work, method="repair").run(progress).result()
 
 
 def _with_proof(

@@ -12,7 +12,10 @@ from typing import Generic, TypeAlias, TypeVar
 from masksolve.compiling import saying_so
 from masksolve.errors import InvalidInput
 
-__all__ = ["Progress", "for_each", "reporting"]
+__all__ = ["Progress", "for_each", "reporting", "worthwhile"]
+
+LITTLE = 1 << 17
+"""Entries: what is done with them is over before another thread has woken up."""
 
 Progress: TypeAlias = bool | Callable[[int, int], None]
 """False: silent. True: a bar on the terminal. A function: called with (done, total)."""
@@ -52,6 +55,11 @@ def for_each(
             future.result()
         queue.raise_first()
         report(queue.done)
+
+
+def worthwhile(entries: int) -> int:
+    """Return how many threads are of use for many small pieces that have so many entries."""
+    return 1 + entries // LITTLE
 
 
 class _Queue(Generic[Piece]):

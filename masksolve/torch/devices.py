@@ -90,7 +90,6 @@ def begin(
     layout: Layout,
     pattern: Pattern,
     *,
-    shape: Sequence[int],
     method: str = "exact",
     options: Mapping[str, float] | None = None,
     magnitude: bool = False,
@@ -98,7 +97,6 @@ def begin(
     potentials: bool = False,
     threads: int | None = None,
     name: str = "tensor",
-    whose: str = "tensor",
     totals: bool = False,
 ) -> Begun:
     """Have the kernels solve scores, which go on by themselves, or make ready for the engine.
@@ -108,10 +106,9 @@ def begin(
     Parameters
     ----------
     scores : Tensor
+        That `refuse_unfit` lets pass.
     layout : Layout
     pattern : Pattern
-    shape : sequence of int
-        That scores must have: that of `whose` weights.
     method, options, threads
         As for `masksolve.solve`.
     magnitude : bool
@@ -120,8 +117,8 @@ def begin(
         An earlier result for such scores; one from elsewhere is passed over.
     potentials : bool
         Keep them, to start from next time.
-    name, whose : str
-        What scores and weights are called in sentences about them.
+    name : str
+        What the scores are called in sentences about them.
     totals : bool
         Have the engine add up the magnitudes of all scores, too.
 
@@ -130,7 +127,6 @@ def begin(
     InvalidInput, InvalidPattern, UnknownMethod
         As for `masksolve.solve`.
     """
-    refuse_unfit(scores, shape, name, whose)
     if solver_of(scores, pattern, method) == "kernels":
         from masksolve.torch.gpu.launch import launch
 
@@ -160,7 +156,7 @@ def carry_out(begun: Sequence[Begun], threads: int | None) -> None:
     """Have the engine do its part, all of it together; `settle` tells what came of it."""
     tasks, threads = [each for each in begun if isinstance(each, Task)], as_threads(threads)
     with suppress(InvalidInput):  # whose it is `settle` says
-        run_together(tasks, threads=threads)
+        run_together(tasks, threads)
 
 
 def settle(begun: Begun) -> MaskResult | DeviceResult:
@@ -190,13 +186,13 @@ def mask_of(
 ) -> Tensor:
     """Solve scores by whoever is quickest, and wait for the mask, which is where they are.
 
-    The arguments are those of `begin`.
+    The other arguments are those of `begin`; `shape` is what scores must have.
     """
     find_method(method, pattern)
+    refuse_unfit(scores, shape, name, "tensor")
     if solver_of(scores, pattern, method) == "batched":
         from masksolve.torch.gpu.launch import mask_by
 
-        refuse_unfit(scores, shape, name, "tensor")
         return mask_by(
             layout.matrices(scores),
             pattern,
@@ -211,7 +207,6 @@ def mask_of(
         scores,
         layout,
         pattern,
-        shape=shape,
         method=method,
         options=options,
         magnitude=magnitude,
@@ -219,8 +214,7 @@ def mask_of(
         name=name,
     )
     if isinstance(begun, Task):
-        run_together([begun], threads=begun.problem.threads)
-        return torch.from_numpy(begun.result().mask).view(tuple(shape))
+        return torch.from_numpy(begun.run().result().mask).view(tuple(shape))
     if torch.compiler.is_compiling() or (
         scores.is_cuda and torch.cuda.is_current_stream_capturing()
     ):

@@ -400,14 +400,13 @@ class Handle:
         last = layer.result
         same = last is not None and last.pattern == pattern
         warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
-        name, whose = f"the score of {layer.name}", "the weight"
-        refuse_unfit(scores, layer.mask.shape, name, whose)
+        name = f"the score of {layer.name}"
+        refuse_unfit(scores, layer.mask.shape, name, "the weight")
         with naming(layer, self._count.taken):
             begun = begin(
                 scores,
                 layer.layout,
                 pattern,
-                shape=layer.mask.shape,
                 method=self._method,
                 options=self._options,
                 magnitude=self._score is None,
@@ -415,7 +414,6 @@ class Handle:
                 potentials=warm,
                 threads=self._threads,
                 name=name,
-                whose=whose,
                 totals=True,
             )
         return Renewal(layer, begun, scores, watch.seconds)

@@ -13,7 +13,7 @@ from masksolve.compiling import Stopwatch
 from masksolve.inputs import as_threads
 from masksolve.result import MaskResult
 from masksolve.tasks import Task
-from masksolve.threads import for_each
+from masksolve.threads import for_each, worthwhile
 from masksolve.torch.devices import Begun, carry_out, settle
 from masksolve.torch.layer import Layer
 from masksolve.torch.results import DeviceResult
@@ -121,7 +121,8 @@ def put_in_place(
     work.
     """
     arrays = [renewal for renewal in renewals if renewal.is_array]
-    for_each(arrays, Renewal.write, threads=as_threads(threads))
+    entries = sum([renewal.layer.mask.numel() for renewal in arrays])
+    for_each(arrays, Renewal.write, threads=min(as_threads(threads), worthwhile(entries)))
     for renewal in renewals:
         if not renewal.is_array:
             renewal.write()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from masksolve.errors import InvalidInput, InvalidScore
 from masksolve.inputs import as_threads
-from masksolve.threads import for_each
+from masksolve.threads import for_each, worthwhile
 from masksolve.torch.distributed import is_spread, whole
 from masksolve.torch.gathering import Skipped, version
 from masksolve.torch.layer import Layer
@@ -78,7 +78,7 @@ def not_finite(
     vectors = []
     for gradient in gradients:
         if _is_plain(gradient):
-            vectors.append(gradient.detach().resolve_neg().numpy().reshape(-1))
+            vectors.append(gradient.numpy().reshape(-1))
             continue
         if is_spread(gradient):
             mesh = gradient.device_mesh
@@ -111,7 +111,7 @@ def not_finite(
 
 def at_hand(tensor: Tensor) -> bool:
     """Tell whether a tensor can be read without waiting."""
-    return bool(tensor.device.type == "cpu")
+    return bool(tensor.is_cpu)
 
 
 def _numbers(gradient: Tensor) -> Tensor:
@@ -129,6 +129,7 @@ def _is_plain(gradient: Tensor) -> bool:
         and gradient.layout is torch.strided
         and at_hand(gradient)
         and gradient.is_contiguous()
+        and not (gradient.requires_grad or gradient.is_neg())
     )
 
 
@@ -139,7 +140,8 @@ def _all_finite(vectors: Sequence[NDArray[np.float32]], threads: int | None) -> 
     small = [v for v in vectors if v.size <= SMALL]
     if small:
         pieces.append(np.concatenate(small))
-    for_each(pieces, lambda piece: sums.append(magnitudes(piece)), threads=as_threads(threads))
+    threads = min(as_threads(threads), worthwhile(sum([v.size for v in vectors])))
+    for_each(pieces, lambda piece: sums.append(magnitudes(piece)), threads=threads)
     return all(map(isfinite, sums))
 
 
