@@ -37,8 +37,12 @@ def for_each(
     `size` tells how many a piece has. A failure stops the rest and is raised; of several that
     of the first piece, whoever was quicker.
     """
-    queue = _Queue(pieces, work, size)
     helpers = min(threads, len(pieces)) - 1
+    if helpers < 1 and progress is False:  # a queue takes as long as a small piece
+        for piece in pieces:
+            work(piece)
+        return
+    queue = _Queue(pieces, work, size)
     with reporting(progress, queue.total) as report:
         futures = [_pool(helpers).submit(queue.drain) for _ in range(helpers)]
         try:
