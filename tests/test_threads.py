@@ -71,6 +71,20 @@ def test_a_failing_box_is_raised_and_stops_the_rest(threads):
     assert len(started) < len(boxes) / 2 > 1000
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_of_several_failures_the_first_piece_s_is_raised(threads):
+    later = threading.Event()
+
+    def work(k):
+        if k == 0:
+            assert later.wait(60)
+        later.set()
+        raise KeyError(k)
+
+    with pytest.raises(KeyError, match="0"):
+        for_each(range(1000), work, threads=threads)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_failing_progress_function_is_raised(threads):
     def progress(done, total):
