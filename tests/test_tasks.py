@@ -68,12 +68,9 @@ def test_the_first_error_is_raised_whoever_is_quicker(threads):
         second_failed.set()
         raise InvalidInput("second")
 
-    big = np.ones((512, 512), dtype=np.float32)
-    tasks = [
-        Task(Problem(big, "4:8", np.abs, (0, 1), None), work, streams=True)
-        for work in (first, second)
-    ]
-    tasks = [task_for(big), *tasks]
+    box = np.ones((256, 256), dtype=np.float32)
+    tasks = [Task(Problem(box, "4:8", np.abs, (0, 1), None), work) for work in (first, second)]
+    tasks = [task_for(np.ones((512, 512), dtype=np.float32)), *tasks]
     with pytest.raises(InvalidInput, match="first"):
         run_together(tasks, threads)
     assert tasks[0].result().status is ms.Status.OPTIMAL

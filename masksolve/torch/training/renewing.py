@@ -64,8 +64,8 @@ class Renewal:
 
     @property
     def is_array(self) -> bool:
-        """Whether any thread may handle the mask: torch's take another way."""
-        return isinstance(self._begun, Task)
+        """Whether any thread may put it in place: devices have a stream for each."""
+        return isinstance(self._begun, Task) and self.layer.mask.is_cpu
 
     def settle(self, step: int) -> None:
         """Wait for the solver; raises what it has to say against the scores, by their name."""
