@@ -24,6 +24,7 @@ MOVED = {
     "masksolve.solve": "masksolve.solving",
     "masksolve.pieces": "masksolve.threads",
     "masksolve.checkpoints.masks": "masksolve.checkpoints.load",
+    "masksolve.checkpoints.totals": "masksolve.totals",
     "masksolve.torch.adaprune": "masksolve.torch._adaprune",
     **{
         f"masksolve.torch.adaprune.{name}": f"masksolve.torch._adaprune.{name}"

@@ -22,7 +22,7 @@ def takes_lines(method: Method, problem: Problem) -> bool:
 
 def solve_plain(problem: Problem, method: Method, box: Box) -> None:
     """Solve a box of full lines, its mask written in place if it can be."""
-    matrix = problem.scores.matrix(problem.layout, box, problem.down)
+    matrix = problem.matrix(box)
     window = _turned(problem, problem.layout.window(problem.mask, box))
     in_place = window.ndim == 2 and window.strides[1] == 1
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
@@ -36,7 +36,7 @@ def judge_plain(problem: Problem, method: Method, given: NDArray[np.bool_], box:
     from masksolve.kernels.judge_lines import judge_lines
 
     n, at_most, magnitude = problem.pattern.n, problem.pattern.at_most, problem.scores.magnitude
-    matrix = problem.scores.matrix(problem.layout, box, problem.down)
+    matrix = problem.matrix(box)
     scratch = np.empty(matrix.shape, dtype=np.bool_)
     best = _run(problem, method, box, matrix, scratch, True)
     u = best.row_potentials

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from math import fsum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,13 +17,11 @@ from masksolve.pattern import Pattern
 from masksolve.result import MaskResult, SparseGaps, Status, TileResults
 from masksolve.scores import as_scores
 from masksolve.solvers import MatrixSolution, TileSolution
-from masksolve.threads import Progress, for_each_box
-from masksolve.tiles import BOX_ENTRIES, Box, TileLayout, tile_layout
+from masksolve.tiles import Box, TileLayout, tile_layout
+from masksolve.totals import magnitudes
 
 __all__ = ["Problem", "warn_of_kernels"]
 
-MATRIX_ENTRIES = 1 << 20
-"""Largest piece that a matrix solver gets at once: it needs no cache-sized ones."""
 NO_GAPS = SparseGaps(np.empty(0, dtype=np.int64), np.empty(0))
 
 
@@ -41,10 +40,11 @@ class _Piece(NamedTuple):
 class Problem:
     """Weights under a pattern, and the mask that takes shape for them.
 
-    `work` functions given to `run` are called for boxes in any order, by several
-    threads; they read scores and `record` what they find. `mask` is where it takes shape,
-    whatever it holds before. `down` says whether a plain pattern's lines run down the
-    matrix as it lies in memory.
+    Whoever solves it, see `masksolve.tasks`, goes through its boxes in any order, by several
+    threads: reads scores and calls `record` for what was found. `mask` is where it takes shape,
+    whatever it holds before; with `totals` the magnitudes of all scores are added up as they
+    are read. `down` says whether a plain pattern's lines run down the matrix as it lies in
+    memory.
     """
 
     def __init__(
@@ -56,8 +56,9 @@ class Problem:
         threads: int | None,
         potentials: bool = False,
         mask: NDArray[np.bool_] | None = None,
+        totals: bool = False,
     ) -> None:
-        self._watch = Stopwatch()
+        self.watch = Stopwatch()
         self.pattern = Pattern.parse(pattern)
         self.threads = as_threads(threads)
         self.scores = as_scores(weights, score)
@@ -70,6 +71,7 @@ class Problem:
         self.potentials = (np.zeros((*stack, h)), np.zeros((*stack, w))) if potentials else None
         self._given = False
         self._pieces: list[_Piece] = []
+        self._totals: list[float] | None = [] if totals else None
 
     def judge(self, mask: NDArray[np.bool_]) -> None:
         """Take a mask from outside, to be judged and not written to."""
@@ -81,12 +83,26 @@ class Problem:
 
     def tiles(self, box: Box) -> NDArray[np.float64]:
         """Read a box as scores ``(t, h, w)``."""
-        return self.scores.tiles(self.layout, box)
+        found = self.scores.tiles(self.layout, box)
+        if self._totals is not None:
+            self._totals.append(magnitudes(found.reshape(-1)))
+        return found
 
-    def run(
-        self, work: Callable[[Box], None], progress: Progress, entries: int = BOX_ENTRIES
-    ) -> None:
-        """Do `work` for every box, or once for none of the tiles if there are none.
+    def matrix(self, box: Box) -> NDArray[Any]:
+        """Read a box of full tiles as `Scores.matrix` shows it, its lines lying across."""
+        found = self.scores.matrix(self.layout, box, self.down)
+        if self._totals is not None:
+            self._totals.append(magnitudes(found.reshape(-1)))
+        return found
+
+    @property
+    def total(self) -> float:
+        """The magnitudes of all scores together; they were to be added up."""
+        assert self._totals is not None
+        return fsum(self._totals)
+
+    def boxes(self, entries: int) -> Sequence[Box]:
+        """Cut the matrix into boxes of about that many entries; an empty one if it has no tiles.
 
         What a method counts shows in its work alone: so it is the same for every shape.
         """
@@ -94,19 +110,12 @@ class Problem:
         if not boxes:
             matrices = slice(0, min(1, self.layout.stack_shape[0]))
             boxes = [Box(matrices, slice(0, 0), slice(0, 0), partial=True)]
-        for_each_box(boxes, work, threads=self.threads, progress=progress)
-        # The order of the matrix: no sum may depend on the threads.
-        if len(boxes) > 1:
-            self._pieces.sort(key=lambda piece: [part.start for part in piece.box.index])
+        return boxes
 
     def _runs_down(self) -> bool:
         """Tell whether neighbours in memory lie in different lines."""
         row, column = (abs(self.scores.array.strides[axis]) for axis in self.axes)
         return row < column
-
-    def matrix_entries(self) -> int:
-        """Entries of a box for matrix solvers: some boxes a thread, however many threads."""
-        return min(MATRIX_ENTRIES, max(2 * BOX_ENTRIES, self.mask.size // 32))
 
     def record(self, box: Box, scores: NDArray[np.float64], found: TileSolution) -> None:
         """Keep what a method found for a box, with the gap that its proof leaves."""
@@ -189,6 +198,9 @@ class Problem:
     def verdict(self) -> dict[str, Any]:
         """Give the fields of `Certificate`."""
         pieces = self._pieces
+        # The order of the matrix: no sum may depend on the threads.
+        if len(pieces) > 1:
+            pieces.sort(key=lambda piece: [part.start for part in piece.box.index])
         objective = float(sum([p.objective for p in pieces]))
         gaps = None
         if all(p.bounded for p in pieces):
@@ -209,14 +221,13 @@ class Problem:
             "axes": self.axes,
         }
 
-    def result(self, method: str) -> MaskResult:
-        """Put the result together."""
+    def result(self, method: str, seconds: float, compile_seconds: float) -> MaskResult:
+        """Put the result together; it took so long."""
         verdict = self.verdict()
         counts: dict[str, float] = {}
         for piece in self._pieces:
             for name, count in piece.counts.items():
                 counts[name] = counts.get(name, 0) + count
-        seconds, compile_seconds = self._watch.read()
         stats = {
             "seconds": seconds,
             "compile_seconds": compile_seconds,

@@ -20,10 +20,11 @@ from masksolve.result import Certificate, MaskResult
 from masksolve.scores import own_space
 from masksolve.solvers import METHODS, MatrixSolution, Method, TileSolution, as_options, find_method
 from masksolve.starts import PotentialStart, as_start, mask_for
+from masksolve.tasks import Task
 from masksolve.threads import Progress
-from masksolve.tiles import BOX_ENTRIES, Box
+from masksolve.tiles import Box
 
-__all__ = ["certify", "repair", "solve", "solve_problem"]
+__all__ = ["certify", "repair", "solve", "solve_problem", "task_of"]
 
 
 def solve(
@@ -141,6 +142,17 @@ def solve_problem(
     progress: Progress = False,
 ) -> MaskResult:
     """Do what `solve` does, for weights that may be a part of some others."""
+    return task_of(problem, method, options, warm_start, certify).run(progress).result()
+
+
+def task_of(
+    problem: Problem,
+    method: str,
+    options: Mapping[str, float] | None = None,
+    warm_start: MaskResult | ArrayLike | None = None,
+    certify: bool = False,
+) -> Task:
+    """Make ready what `solve_problem` does."""
     chosen = find_method(method, problem.pattern)
     given = as_options(method, chosen.options, options)
     start = as_start(warm_start, chosen, problem)
@@ -164,8 +176,7 @@ def solve_problem(
             found = _with_proof(scores, found, n, at_most)
         problem.record(box, scores, found)
 
-    problem.run(work, progress, problem.matrix_entries() if matrix or lines else BOX_ENTRIES)
-    return problem.result(method)
+    return Task(problem, work, matrix or lines, method)
 
 
 def _takes_matrices(method: Method, pattern: Pattern) -> bool:
@@ -174,7 +185,7 @@ def _takes_matrices(method: Method, pattern: Pattern) -> bool:
 
 def _solve_matrix(problem: Problem, method: Method, box: Box, start: PotentialStart | None) -> None:
     """Solve a box of full tiles where it lies, its mask written in place if it can be."""
-    matrix = problem.scores.matrix(problem.layout, box)
+    matrix = problem.matrix(box)
     window = problem.layout.window(problem.mask, box)
     in_place = window.ndim == 2 and window.strides[1] == 1
     mask = window if in_place else np.empty(matrix.shape, dtype=np.bool_)
@@ -283,7 +294,7 @@ def certify(
         found = _with_proof(scores, tiles, n, at_most, begin)
         problem.record(box, scores, found)
 
-    problem.run(work, progress, problem.matrix_entries() if matrix or lines else BOX_ENTRIES)
+    Task(problem, work, matrix or lines).run(progress)
     return Certificate(**problem.verdict())
 
 
@@ -295,7 +306,7 @@ def _judge_matrix(
 
     n, m, at_most = problem.pattern.n, problem.pattern.m, problem.pattern.at_most
     magnitude = problem.scores.magnitude
-    matrix = problem.scores.matrix(problem.layout, box)
+    matrix = problem.matrix(box)
     row = own_space("mask", matrix.shape[1], np.bool_)
     unread = as_strided(row, matrix.shape, (0, 1))  # the mask: its rows cost nothing in one place
     proof = own_space("proof", 2 * box.tiles * m, np.float64).reshape(2, -1, m)
@@ -386,8 +397,7 @@ def repair(
                 counts["lowered_score"] = float(lost.sum())
         problem.record(box, scores, TileSolution(tiles, counts=counts))
 
-    problem.run(work, progress)
-    return problem.result("repair")
+    return Task(problem, work, method="repair").run(progress).result()
 
 
 def _with_proof(

@@ -1,4 +1,4 @@
-"""Run a function over the boxes of a layout: threads, progress, failures."""
+"""Run a function over pieces of work, boxes above all: threads, progress, failures."""
 
 from __future__ import annotations
 
@@ -7,33 +7,46 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from masksolve.compiling import saying_so
 from masksolve.errors import InvalidInput
-from masksolve.tiles import Box
 
-__all__ = ["Progress", "for_each_box", "reporting"]
+__all__ = ["Progress", "for_each", "reporting", "worthwhile"]
+
+LITTLE = 1 << 17
+"""Entries: what is done with them is over before another thread has woken up."""
 
 Progress: TypeAlias = bool | Callable[[int, int], None]
 """False: silent. True: a bar on the terminal. A function: called with (done, total)."""
+Piece = TypeVar("Piece")
 
 
-def for_each_box(
-    boxes: Sequence[Box], work: Callable[[Box], None], *, threads: int, progress: Progress = False
+def for_each(
+    pieces: Sequence[Piece],
+    work: Callable[[Piece], None],
+    *,
+    threads: int,
+    progress: Progress = False,
+    size: Callable[[Piece], int] = lambda piece: 1,
 ) -> None:
-    """Call `work` once for every box, `threads` at a time.
+    """Call `work` once for every piece, `threads` at a time, the first ones first.
 
-    Boxes are independent and write to places of their own, so nothing depends on the
-    order. The calling thread takes its share of them and reports progress; the first
-    failure stops the rest and is raised.
+    Pieces are independent and write to places of their own, so nothing depends on the
+    order. The calling thread takes its share of them and reports progress, in units of which
+    `size` tells how many a piece has. A failure stops the rest and is raised; of several that
+    of the first piece, whoever was quicker.
     """
-    queue = _Queue(boxes)
-    helpers = min(threads, len(boxes)) - 1
+    helpers = min(threads, len(pieces)) - 1
+    if helpers < 1 and progress is False:  # a queue takes as long as a small piece
+        for piece in pieces:
+            work(piece)
+        return
+    queue = _Queue(pieces, work, size)
     with reporting(progress, queue.total) as report:
-        futures = [_pool(helpers).submit(queue.drain, work) for _ in range(helpers)]
+        futures = [_pool(helpers).submit(queue.drain) for _ in range(helpers)]
         try:
-            queue.drain(work, report)
+            queue.drain(report)
         except BaseException:
             queue.stop()
             raise
@@ -44,41 +57,55 @@ def for_each_box(
                 future.exception()
         for future in waiting:
             future.result()
+        queue.raise_first()
         report(queue.done)
 
 
-class _Queue:
-    """Boxes to be taken by several threads, and how many tiles are done."""
+def worthwhile(entries: int) -> int:
+    """Return how many threads are of use for many small pieces that have so many entries."""
+    return 1 + entries // LITTLE
 
-    def __init__(self, boxes: Sequence[Box]) -> None:
-        self.total = sum([box.tiles for box in boxes])
+
+class _Queue(Generic[Piece]):
+    """Pieces to be taken by several threads, and how much is done."""
+
+    def __init__(
+        self, pieces: Sequence[Piece], work: Callable[[Piece], None], size: Callable[[Piece], int]
+    ) -> None:
+        self.total = sum(map(size, pieces))
         self.done = 0
-        self._left = iter(boxes)
+        self._work, self._size = work, size
+        self._left = enumerate(pieces)
+        self._failures: dict[int, Exception] = {}
         self._lock = threading.Lock()
 
-    def drain(
-        self, work: Callable[[Box], None], report: Callable[[int], None] | None = None
-    ) -> None:
-        """Work on boxes until none is left."""
+    def drain(self, report: Callable[[int], None] | None = None) -> None:
+        """Work on pieces until none is left."""
         while True:
             with self._lock:
-                box = next(self._left, None)
-            if box is None:
+                number, piece = next(self._left, (-1, None))
+            if piece is None:
                 return
             try:
-                work(box)
-            except BaseException:
+                self._work(piece)
+            except Exception as failure:
                 self.stop()
-                raise
+                self._failures[number] = failure
+                return
             with self._lock:
-                self.done += box.tiles
+                self.done += self._size(piece)
             if report is not None:
                 report(self.done)
 
     def stop(self) -> None:
-        """Let nobody take another box."""
+        """Let nobody take another piece."""
         with self._lock:
-            self._left = iter(())
+            self._left = enumerate(())
+
+    def raise_first(self) -> None:
+        """Raise what went wrong: those before the first of it have all been taken, and done."""
+        if self._failures:
+            raise self._failures[min(self._failures)]
 
 
 _POOLS: dict[int, ThreadPoolExecutor] = {}

@@ -2,13 +2,14 @@
 
 import threading
 import time
+from operator import attrgetter
 
 import numpy as np
 import pytest
 
 import masksolve as ms
 from masksolve.inputs import as_threads
-from masksolve.threads import for_each_box
+from masksolve.threads import for_each
 from masksolve.tiles import TileLayout
 
 LAYOUT = TileLayout((5, 301, 603), (1, 2), (4, 4))
@@ -23,7 +24,7 @@ def test_every_box_is_worked_on_once(threads):
         with lock:
             seen.append(str(box))
 
-    for_each_box(LAYOUT.boxes(), work, threads=threads)
+    for_each(LAYOUT.boxes(), work, threads=threads)
     assert sorted(seen) == sorted(map(str, LAYOUT.boxes()))
     assert len(seen) > 10
 
@@ -32,14 +33,15 @@ def test_several_threads_work_at_the_same_time():
     together = threading.Barrier(2, timeout=60)
     two = TileLayout((512, 256), (0, 1), (4, 4))
     assert len(two.boxes()) == 2
-    for_each_box(two.boxes(), lambda box: together.wait(), threads=2)
+    for_each(two.boxes(), lambda box: together.wait(), threads=2)
 
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_progress_grows_to_the_total(threads):
     calls = []
     told = lambda *counts: calls.append(counts)  # noqa: E731
-    for_each_box(LAYOUT.boxes(), lambda box: None, threads=threads, progress=told)
+    boxes, size = LAYOUT.boxes(), attrgetter("tiles")
+    for_each(boxes, lambda box: None, threads=threads, progress=told, size=size)
     done, totals = zip(*calls, strict=True)
     assert set(totals) == {LAYOUT.tiles}
     assert 1 <= len(done) <= len(LAYOUT.boxes())
@@ -65,8 +67,22 @@ def test_a_failing_box_is_raised_and_stops_the_rest(threads):
         raise KeyError("box")
 
     with pytest.raises(KeyError, match="box"):
-        for_each_box(boxes, work, threads=threads)
+        for_each(boxes, work, threads=threads)
     assert len(started) < len(boxes) / 2 > 1000
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_of_several_failures_the_first_piece_s_is_raised(threads):
+    later = threading.Event()
+
+    def work(k):
+        if k == 0:
+            assert later.wait(60)
+        later.set()
+        raise KeyError(k)
+
+    with pytest.raises(KeyError, match="0"):
+        for_each(range(1000), work, threads=threads)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

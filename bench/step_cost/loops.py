@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track
@@ -15,6 +16,10 @@ from torch.nn import functional
 
 import masksolve as ms
 import masksolve.torch as mst
+from masksolve.inputs import as_threads
+from masksolve.problem import Problem
+from masksolve.solving import task_of
+from masksolve.tasks import Task, run_together
 
 from ..contestants import contestants
 from ..learning.digits import Batch
@@ -193,12 +198,10 @@ def _parts(loop: Loop, data: Characters) -> dict[str, float]:
     for _ in range(PARTS):
         loop.train(data.next())
         start = time.perf_counter()
-        for layer in handle.layers:
-            last = layer.result
-            assert isinstance(last, ms.MaskResult)
-            warm = last.tiles.column_potentials is not None
-            begin: dict[str, Any] = {"warm_start": last if warm else None, "potentials": warm}
-            ms.solve(layer.weight.numpy(), layer.masked.pattern, **begin)
+        tasks = [_task(layer) for layer in handle.layers]
+        run_together(tasks, as_threads(None))
+        for task in tasks:
+            task.result()
         solved = time.perf_counter()
         handle.step()
         solving.append(solved - start)
@@ -211,6 +214,16 @@ def _parts(loop: Loop, data: Characters) -> dict[str, float]:
         "rest": renewal - solve,
         "flip_rate": statistics.fmean(flips),
     }
+
+
+def _task(layer: mst.Layer) -> Task:
+    """Make a layer's masks ready to be solved as its handle has them solved."""
+    last = layer.result
+    assert isinstance(last, ms.MaskResult)
+    warm = last.tiles.column_potentials is not None
+    array, pattern = layer.weight.numpy(), layer.masked.pattern
+    problem = Problem(array, pattern, np.abs, (0, 1), None, potentials=warm)
+    return task_of(problem, "exact", warm_start=last if warm else None)
 
 
 def _rival(

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from masksolve.checkpoints.reading import Arriving, read
 from masksolve.checkpoints.rooms import Room
-from masksolve.checkpoints.totals import Total
 from masksolve.errors import FileFormatError, InvalidInput, InvalidScore
 from masksolve.pattern import Pattern
 from masksolve.problem import Problem
@@ -24,6 +23,7 @@ from masksolve.storage.hashing import WeightsHash
 from masksolve.storage.packing import pack
 from masksolve.storage.tensors import as_dtype, as_tensor
 from masksolve.threads import Progress
+from masksolve.totals import Total
 
 __all__ = [
     "Rival",

@@ -13,16 +13,21 @@ engine   everything else, on the CPU: its memory is read where it lies, that of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from masksolve.errors import InvalidInput
+from masksolve.inputs import as_threads
 from masksolve.pattern import Pattern
+from masksolve.problem import Problem, warn_of_kernels
 from masksolve.result import MaskResult
 from masksolve.solvers import METHODS, as_options, find_method
-from masksolve.solving import solve
+from masksolve.solving import task_of
+from masksolve.tasks import Task, run_together
 from masksolve.torch.arrays import as_array, refuse_unfit
 from masksolve.torch.batched import IN_TORCH, BatchedMethods
 from masksolve.torch.layouts import Layout
@@ -31,9 +36,22 @@ from masksolve.torch.results import DeviceResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["batched_methods", "mask_of", "result_of", "serves", "settle", "solver_of"]
+__all__ = [
+    "Begun",
+    "batched_methods",
+    "begin",
+    "carry_out",
+    "mask_of",
+    "serves",
+    "settle",
+    "solver_of",
+]
 
 Solver: TypeAlias = Literal["kernels", "batched", "engine"]
+
+
+Begun: TypeAlias = Task | DeviceResult
+"""What waits for the engine, or is under way on a device."""
 
 
 def serves(tensor: Tensor) -> bool:
@@ -67,12 +85,11 @@ def batched_methods(device: torch.device) -> BatchedMethods:
     return FUSED
 
 
-def result_of(
+def begin(
     scores: Tensor,
     layout: Layout,
     pattern: Pattern,
     *,
-    shape: Sequence[int],
     method: str = "exact",
     options: Mapping[str, float] | None = None,
     magnitude: bool = False,
@@ -80,17 +97,18 @@ def result_of(
     potentials: bool = False,
     threads: int | None = None,
     name: str = "tensor",
-    whose: str = "tensor",
-) -> MaskResult | DeviceResult:
-    """Solve scores by the kernels, which go on by themselves (see `settle`), or the engine.
+    totals: bool = False,
+) -> Begun:
+    """Have the kernels solve scores, which go on by themselves, or make ready for the engine.
+
+    `carry_out` has the engine do it, `settle` waits for the kernels, too.
 
     Parameters
     ----------
     scores : Tensor
+        That `refuse_unfit` lets pass.
     layout : Layout
     pattern : Pattern
-    shape : sequence of int
-        That scores must have: that of `whose` weights.
     method, options, threads
         As for `masksolve.solve`.
     magnitude : bool
@@ -99,8 +117,10 @@ def result_of(
         An earlier result for such scores; one from elsewhere is passed over.
     potentials : bool
         Keep them, to start from next time.
-    name, whose : str
-        What scores and weights are called in sentences about them.
+    name : str
+        What the scores are called in sentences about them.
+    totals : bool
+        Have the engine add up the magnitudes of all scores, too.
 
     Raises
     ------
@@ -110,7 +130,6 @@ def result_of(
     if solver_of(scores, pattern, method) == "kernels":
         from masksolve.torch.gpu.launch import launch
 
-        refuse_unfit(scores, shape, name, whose)
         as_options(method, METHODS[method].options, options)
         start = warm_start.column_potentials if isinstance(warm_start, DeviceResult) else None
         if start is not None and start.device != scores.device:
@@ -124,19 +143,33 @@ def result_of(
             start=start,
             potentials=potentials,
         )
-    refuse_unfit(scores, shape, name, whose)
-    array = as_array(scores, name)
-    return solve(
-        layout.matrices(array),
-        pattern,
-        method=method,
-        options=options,
-        score=np.abs if magnitude else None,
-        axes=layout.matrix_axes,
-        warm_start=warm_start if isinstance(warm_start, MaskResult) else None,
-        potentials=potentials,
-        threads=threads,
-    )
+    matrices = layout.matrices(as_array(scores, name))
+    score = np.abs if magnitude else None
+    axes = layout.matrix_axes
+    problem = Problem(matrices, pattern, score, axes, threads, potentials, totals=totals)
+    warn_of_kernels(problem.layout)
+    start = warm_start if isinstance(warm_start, MaskResult) else None
+    return task_of(problem, method, options, start)
+
+
+def carry_out(begun: Sequence[Begun], threads: int | None) -> None:
+    """Have the engine do its part, all of it together; `settle` tells what came of it."""
+    tasks, threads = [each for each in begun if isinstance(each, Task)], as_threads(threads)
+    with suppress(InvalidInput):  # whose it is `settle` says
+        run_together(tasks, threads)
+
+
+def settle(begun: Begun) -> MaskResult | DeviceResult:
+    """Return what was found, all of it proven; of a device it is waited for.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the first score that is not finite. What began later may not be done.
+    """
+    if isinstance(begun, DeviceResult):
+        return begun.check()
+    return begun.result()
 
 
 def mask_of(
@@ -153,13 +186,13 @@ def mask_of(
 ) -> Tensor:
     """Solve scores by whoever is quickest, and wait for the mask, which is where they are.
 
-    The arguments are those of `result_of`.
+    The other arguments are those of `begin`; `shape` is what scores must have.
     """
     find_method(method, pattern)
+    refuse_unfit(scores, shape, name, "tensor")
     if solver_of(scores, pattern, method) == "batched":
         from masksolve.torch.gpu.launch import mask_by
 
-        refuse_unfit(scores, shape, name, "tensor")
         return mask_by(
             layout.matrices(scores),
             pattern,
@@ -170,29 +203,22 @@ def mask_of(
             axes=layout.matrix_axes,
             name=name,
         ).reshape(tuple(shape))
-    found = result_of(
+    begun = begin(
         scores,
         layout,
         pattern,
-        shape=shape,
         method=method,
         options=options,
         magnitude=magnitude,
         threads=threads,
         name=name,
     )
-    if isinstance(found, MaskResult):
-        return torch.from_numpy(found.mask).view(tuple(shape))
+    if isinstance(begun, Task):
+        return torch.from_numpy(begun.run().result().mask).view(tuple(shape))
     if torch.compiler.is_compiling() or (
         scores.is_cuda and torch.cuda.is_current_stream_capturing()
     ):
-        found.require()
+        begun.require()
     else:
-        found.check()
-    return found.mask.reshape(tuple(shape))
-
-
-def settle(result: MaskResult | DeviceResult) -> None:
-    """Wait for a device to be done, and see that all is proven."""
-    if isinstance(result, DeviceResult):
-        result.check()
+        begun.check()
+    return begun.mask.reshape(tuple(shape))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from masksolve.errors import InvalidInput
+from masksolve.scores import own_space
 from masksolve.torch.layer import Layer
 
 __all__ = ["Flips", "flipped", "flips_of"]
@@ -41,14 +42,14 @@ def flips_of(layer: Layer, mask: NDArray[np.bool_] | Tensor) -> NDArray[np.uint3
 
 
 def _flipped(old: NDArray[np.bool_], new: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """Compare eight entries at a time: most of them are the same."""
-    old, new = old.reshape(-1).view(np.uint8), new.reshape(-1).view(np.uint8)
+    from masksolve.kernels.flips import list_flips
+
+    old, new = old.reshape(-1), new.reshape(-1)
     whole = old.size & ~7
-    words = np.flatnonzero(old[:whole].view(np.uint64) != new[:whole].view(np.uint64))
-    near = (words[:, None] * 8 + np.arange(8)).reshape(-1)
-    near = np.concatenate([near, np.arange(whole, old.size)])
-    found: NDArray[np.uint32] = near[old[near] != new[near]].astype(np.uint32)
-    return found
+    places = own_space("flips", old.size, np.uint32)
+    count = list_flips(old[:whole].view(np.uint64), new[:whole].view(np.uint64), places)
+    rest = whole + np.flatnonzero(old[whole:] != new[whole:]).astype(np.uint32)
+    return np.concatenate([places[:count], rest])
 
 
 class Flips:

@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from masksolve.compiling import Stopwatch
 from masksolve.errors import InvalidInput
 from masksolve.inputs import as_count, as_threads
-from masksolve.result import MaskResult
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch.arrays import refuse_unfit
-from masksolve.torch.devices import result_of, settle
+from masksolve.torch.devices import begin
 from masksolve.torch.distributed import agreed, replicas, sharding
 from masksolve.torch.layer import Layer, masked_layers
-from masksolve.torch.results import DeviceResult
 from masksolve.torch.scores import LayerScore, as_training_score
 from masksolve.torch.sparse_linear import dense_products, make_plain
 from masksolve.torch.training.decay import decay_gradients, decays, refuse_closure
-from masksolve.torch.training.flips import flips_of
-from masksolve.torch.training.history import History, LayerRecord, Record, log
+from masksolve.torch.training.history import History, Record, log
 from masksolve.torch.training.live import Links, reset_broken
 from masksolve.torch.training.optimizers import Listener, Optimizers, refuse_untrained
+from masksolve.torch.training.renewing import Renewal, put_in_place, solve_together
 from masksolve.torch.training.report import Report, report
 from masksolve.torch.training.saving import save_plainly, save_usually
 from masksolve.torch.training.schedule import Schedule
@@ -326,7 +322,7 @@ class Handle:
             )
         trained = self.model.parameters() if parameters is None else parameters
         gradients = (p.grad for p in trained if p.grad is not None)
-        skipped = untouched or not_finite(gradients, found)
+        skipped = untouched or not_finite(gradients, found, self._threads)
         self._seen = seen
         self._count.add(skipped)
         if score is not None:
@@ -367,58 +363,32 @@ class Handle:
 
     @torch.no_grad()
     def _renew(self, layers: list[Layer]) -> None:
+        watch = Stopwatch()
+        renewals: list[Renewal] | None = None
         try:
-            found = [self._solve(layer) for layer in layers]
+            begun = [self._begin(layer) for layer in layers]
+            renewals = [renewal for renewal in begun if renewal is not None]
+            solve_together(renewals, self._threads)
         except InvalidInput:
             if not self._count.settle():
                 raise
-            found = None
-        if found is None or self._count.settle():
+        if renewals is None or self._count.settle():
             # The device tells only now, while it solves, that the step due was not one.
             refuse_ruined(self.layers, self._count.taken + 1)
             return
-        for layer, solved in zip(layers, found, strict=True):
-            if solved is not None:
-                with naming(layer, self._count.taken):
-                    settle(solved[0])
+        for renewal in renewals:
+            renewal.settle(self._count.taken)
         # Only now: a weight that cannot be solved leaves all masks as they were.
-        rows: dict[str, LayerRecord] = {}
-        changes: dict[str, NDArray[np.uint32]] = {}
-        for layer, solved in zip(layers, found, strict=True):
+        for layer in layers:
             layer.masked.came = None
-            if solved is None:
-                continue
-            result, scores, seconds = solved
-            watch = Stopwatch()
-            mask = result.mask.reshape(layer.mask.shape)
-            changes[layer.name] = flips_of(layer, mask)
-            layer.masked.write(mask, result.pattern)
-            layer.result = result
-            # Single precision sums in pieces: good to six digits.
-            wide = torch.promote_types(scores.dtype, torch.float32)
-            total = float(torch.linalg.vector_norm(scores, 1, dtype=wide))
-            seconds += watch.seconds
-            layer.seconds += seconds
-            rows[layer.name] = LayerRecord(
-                layer.mask.numel(),
-                changes[layer.name].size,
-                result.objective,
-                total,
-                result.gap,
-                seconds,
-            )
-        if rows:
-            record = Record(self.steps, rows)
-            self.history.add(record, changes)
+        if renewals:
+            record = Record(self.steps, put_in_place(renewals, watch, self._threads))
+            self.history.add(record, {each.layer.name: each.changes for each in renewals})
             if self._writer is not None:
                 log(self._writer, record)
 
-    def _solve(self, layer: Layer) -> tuple[MaskResult | DeviceResult, Tensor, float] | None:
-        """Return a layer's new mask, its scores and the seconds; None during the warm-up.
-
-        Nothing here may wake torch's threads: for a while they would spin where the solver's
-        are at work.
-        """
+    def _begin(self, layer: Layer) -> Renewal | None:
+        """Have a layer's new mask solved, or make ready for it; None during the warm-up."""
         watch = Stopwatch()
         pattern = self._schedule.pattern(layer.masked.pattern, self._count.taken)
         if pattern.n == pattern.m:
@@ -430,14 +400,13 @@ class Handle:
         last = layer.result
         same = last is not None and last.pattern == pattern
         warm = pattern.m >= WARM_SINCE if self._warm_start is None else self._warm_start
-        name, whose = f"the score of {layer.name}", "the weight"
-        refuse_unfit(scores, layer.mask.shape, name, whose)
+        name = f"the score of {layer.name}"
+        refuse_unfit(scores, layer.mask.shape, name, "the weight")
         with naming(layer, self._count.taken):
-            result = result_of(
+            begun = begin(
                 scores,
                 layer.layout,
                 pattern,
-                shape=layer.mask.shape,
                 method=self._method,
                 options=self._options,
                 magnitude=self._score is None,
@@ -445,6 +414,6 @@ class Handle:
                 potentials=warm,
                 threads=self._threads,
                 name=name,
-                whose=whose,
+                totals=True,
             )
-        return result, scores, watch.seconds
+        return Renewal(layer, begun, scores, watch.seconds)

@@ -37,6 +37,8 @@ class Schedule:
             n = max(n, final.n)
         else:
             n = final.n
+        if n == final.n:
+            return final
         return Pattern(n, final.m, transposable=final.transposable, at_most=final.at_most)
 
     def due(self, final: Pattern, step: int) -> bool:

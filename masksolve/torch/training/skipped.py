@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from masksolve.errors import InvalidInput, InvalidScore
+from masksolve.inputs import as_threads
+from masksolve.threads import for_each, worthwhile
 from masksolve.torch.distributed import is_spread, whole
 from masksolve.torch.gathering import Skipped, version
 from masksolve.torch.layer import Layer
+from masksolve.totals import magnitudes
 
 __all__ = ["Count", "look_at", "naming", "not_finite", "refuse_ruined"]
+
+PIECE, SMALL = 1 << 19, 1 << 12
+"""Entries of a gradient that a thread reads at once; and of those that it reads together."""
 
 
 class Count:
@@ -47,7 +56,9 @@ class Count:
         return none
 
 
-def not_finite(gradients: Iterable[Tensor], found: Iterable[Tensor] = ()) -> Skipped:
+def not_finite(
+    gradients: Iterable[Tensor], found: Iterable[Tensor] = (), threads: int | None = None
+) -> Skipped:
     """Tell whether any gradient is not finite, for all processes that share them alike.
 
     Parameters
@@ -55,6 +66,8 @@ def not_finite(gradients: Iterable[Tensor], found: Iterable[Tensor] = ()) -> Ski
     gradients : iterable of Tensor
     found : iterable of Tensor
         What loss scalers found, more than zero for gradients that are not finite.
+    threads : int, optional
+        For what the CPU can read; default: every core.
 
     Returns
     -------
@@ -62,7 +75,11 @@ def not_finite(gradients: Iterable[Tensor], found: Iterable[Tensor] = ()) -> Ski
         Of gradients on a device a flag of bool that lies there: nobody has waited for it.
     """
     here, there, groups = False, defaultdict(list), set()
+    vectors = []
     for gradient in gradients:
+        if _is_plain(gradient):
+            vectors.append(gradient.numpy().reshape(-1))
+            continue
         if is_spread(gradient):
             mesh = gradient.device_mesh
             groups |= {mesh.get_group(axis) for axis in range(mesh.ndim)}
@@ -74,6 +91,7 @@ def not_finite(gradients: Iterable[Tensor], found: Iterable[Tensor] = ()) -> Ski
             here = here or not bool(low.isfinite() & high.isfinite())
         else:
             there[mine.device, mine.dtype].append(mine)
+    here = here or not _all_finite(vectors, threads)
     flags = [_any_not_finite(same) for same in there.values()]
     for flag in found:
         if at_hand(flag):
@@ -93,7 +111,7 @@ def not_finite(gradients: Iterable[Tensor], found: Iterable[Tensor] = ()) -> Ski
 
 def at_hand(tensor: Tensor) -> bool:
     """Tell whether a tensor can be read without waiting."""
-    return bool(tensor.device.type == "cpu")
+    return bool(tensor.is_cpu)
 
 
 def _numbers(gradient: Tensor) -> Tensor:
@@ -101,6 +119,30 @@ def _numbers(gradient: Tensor) -> Tensor:
     mine: Tensor = gradient.to_local() if is_spread(gradient) else gradient
     mine = mine._values() if mine.is_sparse else mine
     return torch.view_as_real(mine) if mine.is_complex() else mine
+
+
+def _is_plain(gradient: Tensor) -> bool:
+    """Tell what our threads read: torch's would spin for a while, in the way of others."""
+    return (
+        type(gradient) is Tensor
+        and gradient.dtype is torch.float32
+        and gradient.layout is torch.strided
+        and at_hand(gradient)
+        and gradient.is_contiguous()
+        and not (gradient.requires_grad or gradient.is_neg())
+    )
+
+
+def _all_finite(vectors: Sequence[NDArray[np.float32]], threads: int | None) -> bool:
+    """Tell by their sums, which no float32 can make infinite but those that are."""
+    sums: list[float] = []
+    pieces = [v[k : k + PIECE] for v in vectors for k in range(0, v.size, PIECE) if v.size > SMALL]
+    small = [v for v in vectors if v.size <= SMALL]
+    if small:
+        pieces.append(np.concatenate(small))
+    threads = min(as_threads(threads), worthwhile(sum([v.size for v in vectors])))
+    for_each(pieces, lambda piece: sums.append(magnitudes(piece)), threads=threads)
+    return all(map(isfinite, sums))
 
 
 def _any_not_finite(gradients: list[Tensor]) -> Tensor:

@@ -273,6 +273,26 @@ def test_not_finite(monkeypatch, dtype, there):
     assert bool(not_finite([wave]))
 
 
+@pytest.mark.parametrize("sizes", [[5], [3, 1 << 20, 0, 7], [(1 << 19) + 1, 1 << 12, 1 << 21]])
+def test_not_finite_wherever_it_is(sizes):
+    """Small gradients are read together, large ones piece by piece."""
+    largest = torch.finfo(torch.float32).max
+    for k, size in enumerate(sizes):
+        for place in (0, size // 2, size - 1) if size else ():
+            gradients = [torch.full((n,), largest) for n in sizes]
+            assert not not_finite(gradients, threads=2)
+            gradients[k][place] = NAN
+            assert not_finite(gradients, threads=2)
+
+
+def test_gradients_of_which_a_graph_is_kept():
+    weight = torch.ones(3, requires_grad=True)
+    (gradient,) = torch.autograd.grad((weight**3).sum(), weight, create_graph=True)
+    assert gradient.requires_grad
+    assert not not_finite([gradient, gradient.expand(2, 3), torch.ones(2, 3).T])
+    assert not_finite([gradient * INF])
+
+
 def test_count():
     count = Count()
     for flag in (False, True, torch.tensor(True), torch.tensor(False)):

@@ -1,4 +1,4 @@
-"""The sum of all magnitudes of a tensor, taken on the way as its bytes come by."""
+"""Sums of magnitudes: of a tensor on the way as its bytes come by, of a vector that is there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Total"]
+__all__ = ["Total", "magnitudes"]
 
 LANES = 16
 LEAST = 4 * LANES
@@ -53,7 +53,7 @@ class Total:
     def _add(self, values: NDArray[Any]) -> None:
         from masksolve.kernels.totals import add_magnitudes, add_words
 
-        short = SHORT.get(values.dtype.name)
+        short = SHORT.get(values.dtype.name) if values.itemsize <= 2 else None
         if short is not None:
             lanes = self._lanes.copy()
             add_words(values.view(np.uint32), *short, lanes)
@@ -69,3 +69,16 @@ class Total:
     def value(self) -> float:
         """What they come to, in float64."""
         return fsum(self._lanes)
+
+
+def magnitudes(values: NDArray[Any]) -> float:
+    """Add up the magnitudes of a contiguous vector.
+
+    Examples
+    --------
+    >>> magnitudes(np.array([1.5, -2.0, 0.25]))
+    3.75
+    """
+    total = Total()
+    total.add(values)
+    return total.value

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masksolve.checkpoints.totals import Total
+from masksolve.totals import Total
 
 DTYPES = [
     np.float16,
