@@ -204,13 +204,15 @@ def what_follows(W, job, row, column, m):
 
 
 @inner
-def fetch(ahead, m):
-    """Have the first lines of memory of each row fetched: what follows them comes by itself."""
+def fetch(ahead, potentials, m):
+    """Have the rows of what follows fetched, and its potentials."""
     start, stride = ahead
     if stride:
         for i in range(m):
-            prefetch(start, i * stride)
-            prefetch(start, i * stride + LINE)
+            for line in range(0, LANES * m * 4, LINE):
+                prefetch(start, i * stride + line)
+        for line in range(0, LANES * m * 8, LINE):
+            prefetch(potentials, line)
 
 
 @inner
@@ -523,7 +525,7 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         set_limits(p, job, g)
         ahead = what_follows(W, job, row, column + LANES, m)
         if job.warm:
-            fetch(ahead, m)
+            fetch(ahead, as_bytes(job.start, (first + LANES) * m * 8), m)
             start_warm(p, job, g, adjacent, first)
         else:
             coarse_rounds(p, g, ahead)
