@@ -1,14 +1,15 @@
-"""The exact engine: all tiles of a matrix, proven, in four stages.
+"""The exact engine: all tiles of a matrix, proven, in five stages.
 
-1. Sixteen tiles at a time: some over-relaxed rounds, then a certificate, `strict_certifier` for
-   exactly n of float32, else one in float64.
+1. Sixteen adjacent tiles at a time: some over-relaxed rounds in 16-bit integers (`narrow_rounds`),
+   then a certificate, `strict_certifier` for exactly n of float32, else one in float64.
    With potentials to start from, the certificate comes first, without rounds; then, if
    more than a few tiles are left, a few rounds.
-2. What is left, again sixteen at a time: does an earlier mask still do? Else more
-   rounds from where they stand.
-3. What is left now mostly has ties: rounds on scores with a small fixed noise, then
-   potentials for the true scores from the mask.
-4. The last few: shortest augmenting paths from the potentials, in float64.
+2. What is left waits, its rows copied while they are near, until it is sixteen: does an earlier
+   mask still do? Else more rounds from where they stand, in finer and still finer steps.
+3. What is left now mostly has ties: such rounds on scores with a small fixed noise, then
+   potentials for the true scores from the mask: in whole numbers (`whole_prover`), or in float64.
+4. Once more rounds, in the finest steps.
+5. The last few: shortest augmenting paths from the potentials, in float64.
 
 A round is, with w the relaxation,
 
@@ -92,7 +93,7 @@ FEW = 2
 more, all sixteen get some rounds first, three quarters of a cold start's."""
 SWEEPS = 24
 MANY = 4
-"""So many of sixteen tiles that stage 2 leaves go through stage 3 at once; fewer wait for others."""
+"""So many of sixteen tiles that stage 2 leaves go through stage 3 at once; fewer wait for more."""
 ZOOMS, TIE_ZOOMS, LAST_ZOOMS = (
     (np.float32(a), np.float32(b)) for a, b in ((8, 8), (16, 32), (8, 64))
 )
@@ -461,7 +462,7 @@ def last_resorts(p, job, g, size, tile, out):
     skip(g, unproven & ~left)
     for k in range(0, m * LANES, LANES):
         store(g.V, k, load(g.waiting_V, k))
-    if popcount(left) > FEW:
+    if left:
         left = try_more_rounds(p, job, g, left, LAST_ZOOMS, out)
     for t in range(size):
         if left >> t & 1:

@@ -20,10 +20,8 @@ from masksolve.kernels.simd import (
     if_then_else,
     load,
     max_,
-    max_abs,
     min_,
     ones_from_mask,
-    promote,
     set_,
     store,
 )
@@ -37,7 +35,6 @@ __all__ = [
     "count_lines",
     "leave",
     "mask_above",
-    "measure",
     "perturb",
     "raise_rows",
     "recall",
@@ -56,20 +53,6 @@ TINY = 1e-30
 """Room that steps are chosen for where scores are all equal."""
 BIG, SMALL = 2.0**64, 2.0**-64
 """Sizes between which single precision computes without over- or underflow."""
-
-
-@inner
-def measure(E, S, take_magnitude, sizes, m):
-    """Take magnitudes if told to, round to single precision, find the largest sizes."""
-    top = load(E, 0) - load(E, 0)
-    for k in range(0, m * m * LANES, LANES):
-        value = load(E, k)
-        top = max_abs(top, value)
-        if take_magnitude:
-            value = abs_(value)
-            store(E, k, value)
-        store(S, k, demote(value))
-    store(sizes, 0, promote(top))
 
 
 @inner

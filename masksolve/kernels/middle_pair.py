@@ -81,7 +81,7 @@ def less(builder, a, b):
 
 
 def follow(builder, selection, value, narrow):
-    """Emit a network's steps; return its two outputs. Inputs are read when they are needed first."""
+    """Emit a network's steps; return its outputs. Inputs are read when they are needed first."""
     larger, smaller = (emit_umax, emit_umin) if narrow else (emit_max, emit_min)
     values = {}
 

@@ -1,6 +1,7 @@
 """Vectors of 16-bit integers: twice as many a register as of float32, and quicker to compare.
 
-They are unsigned, but for differences that `fraction` takes. Their operations have Highway's names, as those of `simd`:
+They are unsigned, but for the differences that `fraction` takes. Their operations have Highway's
+names, as those of `simd`:
 
 ==================== ==============================================================
 ours                 Highway's, and where ours differs
@@ -50,10 +51,12 @@ FRACTIONS = (
 
 
 def emit_umax(builder, a, b):
+    """Emit the larger of two."""
     return builder.select(builder.icmp_unsigned(">", a, b), a, b)
 
 
 def emit_umin(builder, a, b):
+    """Emit the smaller of two."""
     return builder.select(builder.icmp_unsigned("<", a, b), a, b)
 
 
@@ -110,7 +113,7 @@ def in_parts(builder, name, width, args):
 
 @intrinsic
 def narrow(typing, value):
-    """Round float32 below 2**22 to the nearest integer, and raise it by 2**15, as far as there is room."""
+    """Round float32 below 2**22, and raise it by 2**15, as far as there is room."""
     if value != SINGLE:
         return None
 

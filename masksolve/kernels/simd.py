@@ -315,8 +315,8 @@ _either = pairwise(ir.IRBuilder.or_)
 def _operators():
     """Give lanes their operators.
 
-    These are + - * / > == on floats, + == on integers, - on narrow ones and words, < on bytes, & | on
-    masks, | on words.
+    These are + - * / > == on floats, + == on integers, - on narrow ones and words, < on bytes,
+    & | on masks, | on words.
     """
     whole, floats = (SINGLE, DOUBLE), (SINGLE, DOUBLE, HALF_SINGLE, HALF_DOUBLE)
     bytes_, masks = (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)

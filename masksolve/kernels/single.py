@@ -8,7 +8,7 @@ from masksolve.kernels.lanes import GUARD, LANES, TOLERANCE
 from masksolve.kernels.select import select_rows
 from masksolve.kernels.workspace import AUGMENTATIONS, OPEN, PATHS, UNPROVEN
 
-__all__ = ["finish_lane", "put_lane", "put_potentials", "put_settled", "put_words"]
+__all__ = ["finish_lane", "put_lane", "put_potentials", "put_settled"]
 
 
 @inner
@@ -70,22 +70,6 @@ def put_lane(g, t, U, V, across, m, out):
             out.mask[corner + i * out.stride + j] = g.X[(i * m + j) * LANES + t]
     if out.potentials:
         put_potentials(g, t, U, V, m, out)
-
-
-@inner
-def put_words(g, t, across, m, out):
-    """Do as `put_lane` from U, V and masks in words."""
-    corner = corner_of(g.tiles[t], across, m, out.stride)
-    place = t
-    for i in range(m):
-        row = corner + i * out.stride
-        for j in range(0, m, 4):
-            word = g.words[place]
-            for b in range(min(4, m - j)):
-                out.mask[row + j + b] = word >> 8 * b & 1
-            place += LANES
-    if out.potentials:
-        put_potentials(g, t, g.U, g.V, m, out)
 
 
 @inner

@@ -1,15 +1,17 @@
 """Potentials that prove a mask, in whole numbers: exact, and settled is proven.
 
-Scores of single precision, times a power of two, are whole numbers below 2**29 unless they differ in
-size by more than that leaves room for: bfloat16 and integers never do but for entries that are tiny
-beside others. With x a mask whose lines hold what they may, sweep over the difference constraints
+Scores of single precision, times a power of two, are whole numbers below 2**28 unless they differ
+in size by more than that leaves room for: of bfloat16 and integers only entries that are tiny
+beside others do.
+
+With x a mask whose lines hold what they may, sweep over the difference constraints
 
     v_j = min of s_ij - u_i over kept i,    u_i = max of u_i and of s_ij - v_j over pruned j
 
 (Bellman and Ford's shortest paths in the residual graph). If no exchange of entries improves the
 mask, this settles; settled potentials fulfil every constraint, and prove it. If one does, u rises
-from sweep to sweep and v falls. Were that to go on past what 32 bits hold, they would wrap, and what
-has wrapped can look settled: so a tile whose potentials leave LIMIT is given up.
+from sweep to sweep and v falls. Were that to go on past what 32 bits hold, they would wrap, and
+what has wrapped can look settled: so a tile whose potentials leave LIMIT is given up.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from masksolve.kernels.whole import as_double, as_single, exceeds, greater, less
 
 __all__ = ["LIMIT", "whole_prover"]
 
-BITS = 29
+BITS = 28
 LIMIT = 2**29
 """No sum of a score and of potentials up to this, nor of FAR and of them, leaves 32 bits."""
 FAR = 2**30
@@ -65,19 +67,18 @@ def whole_prover() -> int:
     ):  # fmt: skip
         """Find potentials that prove masks optimal, from rows' potentials U.
 
-        These may be too high by a margin, a share of the scores' spread: u only rises. For at-most-n
-        potentials are not negative, and 0 where a line is short.
+        These may be too high by a margin, a share of the scores' spread: u only rises. For
+        at-most-n potentials are not negative, and 0 where a line is short.
         Returns which tiles are proven, and, 16 bits higher, which have whole scores. Of proven
         ones writes U64, V64 (float64), kept scores and gaps of 0. `above`, `below` (m m,), UW, VW
         (m,) and scale are scratch.
         """
         nothing, zero = set_(np.uint32(0)), set_(np.float32(0.0))
-        most = low = high = load(S, 0)
+        low = high = load(S, 0)
         for k in range(0, m * m * LANES, LANES):
             low = min_(low, load(S, k))
             high = max_(high, load(S, k))
-        most = max_(abs_(low), abs_(high))
-        store(scale, 0, most)
+        store(scale, 0, max_(abs_(low), abs_(high)))
         for t in range(LANES):
             size = scale[t]
             scale[t] = ldexp(1.0, BITS - frexp(size)[1]) if size > 0.0 else 1.0

@@ -56,7 +56,7 @@ def test_a_workspace_is_used_again_if_it_fits_and_is_small():
     larger = own_workspace(8, 11, False)
     assert len(larger.left) >= 11
     assert own_workspace(8, 11, True) is not larger
-    assert own_workspace(64, 1, True) is not own_workspace(64, 1, True)
+    assert own_workspace(64, 10_000, True) is not own_workspace(64, 10_000, True)
 
 
 def test_threads_have_workspaces_of_their_own():
