@@ -48,6 +48,7 @@ def naive_rounds(s, n, step, at_most, floored, first, last):
 
     def further(new, old, share):
         new = max(new, least) if at_most else new
+        old = new if old is None else old
         found = (new + (((new - old) * share + 2**14) >> 15)) & TOP
         return max(found, least) if at_most else found
 
@@ -56,7 +57,7 @@ def naive_rounds(s, n, step, at_most, floored, first, last):
             new = middle([max(held[i][j] - v[j], 0) for j in range(m)], n)
             if k == 0 and m <= SHORT:  # all v alike: taken away last
                 new = max(middle(held[i], n) - ZERO, 0)
-            u[i] = further(new, u[i] if k > first else new, shares[k])
+            u[i] = further(new, u[i] if k > first else None, shares[k])
         for j in range(m):
             new = middle([max(held[i][j] - u[i], 0) for i in range(m)], n)
             v[j] = further(new, v[j], shares[k])
