@@ -26,6 +26,7 @@ from masksolve.torch._adaprune import (
     kept_by_density,
     reestimate_batch_norms,
 )
+from masksolve.torch.language import evaluate_checkpoint
 from masksolve.torch.layer import Layer
 from masksolve.torch.layouts import Layout, layout_of, register_layout
 from masksolve.torch.masked import Masked
@@ -72,6 +73,7 @@ __all__ = [
     "adaprune",
     "dense_state_dict",
     "dst",
+    "evaluate_checkpoint",
     "filters",
     "kept_by_density",
     "layout_of",
