@@ -45,6 +45,8 @@ from masksolve.torch.training.sparsify import sparsify
 if TYPE_CHECKING:
     from masksolve.torch import dst as dst
     from masksolve.torch import filters as filters
+    from masksolve.torch.pruning import PruneReport as PruneReport
+    from masksolve.torch.pruning import prune_checkpoint as prune_checkpoint
     from masksolve.torch.training.callbacks.huggingface import (
         HuggingFaceCallback as HuggingFaceCallback,
     )
@@ -91,6 +93,8 @@ __all__ = [
 _LATER = {
     "HuggingFaceCallback": "masksolve.torch.training.callbacks.huggingface",
     "LightningCallback": "masksolve.torch.training.callbacks.lightning",
+    "PruneReport": "masksolve.torch.pruning",
+    "prune_checkpoint": "masksolve.torch.pruning",
 }
 """What needs a library of its own: not for ``import *``."""
 

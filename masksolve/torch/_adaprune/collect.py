@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from masksolve.errors import InvalidInput
 from masksolve.torch._adaprune.calibration import Calibration, Seen
 from masksolve.torch._adaprune.groups import Feed, Group, Weight
-from masksolve.torch._adaprune.moments import Moments
 from masksolve.torch._adaprune.samples import Samples
 from masksolve.torch._adaprune.settings import Settings
 from masksolve.torch._adaprune.sources import Call
+from masksolve.torch.fitting import Moments
 
 __all__ = ["Collected", "Gathered", "collect"]
 

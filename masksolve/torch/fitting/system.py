@@ -1,0 +1,118 @@
+r"""Damped normal equations of a layer, in units where every input has the same mean square.
+
+With A = G / rows, the damped problem of each output is
+
+    min v A v - 2 t v + lambda sum_j A_jj (v_j - w_j)^2
+
+whose last term pulls towards the dense weights w, by the same share of each input's mean square:
+where there is little to go by they stay. In u_j = v_j sqrt(A_jj) its matrix is B + lambda I with
+ones on B's diagonal: so single precision does, one penalty suits all inputs, and the eigenvectors
+of B serve every damping and every penalty.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from masksolve.torch.fitting.objective import Objective
+
+__all__ = ["Damped", "System"]
+
+ROUNDING = 1e-6
+"""Of inputs' squares: what single precision says beyond is noise."""
+FEW_ULPS = 8
+"""Of the largest eigenvalue: what is below is rounding."""
+
+
+class System:
+    """The normal equations of weights that share their inputs, before they are damped.
+
+    Parameters
+    ----------
+    objective : Objective
+    weight : Tensor, (parts, outputs, features)
+        The dense one.
+    centred : bool
+        Whether biases are fitted as well.
+    dtype : torch.float32 or torch.float64
+        Of all that follows.
+
+    Attributes
+    ----------
+    scale : Tensor, (parts, 1, features)
+        Roots of A's diagonal: u is v times them.
+    matrix : Tensor, (parts, features, features)
+        B.
+    target, dense : Tensor, (parts, outputs, features)
+        Right sides, and the dense weights, in the units of u.
+    """
+
+    def __init__(
+        self, objective: Objective, weight: Tensor, *, centred: bool, dtype: torch.dtype
+    ) -> None:
+        matrix, target = objective.normal_equations(centred=centred)
+        squares = objective.moments.gram.diagonal(dim1=-2, dim2=-1) / objective.moments.rows
+        # An input that hardly varies has no say: its weights stay.
+        floor = ROUNDING * squares.mean(-1, keepdim=True)
+        diagonal = matrix.diagonal(dim1=-2, dim2=-1).maximum(floor)
+        scale = diagonal.clamp(min=torch.finfo(torch.float32).tiny).sqrt().unsqueeze(-2)
+        self.scale = scale.to(dtype)
+        self.matrix = (matrix / scale / scale.mT).to(dtype)
+        self.target = (target / scale).to(dtype)
+        self.dense = weight.to(dtype) * self.scale
+
+    @cached_property
+    def eigen(self) -> tuple[Tensor, Tensor]:
+        """B's eigenvalues, (parts, 1, features), and eigenvectors, in columns."""
+        values, vectors = torch.linalg.eigh(self.matrix)
+        least = FEW_ULPS * torch.finfo(values.dtype).eps * values.amax(-1, keepdim=True)
+        return values.maximum(least).unsqueeze(-2), vectors
+
+    def of(self, outputs: Tensor) -> System:
+        """Return the equations of some outputs, by their numbers."""
+        some = copy(self)
+        some.target, some.dense = self.target[:, outputs], self.dense[:, outputs]
+        return some
+
+    def damped(self, damping: float) -> Damped:
+        """Return the equations with a damping."""
+        return Damped(self, damping)
+
+
+class Damped:
+    """Damped normal equations.
+
+    Parameters
+    ----------
+    system : System
+    damping : float
+        lambda.
+
+    Attributes
+    ----------
+    matrix : Tensor, (parts, features, features)
+        B + lambda I.
+    target : Tensor, (parts, outputs, features)
+    """
+
+    def __init__(self, system: System, damping: float) -> None:
+        self.system = system
+        self.damping = damping
+        self.matrix = system.matrix.clone()
+        self.matrix.diagonal(dim1=-2, dim2=-1).add_(damping)
+        self.target = torch.add(system.target, system.dense, alpha=damping)
+
+    def solve(self, right: Tensor, penalty: float = 0.0) -> Tensor:
+        """Return the u of u (B + (lambda + penalty) I) = right."""
+        values, vectors = self.system.eigen
+        return ((right @ vectors) / (values + (self.damping + penalty))) @ vectors.mT
+
+    @cached_property
+    def inverse(self) -> Tensor:
+        """The inverse of the matrix."""
+        values, vectors = self.system.eigen
+        return (vectors / (values + self.damping)) @ vectors.mT
