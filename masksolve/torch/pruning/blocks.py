@@ -132,7 +132,7 @@ def next_call(
     try:
         for name in blocks:
             block = network.get_submodule(name)
-            block.forward = _stub(name, name in done, states)  # type: ignore[method-assign]
+            block.forward = _stub(name, name in done, states)
             restore.append(block)
         with torch.no_grad():
             getattr(network, "base_model", network)(**inputs)  # what lies behind them is no matter

@@ -27,8 +27,15 @@ IDS = "input_ids"
 class Windows(Protocol):
     """Windows of tokens, as `masksolve.torch.language.read_calibration` gives them."""
 
-    fit: Tensor
-    held_out: Tensor
+    @property
+    def fit(self) -> Tensor:
+        """Those that are fitted to, int64, (windows, length)."""
+        ...
+
+    @property
+    def held_out(self) -> Tensor:
+        """Those that only judge."""
+        ...
 
 
 CalibrationLike: TypeAlias = str | Path | Tensor | Mapping[str, Tensor] | Windows
@@ -74,9 +81,9 @@ class Batches:
 
     def refuse_unknown(self, vocabulary: int | None) -> None:
         """Raise for tokens beyond the vocabulary."""
-        for inputs in self.inputs if vocabulary is not None else ():
-            if IDS not in inputs:
-                continue
+        if vocabulary is None:
+            return
+        for inputs in (one for one in self.inputs if IDS in one):
             least, most = int(inputs[IDS].min()), int(inputs[IDS].max())
             if least < 0 or most >= vocabulary:
                 raise InvalidInput(

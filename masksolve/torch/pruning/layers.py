@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from masksolve.errors import about
-from masksolve.torch.fitting import Fitted, FitSettings, Moments, fit_group
+from masksolve.torch.fitting import FitSettings, Fitted, Moments, fit_group
 from masksolve.torch.pruning.plan import Matrix
 from masksolve.torch.pruning.products import Key
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -118,9 +118,7 @@ class StreamedModel:
         prefix = "" if base is self.network else f"{self.network.base_model_prefix}."
         inside = tuple(f"{block}." for block in blocks)
         return [
-            name
-            for name in self.sources
-            if name.startswith(prefix) and not name.startswith(inside)
+            name for name in self.sources if name.startswith(prefix) and not name.startswith(inside)
         ]
 
     def load(self, names: Iterable[str]) -> None:

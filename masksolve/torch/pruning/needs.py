@@ -100,6 +100,8 @@ class Needs:
         room = most - memory
         output = sum(file.path.stat().st_size for file in model.checkpoint.shards.values())
         masked = sum(entries(names) for names in wanted.values())
-        held = sum(tensors[o].nbytes for ns in wanted.values() for n in ns for o in model.sources[n])
+        held = sum(
+            tensors[o].nbytes for ns in wanted.values() for n in ns for o in model.sources[n]
+        )
         disk = output + held + masked // 4 + 2 * states
         return cls(disk, memory, max(room // 2, 1), waiting <= room // 2)

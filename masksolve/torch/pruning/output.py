@@ -44,10 +44,7 @@ class _Replaced(TensorFile):
 
 
 def write_folder(
-    checkpoint: Checkpoint,
-    blocks: Sequence[BlockFile],
-    made: Path,
-    settings: Mapping[str, Any],
+    checkpoint: Checkpoint, blocks: Sequence[BlockFile], made: Path, settings: Mapping[str, Any]
 ) -> None:
     """Write all of the output but the report; what an earlier run has written of it is gone on with.
 
@@ -84,10 +81,7 @@ def write_report(made: Path, report: PruneReport) -> None:
 
 
 def _shard(
-    name: str,
-    file: TensorFile,
-    new: Mapping[str, TensorFile],
-    records: Mapping[str, MaskRecord],
+    name: str, file: TensorFile, new: Mapping[str, TensorFile], records: Mapping[str, MaskRecord]
 ) -> Shard:
     tensors = tuple(
         Tensor(spec, spec, file.offset(spec.name), record=_without_bits(records.get(spec.name)))

@@ -16,17 +16,15 @@ from torch import Tensor
 
 from masksolve.checkpoints.manifest import identity
 from masksolve.checkpoints.names import brief
-from masksolve.checkpoints.selection import Choice, choose_tensors
+from masksolve.checkpoints.selection import choose_tensors
 from masksolve.checkpoints.target import compare_settings
 from masksolve.compiling import Stopwatch
 from masksolve.errors import InvalidInput, about
-from masksolve.pattern import Pattern
 from masksolve.storage.stored import StoredMask
 from masksolve.threads import Progress, reporting
 from masksolve.torch.arrays import as_array
-from masksolve.torch.fitting import FitSettings
 from masksolve.torch.pruning.blocks import Call, find_blocks, next_call
-from masksolve.torch.pruning.inputs import Batches, CalibrationLike, TextOptions, read_batches
+from masksolve.torch.pruning.inputs import CalibrationLike, TextOptions, read_batches
 from masksolve.torch.pruning.layers import Layers
 from masksolve.torch.pruning.model import StreamedModel
 from masksolve.torch.pruning.needs import Needs
@@ -280,8 +278,8 @@ class Pruning:
         pruned = sum(_size(tensors[name].shape) for name in masked)
         total = sum(_size(spec.shape) for spec in tensors.values() if spec.floating)
         said = [*self.batches.warnings, *self._warnings(told)]
-        for one in said:
-            warnings.warn(one, stacklevel=4)
+        for sentence in said:
+            warnings.warn(sentence, stacklevel=4)
         return PruneReport(
             self.output,
             self.asked,

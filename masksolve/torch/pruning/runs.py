@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -166,5 +166,3 @@ class Waiting:
         self._theirs.acquire()
         if self._closed:
             raise _Ended
-
-

@@ -13,7 +13,7 @@ from masksolve.torch.fitting import FitSettings
 __all__ = ["MEMORY", "Mode", "PruneSettings"]
 
 Mode: TypeAlias = Literal["sequential", "parallel"]
-MEMORY = "8GB"
+MEMORY = "12GB"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from masksolve.errors import FileFormatError, InvalidInput, naming
 from masksolve.storage.atomic import whole_file
 from masksolve.storage.hashing import hash_weights
 from masksolve.storage.packing import dtype_code, pack
-from masksolve.storage.records import MaskRecord, describe, read_records
+from masksolve.storage.records import describe, read_records
 from masksolve.storage.stored import StoredMask
 from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
 
