@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 import masksolve.torch as mst
+from masksolve.inputs import as_threads
 
 from .demo_llm import FOLDER, LENGTH, SAMPLES, seconds_by_part, write_texts
-from .machine import all_cores
 from .smollm import write_smollm
 
 __all__ = ["main"]
@@ -109,7 +109,7 @@ def _measured(arm: Arm, dense: Path, texts: tuple[Path, Path]) -> Arm:
         "ratio_standard_error": found.ratio.error,
         "seconds": took,
         "processor": spent,
-        "cores": all_cores(),
+        "cores": as_threads(None),
         "parts": seconds_by_part(report),
         "tokens": report.tokens,
         "held_out_before": report.mean("held_out_before"),

@@ -32,10 +32,12 @@ class _Look(NamedTuple):
 
 
 LOOKS = {
-    "held_out_before": _Look("the first mask alone", {"color": BEFORE}),
-    "before": _Look("the same, on what was fitted", {"color": BEFORE, "linestyle": ":"}),
-    "held_out_after": _Look("fitted, on held-out tokens", {"color": AFTER}),
-    "after": _Look("fitted, on what was fitted", {"color": AFTER, "linestyle": ":"}),
+    "held_out_before": _Look("the first mask alone, on held-out tokens", {"color": BEFORE}),
+    "before": _Look("the first mask alone, on fitted tokens", {"color": BEFORE, "linestyle": ":"}),
+    "held_out_after": _Look("masks and weights fitted, on held-out tokens", {"color": AFTER}),
+    "after": _Look(
+        "masks and weights fitted, on fitted tokens", {"color": AFTER, "linestyle": ":"}
+    ),
 }
 """Of the errors of a layer; the block's own errors look like those that are fitted."""
 OWN = {"held_out": LOOKS["held_out_after"], "fit": LOOKS["after"]}
@@ -62,19 +64,21 @@ def draw(blocks: Blocks, path: Path, title: str = "") -> None:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     panels = _panels(blocks)
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
+    columns = max(1, min(COLUMNS, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
     # A figure of its own, without pyplot: nothing of the caller's is touched.
     figure = Figure(
         figsize=(3.6 * columns + 0.6, 2.5 * rows + 1.2),
-        layout=ConstrainedLayoutEngine(hspace=0.06, wspace=0.04),
+        layout=ConstrainedLayoutEngine(h_pad=0.08, hspace=0.04, wspace=0.04),
     )
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for axes, (kind, lines) in zip(grid.flat, panels.items(), strict=False):
         _draw_kind(axes, kind, lines)
     for axes in [*grid.flat][len(panels) :]:
         axes.set_visible(False)
-    figure.supxlabel("block", color=INK, fontsize=10)
+    for axes in [*grid.flat][: len(panels)][-columns:]:  # the lowest of each column
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("block", color=INK, fontsize=9)
     figure.supylabel("squared error, in shares of the dense outputs'", color=INK, fontsize=10)
     figure.suptitle(title, x=0.01, ha="left", weight="bold", color=INK, fontsize=13)
     handles = {
@@ -130,21 +134,24 @@ def _kind(block: str, layer: str) -> str:
 
 
 def _draw_kind(axes: Axes, kind: str, lines: Lines) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     looks = OWN if kind == STREAM else LOOKS
     for figure, look in looks.items():
         if figure in lines:
             values = lines[figure]
             middle = [float(np.median(values[number])) for number in values]
-            single = {"marker": "o", "markersize": 3} if len(values) < 3 else {}
-            axes.plot([*values], middle, label=look.label, linewidth=1.4, **look.options, **single)
+            (line,) = axes.plot([*values], middle, label=look.label, linewidth=1.4, **look.options)
+            line.set_marker("o" if len(values) < 3 else "")
             if any(len(several) > 1 for several in values.values()):
                 low, high = ([*map(end, values.values())] for end in (min, max))
                 axes.fill_between(
                     [*values], low, high, color=look.options["color"], alpha=0.12, linewidth=0
                 )
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     style(axes, brief(kind, 34), 10)
     axes.tick_params(labelsize=8.5, labelcolor=FAINT)
