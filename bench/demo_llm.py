@@ -8,6 +8,7 @@ draws where errors arise, and has both continue three lines.
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 
 from rich.console import Console
@@ -44,9 +45,13 @@ def main() -> None:
     write_smollm(dense)
     console.print(f"SmolLM2-135M lies in {dense}, {elapsed(started)}")
 
-    report = mst.prune_checkpoint(
-        dense, pruned, PATTERN, texts[0], samples=SAMPLES, length=LENGTH, progress=True
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the report has them too
+        report = mst.prune_checkpoint(
+            dense, pruned, PATTERN, texts[0], samples=SAMPLES, length=LENGTH, progress=True
+        )
+    for said in report.warnings:
+        console.print(f"note: {said}")
     console.print(
         f"{report.pruned:,} weights, {100 * report.share:.0f} % of all, are under transposable "
         f"{PATTERN} masks: {pruned}, {elapsed(started)}"
