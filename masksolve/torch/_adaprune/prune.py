@@ -15,8 +15,9 @@ from masksolve.inputs import as_count
 from masksolve.threads import Progress, reporting
 from masksolve.torch._adaprune.batch_norm import reestimate
 from masksolve.torch._adaprune.calibration import Calibration, Forward, Positions
+from masksolve.torch._adaprune.chain import Chain
 from masksolve.torch._adaprune.checkpoint import Folder
-from masksolve.torch._adaprune.collect import Collected, collect
+from masksolve.torch._adaprune.collect import Collected, Passes
 from masksolve.torch._adaprune.fit import Fitted, fit
 from masksolve.torch._adaprune.groups import Group, Weight, as_weights, drop_ends, trace
 from masksolve.torch._adaprune.masker import Masker
@@ -181,14 +182,14 @@ def adaprune(
     )
     masker = Masker(score, method, options, threads)
     calibration = Calibration(model, batches, forward, positions)
-    weights, groups, skipped = _planned(calibration, pattern, select, dense_ends)
+    weights, groups, chain, skipped = _planned(calibration, pattern, select, dense_ends)
     for weight in weights:
         masker.check(weight.pattern)
     folder = None
     if checkpoint is not None:
         asked = settings.to_dict() | masker.to_dict()
         folder = Folder(checkpoint, asked, calibration.batches, weights)
-    run = _Run(calibration, masker, settings, folder)
+    run = _Run(Passes(calibration, chain, settings), masker, settings, folder)
     try:
         with calibration.evaluating(), reporting(progress, len(weights), "weights") as report:
             for portion in _portions(groups, settings):
@@ -218,12 +219,12 @@ def _rounds(remask: int | None, optimizer: str) -> int:
 
 def _planned(
     calibration: Calibration, pattern: Patterns, select: Select, dense_ends: bool
-) -> tuple[list[Weight], list[Group], list[tuple[str, str]]]:
+) -> tuple[list[Weight], list[Group], Chain, list[tuple[str, str]]]:
     """Choose weights, and find the order in which the model runs them."""
     chosen, skipped = choose(calibration.model, pattern, select)
     weights, unknown = as_weights(calibration.model, chosen)
     with calibration.evaluating():
-        groups, idle = trace(calibration, weights)
+        groups, idle, chain = trace(calibration, weights)
     left_out = unknown + [(weight.name, "no batch reaches it") for weight in idle]
     if left_out and select is not None:
         name, why = left_out[0]
@@ -234,7 +235,8 @@ def _planned(
         raise InvalidInput(
             "no weight is left to prune: " + "; ".join(f"{n}: {why}" for n, why in left_out[:3])
         )
-    return [weight for group in groups for weight in group.weights], groups, skipped + left_out
+    planned = [weight for group in groups for weight in group.weights]
+    return planned, groups, chain, skipped + left_out
 
 
 def _portions(groups: Sequence[Group], settings: Settings) -> Iterator[list[Group]]:
@@ -260,7 +262,7 @@ class _Run:
         Of the weights that the model has pruned.
     """
 
-    calibration: Calibration
+    passes: Passes
     masker: Masker
     settings: Settings
     folder: Folder | None
@@ -269,7 +271,7 @@ class _Run:
     def prune(self, groups: Sequence[Group], report: Callable[[int], None]) -> None:
         """Prune the weights of some groups, with the same passes through the model."""
         left = [g for g in groups if not all(map(self._is_kept, g.weights))]
-        gathered = collect(self.calibration, left, list(self.done), self.settings) if left else {}
+        gathered = self.passes.collect(left, list(self.done)) if left else {}
         # What an earlier run did to a weight comes into the model after those passes, too:
         # it was not there when that run gathered what the group's other weights multiply.
         for group in groups:

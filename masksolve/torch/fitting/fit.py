@@ -122,7 +122,8 @@ def fit_linear(
     >>> bool(fitted.errors.after < fitted.errors.before / 2)
     True
     """
-    return fit_group([weight], [bias], moments, held_out, settings)[0]
+    found: list[Fitted] = fit_group([weight], [bias], moments, held_out, settings)
+    return found[0]
 
 
 @torch.no_grad()
@@ -270,16 +271,15 @@ class _Group:
         return [replace(one, seconds=seconds) for one in found]
 
     def _errors(self, outputs: Tensor, first: Tensor, new: Tensor, shift: Tensor | None) -> Errors:
+        """Return the errors of some outputs, before and after."""
         dense = self._dense[:, outputs] * first[:, outputs]
-        figures: list[float | None] = []
-        for objective in (self._objective, self._held_out):
-            if objective is None:
-                figures += [None, None]
-                continue
+
+        def pair(objective: Objective) -> tuple[float, float]:
             own = objective.of(outputs)
             energy = float(own.energy) or 1.0
-            figures += [float(own.error(dense)) / energy, float(own.error(new, shift)) / energy]
-        return Errors(*figures)
+            return float(own.error(dense)) / energy, float(own.error(new, shift)) / energy
+
+        return Errors(*pair(self._objective), *(pair(self._held_out) if self._held_out else ()))
 
 
 def _fit(

@@ -24,7 +24,7 @@ __all__ = ["Damped", "System"]
 
 ROUNDING = 1e-6
 """Of inputs' squares: what single precision says beyond is noise."""
-FEW_ULPS = 8
+FEW_ULPS = 2
 """Of the largest eigenvalue: what is below is rounding."""
 
 
@@ -56,14 +56,16 @@ class System:
     ) -> None:
         matrix, target = objective.normal_equations(centred=centred)
         squares = objective.moments.gram.diagonal(dim1=-2, dim2=-1) / objective.moments.rows
-        # An input that hardly varies has no say: its weights stay.
-        floor = ROUNDING * squares.mean(-1, keepdim=True)
-        diagonal = matrix.diagonal(dim1=-2, dim2=-1).maximum(floor)
-        scale = diagonal.clamp(min=torch.finfo(torch.float32).tiny).sqrt().unsqueeze(-2)
+        # Damped by so much in any case. An input that hardly varies has no say: its weights stay.
+        floor = (ROUNDING * squares.mean(-1)).clamp(min=torch.finfo(torch.float32).tiny)
+        floor = floor.to(matrix.dtype)[:, None, None]
+        diagonal = matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).unsqueeze(-2) + floor
+        scale = diagonal.sqrt()
         self.scale = scale.to(dtype)
-        self.matrix = (matrix / scale / scale.mT).to(dtype)
-        self.target = (target / scale).to(dtype)
         self.dense = weight.to(dtype) * self.scale
+        self.matrix = (matrix / scale / scale.mT).to(dtype)
+        self.matrix.diagonal(dim1=-2, dim2=-1).fill_(1)
+        self.target = ((target + floor * weight) / scale).to(dtype)
 
     @cached_property
     def eigen(self) -> tuple[Tensor, Tensor]:
