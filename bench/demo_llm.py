@@ -1,0 +1,147 @@
+"""A language model pruned: half its weights gone, and what it says then.
+
+Writes SmolLM2-135M as an ordinary folder, prunes it to transposable 8:16 with text of the
+standard library's docstrings, measures the perplexity of both on docstrings of other modules,
+draws where errors arise, and has both continue three lines.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import masksolve.torch as mst
+from masksolve.torch.language import Evaluation, LanguageModel, Perplexity, Ratio
+from masksolve.torch.pruning import PruneReport
+
+from .learning.docstrings import halves
+from .smollm import write_smollm
+
+FOLDER = Path("demo-output") / "llm"
+PATTERN = "8:16"
+SAMPLES, LENGTH = 48, 256
+"""Windows that calibrate, and as many of other modules that judge, of so many tokens."""
+LINES = (
+    "The capital of France is",
+    "Return a list of all files in the folder, ",
+    "A good way to learn a language is to",
+)
+WORDS = 24
+"""Tokens of a continuation."""
+PARTS = {"masks": "masks", "decomposition": "eigendecompositions", "rest": "other fitting"}
+"""Of the seconds in a report, those that are parts of the whole."""
+
+
+def main() -> None:
+    """Run the demo."""
+    started = time.perf_counter()
+    console = Console(highlight=False)
+    dense, pruned = FOLDER / "dense", FOLDER / f"pruned-{PATTERN.replace(':', '-')}"
+    texts = write_texts(FOLDER)
+    write_smollm(dense)
+    console.print(f"SmolLM2-135M lies in {dense}, {elapsed(started)}")
+
+    report = mst.prune_checkpoint(
+        dense, pruned, PATTERN, texts[0], samples=SAMPLES, length=LENGTH, progress=True
+    )
+    console.print(
+        f"{report.pruned:,} weights, {100 * report.share:.0f} % of all, are under transposable "
+        f"{PATTERN} masks: {pruned}, {elapsed(started)}"
+    )
+    console.print(seconds_table(report))
+
+    found = mst.evaluate_checkpoint(pruned, texts[1], beside=dense, samples=SAMPLES, length=LENGTH)
+    console.print(perplexities(found))
+    console.print(continuations({"dense": dense, "pruned": pruned}))
+    console.print(f"the picture is {pruned / 'masksolve' / 'report.png'}; {elapsed(started)}")
+
+
+def elapsed(started: float) -> str:
+    """Say how long it took so far."""
+    return f"after {time.perf_counter() - started:.0f} s"
+
+
+def write_texts(folder: Path) -> tuple[Path, Path]:
+    """Write docstrings of half the standard library's modules, and of the other half."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = folder / "calibration.txt", folder / "held-out.txt"
+    for path, texts in zip(paths, halves(), strict=True):
+        path.write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    return paths
+
+
+def seconds_table(report: PruneReport) -> Table:
+    """Tell where the time went, the largest parts first."""
+    parts = seconds_by_part(report)
+    found = Table(title="where the time went", title_justify="left")
+    for column in ("", "s", "%"):
+        found.add_column(column, justify="right" if column else "left")
+    whole = sum(parts.values())
+    for name, seconds in sorted(parts.items(), key=lambda part: -part[1]):
+        found.add_row(name, f"{seconds:.1f}", f"{100 * seconds / whole:.1f}")
+    return found
+
+
+def seconds_by_part(report: PruneReport) -> dict[str, float]:
+    """Return wall-clock seconds of all blocks, by what they were spent on."""
+
+    def total(name: str) -> float:
+        return float(sum(block["seconds"].get(name, 0.0) for block in report.blocks))
+
+    parts = {called: total(name) for name, called in PARTS.items()}
+    return parts | {"hidden states, sums over tokens": total("all") - sum(parts.values())}
+
+
+def perplexities(found: Evaluation) -> Table:
+    """Lay the perplexities out."""
+    assert found.other is not None
+    assert found.ratio is not None
+    table = Table(
+        title=f"perplexity, {found.windows} windows of {found.length} tokens of other modules",
+        title_justify="left",
+    )
+    for column in ("", "perplexity", "standard error"):
+        table.add_column(column, justify="right" if column else "left")
+    rows: dict[str, Perplexity | Ratio] = {
+        "dense": found.other,
+        "pruned": found.perplexity,
+        "ratio, paired": found.ratio,
+    }
+    for name, figures in rows.items():
+        table.add_row(name, f"{figures.value:.2f}", f"{figures.error:.2f}")
+    return table
+
+
+def continuations(folders: dict[str, Path]) -> Table:
+    """Have models continue the lines, each token the likeliest."""
+    table = Table(title="what they say", title_justify="left", show_lines=True)
+    said = {name: _continued(folder) for name, folder in folders.items()}
+    for column in ("", *said):
+        table.add_column(column, overflow="fold")
+    for k, line in enumerate(LINES):
+        table.add_row(line, *(texts[k] for texts in said.values()))
+    return table
+
+
+def _continued(folder: Path) -> list[str]:
+    import torch
+
+    source = LanguageModel(folder)
+    model, tokenizer = source.load(), source.tokenizer
+    found = []
+    for line in LINES:
+        ids = tokenizer(line, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            said = model.generate(
+                ids, attention_mask=torch.ones_like(ids), max_new_tokens=WORDS, do_sample=False
+            )
+        text = tokenizer.decode(said[0, ids.shape[1] :], skip_special_tokens=True)
+        found.append(" ".join(text.split()))
+    return found
+
+
+if __name__ == "__main__":
+    main()
