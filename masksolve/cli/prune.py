@@ -175,18 +175,17 @@ def _print(report: PruneReport) -> None:
         names = [name for name, reason in report.left if reason == why]
         print(f"dense: {names[0]}{f' and {count - 1} more' * (count > 1)}: {why}")
     if report.evaluation is not None:
-        rows = [
-            [name, *(f"{value:.4g}" for value in report.evaluation[key].values() if value)]
-            for name, key in (
-                ("pruned", "perplexity"),
-                ("dense", "beside_perplexity"),
-                ("ratio, paired", "ratio"),
-            )
-        ]
-        columns = ("", "perplexity", "standard error")
-        print_table(
-            f"{report.evaluation['text']}: {report.evaluation['windows']} windows", columns, rows
-        )
+        _print_evaluation(report.evaluation)
+
+
+def _print_evaluation(found: dict[str, Any]) -> None:
+    keys = {"pruned": "perplexity", "dense": "beside_perplexity", "ratio, paired": "ratio"}
+    rows = [
+        [name, *("-" if value is None else f"{value:.4g}" for value in found[key].values())]
+        for name, key in keys.items()
+    ]
+    title = f"{found['text']}: {found['windows']} windows of {found['length']} tokens"
+    print_table(title, ("", "perplexity", "standard error"), rows)
 
 
 def _mean(values: list[float | None]) -> str:

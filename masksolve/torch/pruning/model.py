@@ -87,10 +87,25 @@ class StreamedModel:
                 found, _ = rename_source_key(name, [], [], *known)
             if found in own:
                 sources.setdefault(found, []).append(name)
-        if not sources:
-            kind = type(self.network).__name__
-            raise InvalidInput(f"{self.path} holds none of the weights of {kind}, its architecture")
+        missing = [
+            name
+            for name, _ in self.network.named_parameters()
+            if name not in sources
+            and name not in self.network.all_tied_weights_keys
+            and name.startswith(self._prefix)
+        ]
+        if missing:
+            raise FileFormatError(
+                f"{self.path} lacks {len(missing)} of the weights of "
+                f"{type(self.network).__name__}, {missing[0]!r} first"
+            )
         return sources
+
+    @property
+    def _prefix(self) -> str:
+        """What the names of all begin with that is no head."""
+        network = self.network
+        return "" if network.base_model is network else f"{network.base_model_prefix}."
 
     def _fill_buffers(self) -> None:
         """Give buffers that no file holds, such as rotary frequencies, their values."""
@@ -114,11 +129,11 @@ class StreamedModel:
 
     def outer(self, blocks: Iterable[str]) -> list[str]:
         """Return the parameters and buffers that lead to the blocks: no head, no block."""
-        base = self.network.base_model
-        prefix = "" if base is self.network else f"{self.network.base_model_prefix}."
         inside = tuple(f"{block}." for block in blocks)
         return [
-            name for name in self.sources if name.startswith(prefix) and not name.startswith(inside)
+            name
+            for name in self.sources
+            if name.startswith(self._prefix) and not name.startswith(inside)
         ]
 
     def load(self, names: Iterable[str]) -> None:

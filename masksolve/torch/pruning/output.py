@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from masksolve.errors import naming
 from masksolve.storage.atomic import whole_file
 from masksolve.storage.records import MaskRecord, describe
 from masksolve.storage.tensors import TensorFile, TensorSpec, write_tensors
+from masksolve.torch.pruning.picture import draw
 from masksolve.torch.pruning.report import PruneReport
 from masksolve.torch.pruning.work import BlockFile
 
@@ -26,6 +28,7 @@ BESIDE = "masksolve"
 """Folder for masks and report: whoever reads weights looks into no folder."""
 MASKS = "masks.safetensors"
 REPORT = "report.json"
+PICTURE = "report.png"
 
 
 class _Replaced(TensorFile):
@@ -46,7 +49,7 @@ class _Replaced(TensorFile):
 def write_folder(
     checkpoint: Checkpoint, blocks: Sequence[BlockFile], made: Path, settings: Mapping[str, Any]
 ) -> None:
-    """Write all of the output but the report; what an earlier run has written of it is gone on with.
+    """Write all of the output but the report; what an earlier run has written of it stays.
 
     Parameters
     ----------
@@ -74,7 +77,11 @@ def write_folder(
 
 
 def write_report(made: Path, report: PruneReport) -> None:
-    """Write the report beside the masks."""
+    """Write the report beside the masks, and draw it where that can be done."""
+    if find_spec("matplotlib") is None:
+        report.warnings.append("the report is not drawn: matplotlib is not installed")
+    else:
+        draw(report.blocks, made / BESIDE / PICTURE, report.title)
     content = (json.dumps(report.to_dict(), indent=2) + "\n").encode()
     with whole_file(made / BESIDE / REPORT, len(content)) as file:
         file.write(content)

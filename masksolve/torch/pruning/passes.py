@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -130,8 +131,7 @@ class _Passing:
     def go(self) -> dict[str, float]:
         """Fit all stages; return the errors of what comes out."""
         with ExitStack() as stack:
-            for run in (*self._dense, *self._pruned):
-                stack.callback(run.close)
+            stack.callback(self._let_go)
             for number, stage in enumerate(self._plan.stages):
                 if stage.routed:
                     self._fit_routed(number, stage)
@@ -139,6 +139,12 @@ class _Passing:
                     sums = self._sum(number, stage)
                     self._layers.fit(stage.matrices, None, sums)
             return self._finish()
+
+    def _let_go(self) -> None:
+        """End all runs; they and this hold each other, and with them all of the block."""
+        for run in (*self._dense, *self._pruned):
+            run.close()
+        self._dense = self._pruned = []
 
     def _sum(self, number: int, stage: Stage) -> Sums:
         """Bring all batches to a stage, and sum up what is seen there."""
@@ -163,7 +169,7 @@ class _Passing:
             sums = {key: Sums(self._features(stage, key)) for key in keys}
             for batch, run in zip(self._batches, self._pruned, strict=True):
                 assert isinstance(run, Again)
-                run.collect(number, lambda met, held=batch.held_out: _collect(met, sums, held))  # type: ignore[misc]
+                run.collect(number, partial(_collect, sums, batch.held_out))
             for key in keys:
                 matrix = next(one for one in stage.matrices if one.name == key[0])
                 self._layers.fit([matrix], key[1], sums.pop(key))
@@ -197,7 +203,7 @@ class _Passing:
         return {name: lost[kind] / whole[kind] for name, kind in kinds.items() if whole[kind]}
 
 
-def _collect(met: Meeting, sums: dict[Key, Sums], held_out: bool) -> None:
+def _collect(sums: dict[Key, Sums], held_out: bool, met: Meeting) -> None:
     product = met.product
     assert product is not None
     if product.whole:

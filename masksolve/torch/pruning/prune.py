@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +62,7 @@ class Pruning:
         text: TextOptions,
         device: torch.device,
     ) -> None:
-        self.settings, self.output, self.device = settings, output, device
+        self.settings, self.output, self.device, self.text = settings, output, device, text
         self.model = StreamedModel(source, device)
         self.blocks = find_blocks(self.model.network)
         self.choice = choose_tensors(
@@ -189,8 +188,6 @@ class Pruning:
             "unseen": layers.unseen,
         }
         work.write(number, tensors, masks, told)
-        del layers, batches, module
-        gc.collect()
         return True
 
     def _layers(self, block: str) -> Layers:
@@ -249,9 +246,9 @@ class Pruning:
         """Compare what was made with the dense model, on a text."""
         from masksolve.torch.language import evaluate_checkpoint
 
-        found = evaluate_checkpoint(made, text, beside=self.model.path, device=self.device)
-        told: dict[str, Any] = found.to_dict()
-        return told
+        how = {"length": self.text.length, "seed": self.text.seed, "device": self.device}
+        found = evaluate_checkpoint(made, text, beside=self.model.path, **how)
+        return found.to_dict() | {"model": str(self.output)}
 
     def _report(self, blocks: Sequence[BlockFile]) -> PruneReport:
         tensors = self.model.checkpoint.tensors
@@ -297,9 +294,7 @@ class Pruning:
         unseen = [name for one in told for name in one["unseen"]]
         if unseen:
             more = f" and {len(unseen) - 1} more" * (len(unseen) > 1)
-            found.append(
-                f"no token came to {brief(unseen[0])}{more}: masks of magnitudes; more text may help"
-            )
+            found.append(f"no token came to {brief(unseen[0])}{more}: magnitudes alone chose masks")
         widest = max((layer["shape"][1] for one in told for layer in one["layers"]), default=0)
         if self.batches.tokens:
             from masksolve.torch.language import few_tokens

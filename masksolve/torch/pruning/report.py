@@ -57,6 +57,12 @@ class PruneReport:
         """All layers, in order."""
         return [layer for block in self.blocks for layer in block["layers"]]
 
+    @property
+    def title(self) -> str:
+        """What it is about, in a line."""
+        asked = self.settings
+        return f"{self.path.name}: {asked['pattern']}, {asked['algorithm']}, {asked['mode']}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as report.json holds it."""
         found = asdict(self)
