@@ -80,7 +80,9 @@ def adaprune(
     batches : iterable
         Some samples of what the model will meet. A batch is what its forward takes: a mapping
         of named arguments, a tuple or list of positional ones, or the only argument. They
-        are gone through several times, in evaluation mode; an iterator is made a list.
+        are gone through several times, in evaluation mode; an iterator is made a list. What a
+        block of the model gave for them is kept, twice in sequential mode, so that the blocks
+        before it need not run again.
     pattern : Pattern, str, mapping or callable
         As for `sparsify`: for example ``"4:8"``, or `ByDensity` for what each layer's zeros
         allow.
@@ -99,8 +101,8 @@ def adaprune(
         by default; for Adam by what each entry alone would save; by default, and as
         published, Adam's mask stays.
     score : {"magnitude", "wanda", "obs"} or callable
-        What the first mask keeps the most of: \|w\|, \|w\| times the norm of its input, the
-        optimal brain surgeon's w^2 / [(X X^T)^-1]_jj; or a function of a `Calibrated` that
+        What the first mask keeps the most of: \|w\|, the square of w times the norm of its input,
+        the optimal brain surgeon's w^2 / [(X X^T)^-1]_jj; or a function of a `Calibrated` that
         returns a tensor of its weight's shape.
     method, options, threads
         The solver of masks, as for `masksolve.solve`.
@@ -116,8 +118,8 @@ def adaprune(
     iterations, batch_size, rates, seed
         Of Adam: its steps, samples a step, learning rates of weights and of biases.
     ridge : float
-        Of least squares: it pulls V towards W with this share of the mean square of the
-        layer's inputs. More is safer where there are few samples.
+        Of least squares: it pulls each column of V towards that of W with this share of its
+        input's mean square. More is safer where there are few samples.
     forward : callable, optional
         Runs (model, batch) in a way of its own.
     positions : callable, optional
