@@ -8,16 +8,17 @@ draws where errors arise, and has both continue three lines.
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 import masksolve.torch as mst
 from masksolve.torch.language import Evaluation, LanguageModel, Perplexity, Ratio
 from masksolve.torch.pruning import PruneReport
 
 from .learning.docstrings import halves
+from .pages.table import Table, show
 from .smollm import write_smollm
 
 FOLDER = Path("demo-output") / "llm"
@@ -44,18 +45,22 @@ def main() -> None:
     write_smollm(dense)
     console.print(f"SmolLM2-135M lies in {dense}, {elapsed(started)}")
 
-    report = mst.prune_checkpoint(
-        dense, pruned, PATTERN, texts[0], samples=SAMPLES, length=LENGTH, progress=True
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the report has them too
+        report = mst.prune_checkpoint(
+            dense, pruned, PATTERN, texts[0], samples=SAMPLES, length=LENGTH, progress=True
+        )
+    for said in report.warnings:
+        console.print(f"note: {said}")
     console.print(
         f"{report.pruned:,} weights, {100 * report.share:.0f} % of all, are under transposable "
         f"{PATTERN} masks: {pruned}, {elapsed(started)}"
     )
-    console.print(seconds_table(report))
+    show([seconds_table(report)], console)
 
     found = mst.evaluate_checkpoint(pruned, texts[1], beside=dense, samples=SAMPLES, length=LENGTH)
-    console.print(perplexities(found))
-    console.print(continuations({"dense": dense, "pruned": pruned}))
+    show([perplexities(found)], console)
+    console.print(continuations({"dense": dense, "pruned": pruned}), markup=False)
     console.print(f"the picture is {pruned / 'masksolve' / 'report.png'}; {elapsed(started)}")
 
 
@@ -76,13 +81,11 @@ def write_texts(folder: Path) -> tuple[Path, Path]:
 def seconds_table(report: PruneReport) -> Table:
     """Tell where the time went, the largest parts first."""
     parts = seconds_by_part(report)
-    found = Table(title="where the time went", title_justify="left")
-    for column in ("", "s", "%"):
-        found.add_column(column, justify="right" if column else "left")
     whole = sum(parts.values())
+    table = Table("where the time went", " | s | %")
     for name, seconds in sorted(parts.items(), key=lambda part: -part[1]):
-        found.add_row(name, f"{seconds:.1f}", f"{100 * seconds / whole:.1f}")
-    return found
+        table.add(name, f"{seconds:.1f}", f"{100 * seconds / whole:.1f}")
+    return table
 
 
 def seconds_by_part(report: PruneReport) -> dict[str, float]:
@@ -99,31 +102,25 @@ def perplexities(found: Evaluation) -> Table:
     """Lay the perplexities out."""
     assert found.other is not None
     assert found.ratio is not None
-    table = Table(
-        title=f"perplexity, {found.windows} windows of {found.length} tokens of other modules",
-        title_justify="left",
-    )
-    for column in ("", "perplexity", "standard error"):
-        table.add_column(column, justify="right" if column else "left")
     rows: dict[str, Perplexity | Ratio] = {
         "dense": found.other,
         "pruned": found.perplexity,
         "ratio, paired": found.ratio,
     }
+    title = f"{found.windows} windows of {found.length} tokens of other modules"
+    table = Table(title, " | perplexity | standard error")
     for name, figures in rows.items():
-        table.add_row(name, f"{figures.value:.2f}", f"{figures.error:.2f}")
+        table.add(name, f"{figures.value:.2f}", f"{figures.error:.2f}")
     return table
 
 
-def continuations(folders: dict[str, Path]) -> Table:
+def continuations(folders: dict[str, Path]) -> str:
     """Have models continue the lines, each token the likeliest."""
-    table = Table(title="what they say", title_justify="left", show_lines=True)
     said = {name: _continued(folder) for name, folder in folders.items()}
-    for column in ("", *said):
-        table.add_column(column, overflow="fold")
+    parts = []
     for k, line in enumerate(LINES):
-        table.add_row(line, *(texts[k] for texts in said.values()))
-    return table
+        parts += [f"{line} ...", *(f"    {name}: {texts[k]}" for name, texts in said.items())]
+    return "\n".join(parts)
 
 
 def _continued(folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shutil import rmtree
@@ -20,12 +21,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 import masksolve.torch as mst
 from masksolve.inputs import as_threads
 
 from .demo_llm import FOLDER, LENGTH, SAMPLES, seconds_by_part, write_texts
+from .pages.table import Table, show
 from .smollm import write_smollm
 
 __all__ = ["main"]
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_smollm(dense)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     done = _read(options.out)
-    console = Console(highlight=False)
+    console = Console(width=160, highlight=False)
     for arm in _arms(options):
         if any(arm == {name: one[name] for name in arm if name in one} for one in done):
             continue
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{arm['pattern']} {arm['algorithm']} seed {arm['seed']}: ratio {told['ratio']:.3f}, "
             f"{told['processor']:.0f} s of processor time"
         )
-    console.print(_table(done))
+    show([_table(done)], console)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -93,7 +94,9 @@ def _measured(arm: Arm, dense: Path, texts: tuple[Path, Path]) -> Arm:
         pruned = Path(folder) / "pruned"
         asked = {name: value for name, value in arm.items() if name != "pattern"}
         started, processor = time.perf_counter(), time.process_time()
-        report = mst.prune_checkpoint(dense, pruned, arm["pattern"], texts[0], **asked)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # few tokens are what is asked for
+            report = mst.prune_checkpoint(dense, pruned, arm["pattern"], texts[0], **asked)
         took, spent = time.perf_counter() - started, time.process_time() - processor
         # Judged by windows that are the same for all arms, whatever calibrates.
         found = mst.evaluate_checkpoint(
@@ -119,10 +122,12 @@ def _measured(arm: Arm, dense: Path, texts: tuple[Path, Path]) -> Arm:
 
 
 def _table(done: Sequence[Arm]) -> Table:
-    table = Table(title="perplexity, in ratios to the dense model's", title_justify="left")
-    columns = "|algorithm|damping|seeds|ratio|each seed|processor\ns|masks\n%|largest parts, s"
-    for column in columns.split("|"):
-        table.add_column(column, justify="right" if column in ("seeds", "ratio") else "left")
+    table = Table(
+        "perplexity, in ratios to the dense model's",
+        "pattern | algorithm | damping | ratio | each seed | processor, s | masks, % | "
+        "largest parts, s",
+        words=3,
+    )
     kinds: dict[str, list[Arm]] = {}
     for arm in done:
         asked = [arm[name] for name in ("pattern", "algorithm", *ASKED)]
@@ -131,11 +136,10 @@ def _table(done: Sequence[Arm]) -> Table:
         first = arms[0]
         parts = {name: fmean(arm["parts"][name] for arm in arms) for name in first["parts"]}
         largest = sorted(parts.items(), key=lambda part: -part[1])[:2]
-        table.add_row(
+        table.add(
             first["pattern"],
             f"{first['algorithm']}, {first['mode']}" + ("" if first["refit"] else ", no refit"),
             "held out" if first["damping"] is None else f"{first['damping']:g}",
-            str(len(arms)),
             f"{fmean(arm['ratio'] for arm in arms):.3f}",
             " ".join(f"{arm['ratio']:.3f}" for arm in arms),
             f"{fmean(arm['processor'] for arm in arms):.0f}",

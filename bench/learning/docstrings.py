@@ -9,7 +9,6 @@ import ast
 import sys
 import sysconfig
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +49,6 @@ def of_module(module: str) -> Iterator[str]:
                 yield ast.get_docstring(node) or ""
 
 
-@cache
 def halves() -> tuple[list[str], list[str]]:
     """Return whole docstrings: of half the modules, and of the other half, none of them twice."""
     seen: set[str] = set()
