@@ -108,7 +108,7 @@ class Damped:
         self.matrix.diagonal(dim1=-2, dim2=-1).add_(damping)
         self.target = torch.add(system.target, system.dense, alpha=damping)
 
-    def solve(self, right: Tensor, penalty: float = 0.0) -> Tensor:
+    def solve(self, right: Tensor, penalty: float) -> Tensor:
         """Return the u of u (B + (lambda + penalty) I) = right."""
         values, vectors = self.system.eigen
         return ((right @ vectors) / (values + (self.damping + penalty))) @ vectors.mT
