@@ -11,7 +11,7 @@ from torch import Tensor
 from masksolve.compiling import Stopwatch
 from masksolve.errors import InvalidInput
 from masksolve.torch.fitting.admm import alternate
-from masksolve.torch.fitting.damping import DAMPINGS, UNKNOWN, best_of, sample_of
+from masksolve.torch.fitting.damping import DAMPINGS, ROUNDS, UNKNOWN, best_of, sample_of
 from masksolve.torch.fitting.least_squares import improve_masked
 from masksolve.torch.fitting.moments import Moments
 from masksolve.torch.fitting.objective import Objective
@@ -22,7 +22,7 @@ from masksolve.torch.fitting.system import Damped, System
 
 __all__ = ["Errors", "Fitted", "Seconds", "fit_group", "fit_linear"]
 
-STEPS = 5
+STEPS = 4
 """Of conjugate gradients: ADMM leaves little to do."""
 FROM_AFAR = 12
 """From dense weights there is more."""
@@ -235,14 +235,15 @@ class _Group:
         chosen = torch.cat([k + first for k, first in zip(parts, starts, strict=False)])
         some, project = system.of(chosen), Projection(list(map(len, parts)), self._settings)
         held_out = self._held_out.of(chosen)
+        quick = replace(self._settings, rounds=min(ROUNDS, self._settings.rounds))
 
         def error(damping: float) -> float:
-            new, mask = _fit(some.damped(damping), first[:, chosen], self._settings, project)
+            new, mask = _fit(some.damped(damping), first[:, chosen], quick, project)
             new = new / some.scale * mask
             shift = None if self._bias is None else self._objective.of(chosen).best_shift(new)
             return float(held_out.error(new, shift).sum())
 
-        found = best_of(DAMPINGS, error)
+        found = best_of(DAMPINGS, UNKNOWN, error)
         self._project.seconds += project.seconds
         return found
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import masksolve as ms
 from masksolve.errors import InvalidInput, InvalidPattern, UnknownMethod
-from masksolve.torch.fitting import FitSettings, Moments, fit_group, fit_linear
+from masksolve.torch.fitting import FitSettings, Moments, fit, fit_group, fit_linear
 from masksolve.torch.fitting import damping as module
 from tests.torch.fitting.problems import error_of, least_squares, related
 
@@ -140,6 +140,7 @@ def test_weights_keep_their_dtype_and_errors_count_its_rounding(dtype):
 def test_the_damping_is_what_does_best_on_held_out_rows(monkeypatch):
     """Few rows and many inputs: without held-out rows nobody would know that it fits noise."""
     monkeypatch.setattr(module, "OUTPUTS", 1 << 20)
+    monkeypatch.setattr(fit, "ROUNDS", 8)
     weight, _ = layer(32, 64)
     x, other = related(80, 64), related(400, 64, seed=5)
     chosen = fit_linear(weight, None, moments_of(x), moments_of(other), FitSettings("4:8"))
