@@ -11,7 +11,7 @@ version = release = installed_version("masksolve")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
 exclude_patterns = ["_build"]
 if find_spec("torch") is None:  # the pages that need it to be built
-    exclude_patterns += ["adaprune.md", "api-torch.md", "dst.md", "filters.md", "training.md"]
+    exclude_patterns += ["adaprune.md", "api-torch.md", "dst.md", "filters.md", "prune.md", "training.md"]
     suppress_warnings = ["toc.excluded", "myst.xref_missing"]
 root_doc = "index"
 

@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests.cli.test_json import leaves, tables, wrong_fields
 from tests.storage.files import write_file
 
 pytest.importorskip("torch")
@@ -29,6 +30,7 @@ def test_a_table_and_the_same_in_json(run, folder, text):
     assert "ratio" not in ran.out
     found = run("evaluate", folder, text, "--length", 16, "--samples", 8, "--json").json
     assert f"{found['perplexity']['value']:.4g}" in ran.out
+    assert [*wrong_fields(tables()["evaluate"], found)] == []
 
 
 def test_two_models_side_by_side(run, folder, text, tmp_path):
@@ -39,6 +41,8 @@ def test_two_models_side_by_side(run, folder, text, tmp_path):
     ratio = found["perplexity"]["value"] / found["beside_perplexity"]["value"]
     assert found["ratio"]["value"] == pytest.approx(ratio)
     assert f"{ratio:.4g}" in ran.out
+    assert [*wrong_fields(tables()["evaluate"], found)] == []
+    assert {*dict(leaves(found))} == {*tables()["evaluate"]}
 
 
 def test_bad_input_is_one_line(refused, folder, text, tmp_path):
