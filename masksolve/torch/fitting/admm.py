@@ -20,7 +20,7 @@ from masksolve.torch.fitting.system import Damped
 
 __all__ = ["alternate"]
 
-PENALTIES = 0.05, 3.0
+PENALTIES = 0.2, 1.0
 """The first and the last, in means of A's diagonal."""
 
 

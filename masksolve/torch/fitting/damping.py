@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["DAMPINGS", "UNKNOWN", "best_of", "sample_of"]
+__all__ = ["DAMPINGS", "ROUNDS", "UNKNOWN", "best_of", "sample_of"]
 
-DAMPINGS = (0.01, 0.03, 0.1, 0.3)
+DAMPINGS = (0.01, 0.03, 0.1, 0.3, 1.0)
 UNKNOWN = 0.1
 """Where nothing is held out: safe rather than best."""
-OUTPUTS = 128
+OUTPUTS = 64
 """Are enough to tell, of each group of weights."""
+ROUNDS = 4
+"""So are so many of ADMM."""
 
 
 def sample_of(outputs: Sequence[int], m: int) -> list[Tensor]:
@@ -33,12 +35,16 @@ def sample_of(outputs: Sequence[int], m: int) -> list[Tensor]:
     return chosen
 
 
-def best_of(dampings: Sequence[float], error: Callable[[float], float]) -> float:
-    """Return the damping of the least error, going up for as long as it gets less."""
-    best, least = dampings[0], error(dampings[0])
-    for damping in dampings[1:]:
-        now = error(damping)
-        if now >= least:
+def best_of(dampings: Sequence[float], first: float, error: Callable[[float], float]) -> float:
+    """Return the damping of the least error: up from the first, or else down, while it falls."""
+    at = dampings.index(first)
+    best, least = first, error(first)
+    for others in (dampings[at + 1 :], dampings[:at][::-1]):
+        for damping in others:
+            now = error(damping)
+            if now >= least:
+                break
+            best, least = damping, now
+        if best != first:
             break
-        best, least = damping, now
     return best

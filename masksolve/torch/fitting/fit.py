@@ -11,8 +11,8 @@ from torch import Tensor
 from masksolve.compiling import Stopwatch
 from masksolve.errors import InvalidInput
 from masksolve.torch.fitting.admm import alternate
-from masksolve.torch.fitting.damping import DAMPINGS, UNKNOWN, best_of, sample_of
-from masksolve.torch.fitting.least_squares import solve_masked
+from masksolve.torch.fitting.damping import DAMPINGS, ROUNDS, UNKNOWN, best_of, sample_of
+from masksolve.torch.fitting.least_squares import improve_masked
 from masksolve.torch.fitting.moments import Moments
 from masksolve.torch.fitting.objective import Objective
 from masksolve.torch.fitting.projection import Projection
@@ -194,10 +194,10 @@ class _Group:
         self._bias = torch.cat(given).float().unsqueeze(0) if given else None
         self._dense = torch.cat([w.float() for w in weights]).unsqueeze(0)
         self._outputs = [len(weight) for weight in weights]
-        self._objective = Objective(self._dense, moments, self._bias)
+        self._objective = Objective(self._dense, moments, self._bias, torch.float32)
         self._held_out = None
         if held_out is not None and held_out.rows:
-            self._held_out = Objective(self._dense, held_out, self._bias)
+            self._held_out = Objective(self._dense, held_out, self._bias, torch.float32)
         self._project = Projection(self._outputs, settings)
         self._decomposing = 0.0
 
@@ -215,9 +215,10 @@ class _Group:
             system = System(
                 objective, self._dense, centred=self._bias is not None, dtype=torch.float32
             )
-            watch = Stopwatch()
-            _ = system.eigen
-            self._decomposing = watch.seconds
+            if settings.algorithm == "admm":
+                watch = Stopwatch()
+                _ = system.eigen  # before `of`: the outputs that are tried share it
+                self._decomposing = watch.seconds
             damping = self._damping(system, first)
             scaled, mask = _fit(system.damped(damping), first, settings, self._project)
             new = scaled / system.scale * mask
@@ -234,14 +235,15 @@ class _Group:
         chosen = torch.cat([k + first for k, first in zip(parts, starts, strict=False)])
         some, project = system.of(chosen), Projection(list(map(len, parts)), self._settings)
         held_out = self._held_out.of(chosen)
+        quick = replace(self._settings, rounds=min(ROUNDS, self._settings.rounds))
 
         def error(damping: float) -> float:
-            new, mask = _fit(some.damped(damping), first[:, chosen], self._settings, project)
+            new, mask = _fit(some.damped(damping), first[:, chosen], quick, project)
             new = new / some.scale * mask
             shift = None if self._bias is None else self._objective.of(chosen).best_shift(new)
             return float(held_out.error(new, shift).sum())
 
-        found = best_of(DAMPINGS, error)
+        found = best_of(DAMPINGS, UNKNOWN, error)
         self._project.seconds += project.seconds
         return found
 
@@ -288,13 +290,13 @@ def _fit(
     """Return weights in the units of u, and their mask."""
     if settings.algorithm == "admm":
         start, mask = alternate(equations, first, settings.rounds, project)
-        return solve_masked(equations, mask, start, steps=STEPS), mask
+        return improve_masked(equations, mask, start, STEPS), mask
     if settings.algorithm == "sparsegpt":
         start, mask = sweep(equations, settings.pattern.m, project)
         if not settings.refit:
             return start, mask
-        return solve_masked(equations, mask, start, steps=FROM_AFAR), mask
-    return solve_masked(equations, first, equations.system.dense, steps=FROM_AFAR), first
+        return improve_masked(equations, mask, start, FROM_AFAR), mask
+    return improve_masked(equations, first, equations.system.dense, FROM_AFAR), first
 
 
 def _refuse_unfit(

@@ -29,6 +29,8 @@ class Objective:
     moments : Moments
     bias : Tensor, (parts, outputs), optional
         The dense biases, which wanted outputs include.
+    dtype : torch.float64 or torch.float32
+        Of products of matrices; what comes of them is summed up in double precision always.
 
     Attributes
     ----------
@@ -38,21 +40,30 @@ class Objective:
         Of the outputs without biases: what keeping nothing would cost.
     """
 
-    def __init__(self, weight: Tensor, moments: Moments, bias: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        moments: Moments,
+        bias: Tensor | None = None,
+        dtype: torch.dtype = torch.float64,
+    ) -> None:
         self.moments = moments
+        self._gram = moments.gram.to(dtype)
         if moments.given:
-            self.target, self._outputs = moments.target, moments.wanted_sum
+            self.target, self._outputs = moments.target.to(dtype), moments.wanted_sum
             squares = moments.wanted_squares
             if bias is not None:
                 wide = bias.to(self._outputs.dtype)
                 squares = squares - 2 * wide * self._outputs + moments.rows * wide.square()
-                self.target = self.target - wide.unsqueeze(-1) * moments.sum.unsqueeze(-2)
+                taken = wide.unsqueeze(-1) * moments.sum.unsqueeze(-2)
+                self.target = (moments.target - taken).to(dtype)
                 self._outputs = self._outputs - moments.rows * wide
             self.squares = squares
             return
-        wide = weight.to(moments.gram.dtype)
-        self.target = wide @ moments.cross.mT
-        dense = self.target if moments.dense is moments.cross else wide @ moments.dense
+        wide = weight.to(dtype)
+        same = moments.dense is moments.cross
+        self.target = wide @ (self._gram if same else moments.cross.mT.to(dtype))
+        dense = self.target if same else wide @ moments.dense.to(dtype)
         self.squares = (dense * wide).sum(2, dtype=torch.float64)
         self._outputs = _apply(wide, moments.dense_sum)
 
@@ -71,7 +82,7 @@ class Objective:
     def error(self, new: Tensor, shift: Tensor | None = None) -> Tensor:
         """Return the error of a new weight, and biases that are shifted, (parts,)."""
         wide = new.to(self.target.dtype)
-        left = wide @ self.moments.gram
+        left = wide @ self._gram
         error = self.energy + ((left - 2 * self.target) * wide).sum((1, 2), dtype=torch.float64)
         if shift is not None:
             error = error - 2 * (shift * self.missing(wide)).sum(1)

@@ -52,7 +52,7 @@ class FitSettings:
     algorithm: Algorithm = "admm"
     refit: bool = True
     damping: float | None = None
-    rounds: int = 8
+    rounds: int = 6
     method: str = "exact"
     options: Mapping[str, float] | None = None
     threads: int | None = None

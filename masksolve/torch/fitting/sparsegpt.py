@@ -46,7 +46,7 @@ def sweep(
     mask : Tensor of bool
     """
     factor = _factor(equations.matrix)
-    left = equations.solve(equations.target)
+    left = (equations.target @ factor.mT) @ factor
     mask = torch.zeros_like(left, dtype=torch.bool)
     features, width = left.shape[-1], columns * max(1, COLUMNS // columns)
     for first in range(0, features, width):

@@ -108,9 +108,11 @@ class Damped:
         self.matrix.diagonal(dim1=-2, dim2=-1).add_(damping)
         self.target = torch.add(system.target, system.dense, alpha=damping)
 
-    def solve(self, right: Tensor, penalty: float = 0.0) -> Tensor:
+    def solve(self, right: Tensor, penalty: float) -> Tensor:
         """Return the u of u (B + (lambda + penalty) I) = right."""
         values, vectors = self.system.eigen
+        if right.shape[-2] > right.shape[-1]:  # one product of all outputs instead of two
+            return right @ ((vectors / (values + (self.damping + penalty))) @ vectors.mT)
         return ((right @ vectors) / (values + (self.damping + penalty))) @ vectors.mT
 
     @cached_property
