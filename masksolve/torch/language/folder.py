@@ -77,6 +77,11 @@ class LanguageModel:
         """How many tokens the model reads at once; None if its configuration does not say."""
         return getattr(self._text, "max_position_embeddings", None)
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether a tokenizer lies in the folder."""
+        return any(self.path.glob("*token*")) or any(self.path.glob("vocab*"))
+
     @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer that lies in the folder.
@@ -88,7 +93,7 @@ class LanguageModel:
         """
         from transformers import AutoTokenizer
 
-        if not any(self.path.glob("*token*")) and not any(self.path.glob("vocab*")):
+        if not self.reads_text:
             raise FileFormatError(
                 f"{self.path} holds no tokenizer: expected one, or tokens in a safetensors file"
             )

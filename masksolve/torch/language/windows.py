@@ -21,6 +21,9 @@ LENGTH = 2048
 def as_length(length: int | None, model: LanguageModel) -> int:
     """Return how long windows are; None: `LENGTH`, or as many tokens as the model reads.
 
+    Of models that number places from elsewhere than 0, as RoBERTa's kin do, the tokenizer alone
+    knows how many these are.
+
     Raises
     ------
     InvalidInput
@@ -28,7 +31,8 @@ def as_length(length: int | None, model: LanguageModel) -> int:
     """
     longest = model.longest
     if length is None:
-        return LENGTH if longest is None else min(LENGTH, longest)
+        known = [longest, model.tokenizer.model_max_length if model.reads_text else None]
+        return min([LENGTH, *(number for number in known if number)])
     number = as_count(length, "length", 2)
     if longest is not None and number > longest:
         raise InvalidInput(

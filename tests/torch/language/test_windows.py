@@ -100,6 +100,11 @@ def test_windows_are_as_long_as_the_model_reads(tmp_path, folder, text):
     model = LanguageModel(write_folder(tmp_path / "m", llama(max_position_embeddings=4096)))
     assert as_length(None, model) == 2048
     assert as_length(4096, model) == 4096
+    words = tokenizer()
+    words.model_max_length = 62
+    model = LanguageModel(write_folder(tmp_path / "short", llama(), words))
+    assert as_length(None, model) == 62
+    assert as_length(64, model) == 64
 
 
 def test_numbers_that_make_no_sense_are_refused(folder, text):
