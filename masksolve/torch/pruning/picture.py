@@ -79,7 +79,7 @@ def draw(blocks: Blocks, path: Path, title: str = "") -> None:
     for axes in [*grid.flat][: len(panels)][-columns:]:  # the lowest of each column
         axes.tick_params(labelbottom=True)
         axes.set_xlabel("block", color=INK, fontsize=9)
-    figure.supylabel("squared error, in shares of the dense outputs'", color=INK, fontsize=10)
+    figure.supylabel("squared error, in shares of what is wanted", color=INK, fontsize=10)
     figure.suptitle(title, x=0.01, ha="left", weight="bold", color=INK, fontsize=13)
     handles = {
         label: line
