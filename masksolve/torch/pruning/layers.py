@@ -16,7 +16,7 @@ from masksolve.torch.pruning.products import Key
 
 __all__ = ["Layers", "Sums"]
 
-WIDE = 4096
+WIDE = 2048
 """Inputs beyond which sums of products are kept in single precision, in half the memory."""
 
 
