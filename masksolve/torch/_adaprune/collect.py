@@ -93,7 +93,9 @@ class Passes:
             self._start(self._chain)  # it is about links that have run already
         try:
             return self._collect(groups, changed, place)
-        except (Blank, InvalidInput):
+        except Blank:
+            pass
+        except InvalidInput:
             if not self._dense[0].place:
                 raise
         # Not what blocks gave last is all that goes on: so they run, from now on.

@@ -21,7 +21,7 @@ from masksolve.torch.fitting.system import Damped
 __all__ = ["alternate"]
 
 PENALTIES = 0.2, 1.0
-"""The first and the last, in means of A's diagonal."""
+"""The first and the last, in units of an input's mean square and its damping."""
 
 
 def alternate(

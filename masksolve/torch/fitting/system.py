@@ -1,13 +1,14 @@
-r"""Damped normal equations of a layer, in units where every input has the same mean square.
+r"""Damped normal equations of a layer, in units where every input has about the same mean square.
 
 With A = G / rows, the damped problem of each output is
 
-    min v A v - 2 t v + lambda sum_j A_jj (v_j - w_j)^2
+    min v A v - 2 t v + lambda sum_j s_j^2 (v_j - w_j)^2,  s_j^2 = A_jj + a hundredth of their mean
 
 whose last term pulls towards the dense weights w, by the same share of each input's mean square:
-where there is little to go by they stay. In u_j = v_j sqrt(A_jj) its matrix is B + lambda I with
-ones on B's diagonal: so single precision does, one penalty suits all inputs, and the eigenvectors
-of B serve every damping and every penalty.
+where there is little to go by they stay; the hundredth keeps inputs that hardly vary from taking
+large weights. In u_j = v_j s_j the matrix is B + lambda I, with nearly ones on B's diagonal: so
+single precision does, one penalty suits all inputs, and the eigenvectors of B serve every damping
+and every penalty.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from masksolve.torch.fitting.objective import Objective
 
 __all__ = ["Damped", "System"]
 
+SHARE = 1e-2
+"""Of the mean square of all inputs, that each counts for at least."""
 ROUNDING = 1e-6
 """Of inputs' squares: what single precision says beyond is noise."""
 FEW_ULPS = 2
@@ -44,7 +47,7 @@ class System:
     Attributes
     ----------
     scale : Tensor, (parts, 1, features)
-        Roots of A's diagonal: u is v times them.
+        s: u is v times it.
     matrix : Tensor, (parts, features, features)
         B.
     target, dense : Tensor, (parts, outputs, features)
@@ -56,15 +59,15 @@ class System:
     ) -> None:
         matrix, target = objective.normal_equations(centred=centred)
         squares = objective.moments.gram.diagonal(dim1=-2, dim2=-1) / objective.moments.rows
-        # Damped by so much in any case. An input that hardly varies has no say: its weights stay.
+        # Damped by so much in any case.
         floor = (ROUNDING * squares.mean(-1)).clamp(min=torch.finfo(torch.float32).tiny)
         floor = floor.to(matrix.dtype)[:, None, None]
-        diagonal = matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).unsqueeze(-2) + floor
-        scale = diagonal.sqrt()
+        diagonal = matrix.diagonal(dim1=-2, dim2=-1).clamp(min=0).unsqueeze(-2)
+        scale = (diagonal + SHARE * diagonal.mean(-1, keepdim=True) + floor).sqrt()
         self.scale = scale.to(dtype)
         self.dense = weight.to(dtype) * self.scale
         self.matrix = (matrix / scale / scale.mT).to(dtype)
-        self.matrix.diagonal(dim1=-2, dim2=-1).fill_(1)
+        self.matrix.diagonal(dim1=-2, dim2=-1).add_((floor / scale.square()).squeeze(-2))
         self.target = ((target + floor * weight) / scale).to(dtype)
 
     @cached_property

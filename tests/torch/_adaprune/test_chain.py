@@ -152,6 +152,12 @@ def test_skipped_blocks_that_are_needed_run_from_then_on():
     assert sum(skips) > sum(plain)
 
 
+def test_what_is_not_a_number_from_the_start_is_no_skip():
+    rows = [torch.full((3, WIDTH), float("nan"))]
+    with pytest.raises(ms.InvalidInput, match=r"blocks.2.up.weight: its inputs are not all finite"):
+        mst.adaprune(Blocks(), rows, "4:8", select="blocks.2.*")
+
+
 def test_in_the_end_blocks_are_as_they_were():
     model = Blocks()
     model.blocks[1].forward = own = lambda x: Block.forward(model.blocks[1], x)

@@ -40,7 +40,8 @@ def least_squares(rows, wanted, dense, mask, damping, centred):
     if centred:
         means, levels = rows.mean(0), wanted.mean(0)
         rows, wanted = rows - means, wanted - levels
-    pull = np.sqrt(damping * (rows**2).sum(0))
+    squares = (rows**2).sum(0)
+    pull = np.sqrt(damping * (squares + 0.01 * squares.mean()))
     found = np.zeros(dense.shape)
     for output, kept in enumerate(mask):
         stacked = np.vstack([rows[:, kept], np.diag(pull)[:, kept]])
