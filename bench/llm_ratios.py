@@ -32,7 +32,7 @@ from .smollm import write_smollm
 __all__ = ["main"]
 
 PATTERNS = ("4:8", "8:16", "16:32", "2:4,plain")
-ASKED = ("mode", "samples", "length", "held_out", "damping", "rounds", "refit")
+ASKED = ("mode", "samples", "length", "held_out", "damping", "refit")
 """What all arms of a run have in common."""
 Arm = dict[str, Any]
 """What is asked for of one run, and then what came of it."""
@@ -70,7 +70,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--length", type=int, default=LENGTH)
     parser.add_argument("--held-out", type=float, default=0.125, help="share of the samples")
     parser.add_argument("--damping", type=float, help="default: chosen on what is held out")
-    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--no-refit", dest="refit", action="store_false")
     parser.add_argument("--out", type=Path, default=Path("bench-output") / "llm-ratios.json")
     return parser.parse_args(arguments)
