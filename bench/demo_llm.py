@@ -27,7 +27,7 @@ SAMPLES, LENGTH = 48, 256
 """Windows that calibrate, and as many of other modules that judge, of so many tokens."""
 LINES = (
     "The capital of France is",
-    "Return a list of all files in the folder, ",
+    "This function returns a list of",
     "A good way to learn a language is to",
 )
 WORDS = 24
