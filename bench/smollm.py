@@ -30,8 +30,10 @@ def write_smollm(folder: Path) -> None:
     if folder.is_dir():
         return
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, logging
 
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     file = smollm_file()
     parts = {"gguf_file": file.name, "local_files_only": True}
     read = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **parts)
