@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from masksolve.checkpoints.names import brief
 from masksolve.errors import InvalidInput
 
-__all__ = ["Call", "find_blocks", "next_call"]
+__all__ = ["Call", "called_blocks", "find_blocks", "next_call"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +53,19 @@ class Call:
             If it gives something else as well, that other blocks may need.
         """
         found = block(*self.args, **self.named)
-        if isinstance(found, Tensor):
-            return found
-        parts = found if isinstance(found, tuple | list) else [None]
-        if not isinstance(parts[0], Tensor) or any(part is not None for part in parts[1:]):
+        states = found if isinstance(found, Tensor) else found[0]
+        others = () if isinstance(found, Tensor) else found[1:]
+        if not isinstance(states, Tensor) or any(part is not None for part in others):
             raise InvalidInput(
                 f"{self.name} ({type(block).__name__}) gives more than hidden states, which cannot "
                 "be followed: prune the model in memory, by masksolve.torch.adaprune"
             )
-        states: Tensor = parts[0]
         return states
+
+    def length(self, block: nn.Module) -> int:
+        """Call a block; return how long the tuple is that it gives, 0: it gives a tensor."""
+        found = block(*self.args, **self.named)
+        return 0 if isinstance(found, Tensor) else len(found)
 
 
 def find_blocks(network: nn.Module) -> list[str]:
@@ -107,7 +111,7 @@ class _Called(BaseException):
 def next_call(
     network: nn.Module,
     blocks: Sequence[str],
-    done: Mapping[str, Any],
+    done: Mapping[str, int],
     states: Tensor | None,
     inputs: Mapping[str, Tensor],
 ) -> Call | None:
@@ -117,8 +121,8 @@ def next_call(
     ----------
     network : Module
     blocks : sequence of str
-    done : mapping
-        Names of those that need not be called: each gives `states`.
+    done : mapping of str to int
+        Those that need not be called: they give `states`, in tuples of such a length.
     states : Tensor or None
     inputs : mapping of str to Tensor
         Of the network.
@@ -128,16 +132,74 @@ def next_call(
     Call or None
         None: no other block is called.
     """
-    restore: list[nn.Module] = []
+
+    def stub(name: str) -> Callable[..., Any]:
+        def forward(*args: Any, **named: Any) -> Any:
+            if name not in done:
+                raise _Called(Call(name, args, named))
+            return _given(states, done[name])
+
+        return forward
+
     try:
-        for name in blocks:
-            block = network.get_submodule(name)
-            block.forward = _stub(name, name in done, states)
-            restore.append(block)
-        with torch.no_grad():
-            getattr(network, "base_model", network)(**inputs)  # what lies behind them is no matter
+        _run(network, {name: stub(name) for name in blocks}, inputs)
     except _Called as called:
         return called.call
+    return None
+
+
+def called_blocks(
+    network: nn.Module, blocks: Sequence[str], length: int, inputs: Mapping[str, Tensor]
+) -> list[str]:
+    """Name the blocks that are called, in order.
+
+    Parameters
+    ----------
+    network, blocks, inputs
+        As for `next_call`.
+    length : int
+        Of the tuple that a block gives; 0: it gives a tensor.
+
+    Raises
+    ------
+    InvalidInput
+        If one is called more than once.
+    """
+    called: list[str] = []
+
+    def stub(name: str) -> Callable[..., Any]:
+        def forward(*args: Any, **named: Any) -> Any:
+            called.append(name)
+            return _given(Call(name, args, named).states, length)
+
+        return forward
+
+    _run(network, {name: stub(name) for name in blocks}, inputs)
+    twice = [name for name, count in Counter(called).items() if count > 1]
+    if twice:
+        raise InvalidInput(
+            f"{twice[0]} is called more than once, which cannot be followed: prune the model in "
+            "memory, by masksolve.torch.adaprune"
+        )
+    return called
+
+
+def _given(states: Tensor | None, length: int) -> Any:
+    return (states, *[None] * (length - 1)) if length else states
+
+
+def _run(
+    network: nn.Module, stubs: Mapping[str, Callable[..., Any]], inputs: Mapping[str, Tensor]
+) -> None:
+    """Run a network with something else for its blocks."""
+    replaced: list[nn.Module] = []
+    try:
+        for name, stub in stubs.items():
+            block = network.get_submodule(name)
+            block.forward = stub
+            replaced.append(block)
+        with torch.no_grad():
+            getattr(network, "base_model", network)(**inputs)  # what lies behind them is no matter
     except (InvalidInput, MemoryError):
         raise
     except Exception as error:  # whatever a network's own code may raise
@@ -146,15 +208,5 @@ def next_call(
             f"{type(network).__name__} cannot be followed up to its blocks: {said}"
         ) from None
     finally:
-        for block in restore:
+        for block in replaced:
             del block.forward
-    return None
-
-
-def _stub(name: str, done: bool, states: Tensor | None) -> Callable[..., Any]:
-    def forward(*args: Any, **named: Any) -> Any:
-        if done:
-            return states
-        raise _Called(Call(name, args, named))
-
-    return forward

@@ -128,11 +128,8 @@ def prune_checkpoint(
     (2, 'model.layers.0.self_attn.q_proj.weight')
     """
     _need_transformers()
-    fit = FitSettings(Pattern.parse(pattern), algorithm, refit, damping, rounds, method)
-    if threads is not None:
-        from dataclasses import replace
-
-        fit = replace(fit, threads=threads)
+    parsed = Pattern.parse(pattern)
+    fit = FitSettings(parsed, algorithm, refit, damping, rounds, method, threads=threads)
     settings = PruneSettings(fit, mode, memory, tensors, tuple(exclude))
     share = as_number(held_out, "held_out", 0)
     if share >= 1:
@@ -140,10 +137,13 @@ def prune_checkpoint(
     text = TextOptions(as_count(samples, "samples"), length, seed, share)
     source, output = Path(model), Path(out)
     pruning = Pruning(source, output, settings, calibration, text, _device(device))
+    aside = None if evaluate is None else Path(evaluate)
     finished = pruning.finished()
-    if finished is not None:
-        return finished
-    return pruning.go(progress, None if evaluate is None else Path(evaluate))
+    if finished is None:
+        return pruning.go(progress, aside)
+    if aside is not None:
+        pruning.evaluate(finished, aside)
+    return finished
 
 
 def _device(device: torch.device | str | None) -> torch.device:

@@ -17,8 +17,9 @@ from masksolve.torch.arrays import as_array, as_tensor
 
 __all__ = ["Batches", "CalibrationLike", "TextOptions", "read_batches"]
 
-TOKENS = 2048
-"""Of a batch: enough for products to run at full speed."""
+TOKENS, MOST_TOKENS, BATCHES = 2048, 8192, 24
+"""Of a batch: enough for products to run at full speed, few enough for attention; and how many
+batches there should be, as far as that allows: each may wait in a thread of its own."""
 SAMPLES = 8
 """Of a batch of anything but tokens."""
 IDS = "input_ids"
@@ -68,6 +69,10 @@ class Batches:
     held_out: list[bool]
     tokens: int
     warnings: tuple[str, ...] = ()
+
+    def on(self, number: int, device: torch.device) -> dict[str, Tensor]:
+        """Return a batch on a device."""
+        return {name: tensor.to(device) for name, tensor in self.inputs[number].items()}
 
     @property
     def identity(self) -> list[Any]:
@@ -182,8 +187,10 @@ def _cut(
 
 
 def _pieces(inputs: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-    size = SAMPLES if IDS not in inputs else max(1, TOKENS // max(1, inputs[IDS].shape[1]))
-    count = len(next(iter(inputs.values())))
+    count, size = len(next(iter(inputs.values()))), SAMPLES
+    if IDS in inputs:
+        tokens = max(TOKENS, min(MOST_TOKENS, inputs[IDS].numel() // BATCHES))
+        size = max(1, tokens // max(1, inputs[IDS].shape[1]))
     for first in range(0, count, size):
         yield {
             name: tensor[first : first + size].float()

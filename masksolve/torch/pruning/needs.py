@@ -19,8 +19,10 @@ SINGLE = 4
 """Bytes of a number, as all is computed."""
 BASE = 700_000_000
 """Bytes of a process that prunes nothing yet: Python, torch, transformers, compiled kernels."""
-SUMS, SUMS_IN_DOUBLE = 7 * 4, 10 * 4
-"""Bytes an entry of a matrix of products takes in sums, held-out ones, and decomposition."""
+COPIES = {"admm": 9, "sparsegpt": 8, "wanda": 6, "magnitude": 6}
+"""Matrices of products that are held at once: sums, held-out ones, equations, decompositions."""
+THREADS = 64
+"""In which runs may wait: each is one of many small ones more to the system."""
 
 
 class _Model(Protocol):
@@ -85,7 +87,8 @@ class Needs:
         blocks = {name: entries(model.names(name)) for name in wanted}
         largest = max(blocks, key=lambda name: blocks[name])
         pruned = entries(wanted[largest])
-        sums = widest**2 * (SUMS_IN_DOUBLE if widest <= WIDE else SUMS)
+        number = SINGLE if widest > WIDE else 2 * SINGLE
+        sums = COPIES[settings.fit.algorithm] * number * widest**2
         memory = BASE + outer + blocks[largest] * SINGLE + pruned * (SINGLE + 1) + sums
         most = int(settings.memory)
         if memory > most:
@@ -98,10 +101,11 @@ class Needs:
         waiting = rows * (6 * width + 3 * widest) * 2 * SINGLE
         states = rows * width * SINGLE * 2
         room = most - memory
+        waits = waiting <= room // 2 and 2 * len(batches.inputs) <= THREADS
         output = sum(file.path.stat().st_size for file in model.checkpoint.shards.values())
         masked = sum(entries(names) for names in wanted.values())
         held = sum(
             tensors[o].nbytes for ns in wanted.values() for n in ns for o in model.sources[n]
         )
         disk = output + held + masked // 4 + 2 * states
-        return cls(disk, memory, max(room // 2, 1), waiting <= room // 2)
+        return cls(disk, memory, max(room // 2, 1), waits)

@@ -22,7 +22,7 @@ from masksolve.errors import InvalidInput, about
 from masksolve.storage.stored import StoredMask
 from masksolve.threads import Progress, reporting
 from masksolve.torch.arrays import as_array
-from masksolve.torch.pruning.blocks import Call, find_blocks, next_call
+from masksolve.torch.pruning.blocks import Call, called_blocks, find_blocks, next_call
 from masksolve.torch.pruning.inputs import CalibrationLike, TextOptions, read_batches
 from masksolve.torch.pruning.layers import Layers
 from masksolve.torch.pruning.model import StreamedModel
@@ -122,49 +122,55 @@ class Pruning:
             work.publish()
         return report
 
+    def evaluate(self, report: PruneReport, text: Path) -> None:
+        """Evaluate what an earlier run has made, if that has not been done."""
+        if report.evaluation is None:
+            report.evaluation = self._evaluated(self.output, text)
+            write_report(self.output, report)
+
     def _blocks(self, work: Work, progress: Progress) -> Iterator[BlockFile]:
         """Prune block after block, in the order in which they are called."""
         states: States | None = None
-        done: dict[str, None] = {}
-        loaded = False
-        with reporting(progress, len(self.blocks), "blocks") as report:
-            for number in range(len(self.blocks)):
+        self.model.load(self.model.outer(self.blocks))
+        first = work.block(0)
+        length, called = self._look_ahead() if first is None else first.told["calls"]
+        with reporting(progress, len(called), "blocks") as report:
+            for number in range(len(called)):
                 found = work.block(number)
                 if found is None:
-                    if not loaded:
-                        self.model.load(self.model.outer(self.blocks))
-                        loaded = True
                     if states is None and number:
                         states = States(work.states / f"{number:05d}", 0)
                     after = States(work.states / f"{number + 1:05d}", self.needs.room)
-                    if not self._prune(number, done, states, after, work):
-                        return
-                    found = work.block(number)
-                    assert found is not None
+                    done = dict.fromkeys(called[:number], length)
+                    calls = _Calls(self, done, states, after)
+                    found = self._prune(number, calls, work, [length, called])
                     if states is not None:
                         states.remove()
                     states = after
-                done[found.told["name"]] = None
                 yield found
                 report(number + 1)
 
-    def _prune(
-        self,
-        number: int,
-        done: Mapping[str, None],
-        states: States | None,
-        after: States,
-        work: Work,
-    ) -> bool:
-        """Prune the next block; False: no other is called."""
-        watch, started = Stopwatch(), time.process_time()
-        batches = [_Batch(self, k, done, states, after) for k in range(len(self.batches.inputs))]
-        call = batches[0].find()
+    def _look_ahead(self) -> tuple[int, list[str]]:
+        """Return in what form blocks give hidden states, and which are called in which order."""
+        inputs = self.batches.on(0, self.device)
+        call = next_call(self.model.network, self.blocks, {}, None, inputs)
         if call is None:
-            return False
+            raise InvalidInput(f"{self.model.path}: what calibrates it comes to none of its blocks")
+        names = self.model.names(call.name)
+        self.model.load(names)
+        with torch.no_grad():
+            length = call.length(self.model.network.get_submodule(call.name))
+        self.model.free(names)
+        return length, called_blocks(self.model.network, self.blocks, length, inputs)
+
+    def _prune(self, number: int, calls: _Calls, work: Work, told_calls: list[Any]) -> BlockFile:
+        """Prune the next block."""
+        watch, started = Stopwatch(), time.process_time()
+        batches = [_Batch(calls, k) for k in range(len(self.batches.inputs))]
+        call = batches[0].find()
         name, names = call.name, self.model.names(call.name)
         module = self.model.network.get_submodule(name)
-        after.clear()
+        calls.after.clear()
         self.model.load(names)
         layers = self._layers(name)
         with about(name):
@@ -186,9 +192,9 @@ class Pruning:
             "layers": layers.rows,
             "left": [[self.wanted[name][one], why] for one, why in outcome.plan.left.items()],
             "unseen": layers.unseen,
+            "calls": told_calls,
         }
-        work.write(number, tensors, masks, told)
-        return True
+        return work.write(number, tensors, masks, told)
 
     def _layers(self, block: str) -> Layers:
         prefix = f"{block}."
@@ -280,7 +286,10 @@ class Pruning:
         return PruneReport(
             self.output,
             self.asked,
-            [{k: v for k, v in one.items() if k not in ("left", "unseen")} for one in told],
+            [
+                {k: v for k, v in one.items() if k not in ("left", "unseen", "calls")}
+                for one in told
+            ],
             left,
             said,
             pruned,
@@ -304,32 +313,40 @@ class Pruning:
         return found
 
 
-@dataclass(eq=False)
-class _Batch:
-    """A batch at a block: called anew whenever it is asked for, so that nothing is held."""
+@dataclass(frozen=True, eq=False)
+class _Calls:
+    """How all batches come to the next block, and where they go from there."""
 
     run: Pruning
-    number: int
-    done: Mapping[str, None]
+    done: Mapping[str, int]
     states: States | None
     after: States
+
+
+@dataclass(eq=False)
+class _Batch:
+    """A batch at a block: hidden states are got whenever they are asked for, not held."""
+
+    calls: _Calls
+    number: int
     _call: Call | None = None
 
     @property
     def held_out(self) -> bool:
         """Whether it only judges."""
-        return self.run.batches.held_out[self.number]
+        return self.calls.run.batches.held_out[self.number]
 
-    def find(self) -> Call | None:
+    def find(self) -> Call:
         """Find how the network calls the next block with this batch."""
-        model, device = self.run.model, self.run.device
-        states = None if self.states is None else self._get("dense")
-        inputs = {name: x.to(device) for name, x in self.run.batches.inputs[self.number].items()}
-        found = next_call(model.network, self.run.blocks, self.done, states, inputs)
-        if found is not None and states is not None and found.states is not states:
+        run, calls = self.calls.run, self.calls
+        states = None if calls.states is None else self._get("dense")
+        inputs = run.batches.on(self.number, run.device)
+        found = next_call(run.model.network, run.blocks, calls.done, states, inputs)
+        if found is None or (states is not None and found.states is not states):
+            name = [*calls.done][-1]
             raise InvalidInput(
-                f"{found.name} takes other hidden states than the block before it gives, which "
-                "cannot be followed: prune the model in memory, by masksolve.torch.adaprune"
+                f"what {name} gives is not what the next block takes, which cannot be followed: "
+                "prune the model in memory, by masksolve.torch.adaprune"
             )
         self._call = found
         return found
@@ -337,23 +354,20 @@ class _Batch:
     def call(self, stream: str) -> Call:
         """Return how the block is called with it in a stream."""
         call = self._call or self.find()
-        assert call is not None
-        if self.states is None:
+        if self.calls.states is None:
             return call
         self._call = call.with_states(torch.empty(0))  # arguments alone are kept
-        if self.run.settings.mode == "parallel":
-            stream = "dense"
         return call.with_states(self._get(stream))
 
     def put(self, stream: str, states: Tensor) -> None:
         """Take what the block gives."""
         if not bool(states.isfinite().all()):
             raise InvalidInput(f"hidden states behind it are not finite in the {stream} network")
-        self.after.put(stream, self.number, states)
+        self.calls.after.put(stream, self.number, states)
 
     def _get(self, stream: str) -> Tensor:
-        assert self.states is not None
-        return self.states.get(stream, self.number).to(self.run.device)
+        assert self.calls.states is not None
+        return self.calls.states.get(stream, self.number).to(self.calls.run.device)
 
 
 def _size(shape: Sequence[int]) -> int:

@@ -138,8 +138,8 @@ class Work:
         tensors: Mapping[str, NDArray[Any]],
         masks: Mapping[str, StoredMask],
         told: Mapping[str, Any],
-    ) -> None:
-        """Write what became of a block.
+    ) -> BlockFile:
+        """Write what became of a block, and return it.
 
         Parameters
         ----------
@@ -167,6 +167,7 @@ class Work:
             for array in (*tensors.values(), *packed.values()):
                 writer.write(array)
             writer.finish(metadata)
+        return BlockFile(self._block(number))
 
     def _block(self, number: int) -> Path:
         return self.path / f"block-{number:05d}"
