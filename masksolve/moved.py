@@ -36,15 +36,18 @@ MOVED = {
             "density",
             "fit",
             "groups",
-            "least_squares",
             "lines",
-            "moments",
             "prune",
             "report",
             "samples",
             "settings",
             "sources",
         )
+    },
+    **{
+        f"masksolve.torch.{room}.{name}": f"masksolve.torch.fitting.{name}"
+        for room in ("adaprune", "_adaprune")
+        for name in ("least_squares", "moments")
     },
     "masksolve.torch.adaprune.masks": "masksolve.torch._adaprune.masker",
     "masksolve.torch.adaprune.network": "masksolve.torch._adaprune.calibration",

@@ -6,7 +6,7 @@ import argparse
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from math import prod
 from pathlib import Path
@@ -24,6 +24,7 @@ from masksolve.storage.tensors import TensorFile, TensorSpec
 __all__ = [
     "Bar",
     "about_tensor",
+    "counting_bar",
     "going_on",
     "one_line",
     "positive",
@@ -87,17 +88,32 @@ class Bar:
 @contextmanager
 def progress_bar(specs: Sequence[TensorSpec]) -> Iterator[Bar]:
     """Show a bar on stderr while the block runs, if that is a terminal."""
+    with _bar("{task.percentage:>3.0f}%") as bar:
+        yield Bar(bar, sum(prod(spec.shape) for spec in specs))
+
+
+@contextmanager
+def counting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar of things that are counted, with the time left; the block tells how many."""
+    with _bar("{task.completed} of {task.total}") as bar:
+        task = bar.add_task(what, total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield report
+
+
+def _bar(figures: str) -> Progress:
+    """Make a bar on stderr, which shows nothing where that is no terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn(figures),
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        yield Bar(bar, sum(prod(spec.shape) for spec in specs))
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

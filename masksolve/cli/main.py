@@ -18,7 +18,7 @@ from functools import partial
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-from masksolve.cli import apply, bench, check, methods, plan, solve
+from masksolve.cli import apply, bench, check, evaluate, methods, plan, prune, solve
 from masksolve.cli.common import one_line
 from masksolve.cli.tensors import joined_axes
 from masksolve.compiling import saying_so
@@ -121,7 +121,7 @@ def _parser() -> _Parser:
     )
     parser.add_argument("--version", action="version", version=f"masksolve {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (solve, apply, check, plan, methods, bench):
+    for module in (solve, apply, check, plan, prune, evaluate, methods, bench):
         module.add_commands(commands)
     return parser
 

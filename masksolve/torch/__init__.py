@@ -26,6 +26,7 @@ from masksolve.torch._adaprune import (
     kept_by_density,
     reestimate_batch_norms,
 )
+from masksolve.torch.language import evaluate_checkpoint
 from masksolve.torch.layer import Layer
 from masksolve.torch.layouts import Layout, layout_of, register_layout
 from masksolve.torch.masked import Masked
@@ -44,6 +45,8 @@ from masksolve.torch.training.sparsify import sparsify
 if TYPE_CHECKING:
     from masksolve.torch import dst as dst
     from masksolve.torch import filters as filters
+    from masksolve.torch.pruning import PruneReport as PruneReport
+    from masksolve.torch.pruning import prune_checkpoint as prune_checkpoint
     from masksolve.torch.training.callbacks.huggingface import (
         HuggingFaceCallback as HuggingFaceCallback,
     )
@@ -70,6 +73,7 @@ __all__ = [
     "adaprune",
     "dense_state_dict",
     "dst",
+    "evaluate_checkpoint",
     "filters",
     "kept_by_density",
     "layout_of",
@@ -89,6 +93,8 @@ __all__ = [
 _LATER = {
     "HuggingFaceCallback": "masksolve.torch.training.callbacks.huggingface",
     "LightningCallback": "masksolve.torch.training.callbacks.lightning",
+    "PruneReport": "masksolve.torch.pruning",
+    "prune_checkpoint": "masksolve.torch.pruning",
 }
 """What needs a library of its own: not for ``import *``."""
 

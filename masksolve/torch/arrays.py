@@ -12,7 +12,7 @@ from torch import Tensor
 
 from masksolve.errors import InvalidInput
 
-__all__ = ["as_array", "refuse_unfit", "refuse_unreadable"]
+__all__ = ["as_array", "as_tensor", "refuse_unfit", "refuse_unreadable"]
 
 _VIEWED: dict[torch.dtype, tuple[torch.dtype, Any]] = {
     torch.bfloat16: (torch.int16, ml_dtypes.bfloat16),
@@ -41,6 +41,21 @@ def as_array(tensor: Tensor, name: str = "tensor") -> NDArray[Any]:
     except TypeError:
         raise InvalidInput(f"{name} has dtype {held.dtype}, which is not supported") from None
     return array if dtype is None else array.view(dtype)
+
+
+def as_tensor(array: NDArray[Any]) -> Tensor:
+    """Show a contiguous array, as `as_array` or a file gives it, as a tensor of its dtype.
+
+    Examples
+    --------
+    >>> as_tensor(as_array(torch.tensor([0.5, 2.0], dtype=torch.bfloat16)))
+    tensor([0.5000, 2.0000], dtype=torch.bfloat16)
+    """
+    for dtype, (integer, own) in _VIEWED.items():
+        if array.dtype == own:
+            held = array.view(torch.empty(0, dtype=integer).numpy().dtype)
+            return torch.from_numpy(held).view(dtype)
+    return torch.from_numpy(array)
 
 
 def refuse_unreadable(tensor: Tensor, name: str) -> None:

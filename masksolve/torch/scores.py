@@ -119,10 +119,12 @@ class Movement(TrainingScore):
 
 
 class Wanda(TrainingScore):
-    """The magnitude of a weight times the norm of the input that it multiplies.
+    """The square of a weight times the norm of the input that it multiplies.
 
-    Sun et al. 2023, arXiv:2306.11695. The norm of every input channel is taken over all
-    that the layer saw in training mode, what is older counting less by `memory` a call.
+    Sun et al. 2023, arXiv:2306.11695, who take the magnitude: plain masks are the same, and a
+    transposable one keeps the most of what its layer's error is a sum of. The norm of every input
+    channel is taken over all that the layer saw in training mode, what is older counting less
+    by `memory` a call.
 
     Parameters
     ----------
@@ -157,14 +159,16 @@ class Wanda(TrainingScore):
         if "wanda" not in gathered:
             return size
         squares = gathered.known("wanda", layer.original).to(size.device)
-        norms = torch.where(squares.any(), squares.sqrt(), 1).to(size.dtype)
+        seen = squares.any()
+        wide = size.to(torch.promote_types(size.dtype, torch.float32))  # squares may be small
+        scales = torch.where(seen, squares, 1).to(wide.dtype)
         source = layer.layout.matrix_axes[1]
-        matrices = layer.layout.matrices(size)
+        matrices = layer.layout.matrices(torch.where(seen, wide.square(), wide))
         shape = [1] * matrices.ndim
         if layer.layout.parts > 1:
             shape[0] = layer.layout.parts
         shape[source] = -1
-        return (matrices * norms.view(shape)).reshape(size.shape)
+        return (matrices * scales.view(shape)).reshape(size.shape)
 
 
 _CHANNEL: Mapping[str, int] = {
@@ -220,7 +224,7 @@ MAGNITUDE = "magnitude"
 SCORES: Mapping[str, NamedScore] = {
     "gradient": NamedScore(training=Gradient),
     "movement": NamedScore(training=Movement),
-    "wanda": NamedScore(Wanda, lambda layer: layer.weight.abs() * layer.scale()),
+    "wanda": NamedScore(Wanda, lambda layer: (layer.weight * layer.scale()).square()),
     "obs": NamedScore(calibrated=lambda layer: layer.weight.square() * layer.curvature()),
 }
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import sys
-import sysconfig
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -16,14 +11,10 @@ import numpy as np
 from masksolve.errors import InvalidInput
 
 from ...activations import sentences_of
+from ...learning import docstrings
 
 __all__ = ["Texts", "library", "split"]
 
-APART = frozenset(
-    {"distutils", "ensurepip", "idlelib", "lib2to3", "test", "tkinter", "turtle", "turtledemo"}
-)
-"""What some installations leave out."""
-TESTS = frozenset({"test", "tests", "site-packages"})
 MOST = 60
 """Sentences of one module; a few would say most of all."""
 
@@ -49,12 +40,11 @@ def library() -> Library:
 
     They differ a little between versions of Python.
     """
-    root = Path(sysconfig.get_path("stdlib"))
     seen: set[str] = set()
     found: Library = {}
-    for name in sorted(sys.stdlib_module_names - APART):
+    for name in docstrings.modules():
         fresh: list[str] = []
-        for text in _docstrings(root, name):
+        for text in docstrings.of_module(name):
             for sentence in sentences_of(text):
                 if sentence not in seen and len(fresh) < MOST:
                     seen.add(sentence)
@@ -81,19 +71,8 @@ def split(seed: int, calibration: int, held_out: int) -> Texts:
         pool = [sentence for name in names for sentence in library()[name]]
         if len(pool) < count:
             raise InvalidInput(
-                f"half the standard library in {sysconfig.get_path('stdlib')} has docstrings "
+                f"half the standard library in {docstrings.where()} has docstrings "
                 f"of {len(pool)} plain sentences: expected {count}"
             )
         drawn.append([pool[k] for k in rng.choice(len(pool), count, replace=False)])
     return Texts(*drawn)
-
-
-def _docstrings(root: Path, module: str) -> Iterator[str]:
-    folder = root / module
-    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [root / f"{module}.py"]
-    for file in files:
-        if TESTS & set(file.relative_to(root).parts) or not file.is_file():
-            continue  # built in, or written in C
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                yield ast.get_docstring(node) or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import torch
@@ -95,8 +96,24 @@ class Calibration:
             )
         return found != 0
 
-    def run(self, number: int, watchers: Mapping[nn.Module, Seen]) -> None:
+    def run(
+        self,
+        number: int,
+        watchers: Mapping[nn.Module, Seen],
+        after: Mapping[nn.Module, Callable[[Any], None]] = MappingProxyType({}),
+        instead: Mapping[nn.Module, Callable[[], Any]] = MappingProxyType({}),
+    ) -> None:
         """Send a batch through the model, while watchers see their modules' calls.
+
+        Parameters
+        ----------
+        number : int
+            The batch's.
+        watchers : mapping of Module to callable
+        after : mapping of Module to callable
+            Gets what the module gave.
+        instead : mapping of Module to callable
+            Gives it, without a run of the module.
 
         Raises
         ------
@@ -116,8 +133,12 @@ class Calibration:
             module.register_forward_pre_hook(see(watch), with_kwargs=True)
             for module, watch in watchers.items()
         ]
+        hooks += [
+            module.register_forward_hook(lambda module, inputs, output, get=get: get(output))
+            for module, get in after.items()
+        ]
         try:
-            with torch.no_grad():
+            with torch.no_grad(), _replaced(instead):
                 self._forward(self.model, batch)
         except _Enough:
             pass
@@ -147,6 +168,22 @@ class Calibration:
             torch.backends.mha.set_fastpath_enabled(fused)
             for module in training:
                 module.training = True
+
+
+@contextmanager
+def _replaced(instead: Mapping[nn.Module, Callable[[], Any]]) -> Iterator[None]:
+    """Let modules give something without running."""
+    held = {module: module.__dict__.get("forward") for module in instead}
+    try:
+        for module, give in instead.items():
+            module.forward = lambda *positional, give=give, **named: give()
+        yield
+    finally:
+        for module, forward in held.items():
+            if forward is None:
+                module.__dict__.pop("forward", None)
+            else:  # somebody else had put it there
+                module.forward = forward
 
 
 def _feed(model: nn.Module, batch: Any) -> Any:

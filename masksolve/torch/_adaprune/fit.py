@@ -9,20 +9,19 @@ import torch
 from torch import Tensor
 
 from masksolve.compiling import Stopwatch
-from masksolve.torch._adaprune import least_squares
 from masksolve.torch._adaprune.adam import fit_by_adam
 from masksolve.torch._adaprune.collect import Gathered
 from masksolve.torch._adaprune.groups import Weight
 from masksolve.torch._adaprune.masker import Masker
-from masksolve.torch._adaprune.moments import Objective
 from masksolve.torch._adaprune.report import LayerReport
 from masksolve.torch._adaprune.settings import Settings
+from masksolve.torch.fitting.admm import alternate
+from masksolve.torch.fitting.least_squares import solve_masked
+from masksolve.torch.fitting.objective import Objective
+from masksolve.torch.fitting.system import System
 from masksolve.torch.masked import shares_of_pruned
 
 __all__ = ["Fitted", "fit"]
-
-ROUNDING = 1e-6
-"""Of inputs' squares: what single precision says beyond is noise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,24 +131,13 @@ def _fit(
             tuned,
             lambda lines: masker.lines(objective.worth(lines, centred=tuned), weight),
         )
-    matrix, target = objective.normal_equations(centred=tuned)
-    ridge = torch.maximum(
-        settings.ridge * least_squares.mean_diagonal(matrix),
-        ROUNDING * least_squares.mean_diagonal(objective.moments.gram) / objective.moments.rows,
-    )
-    matrix = matrix + ridge * least_squares.identity(matrix)
-    # The ridge pulls towards the dense weights: where there is little to go by they stay.
-    target = target + ridge * dense
+    system = System(objective, dense, centred=tuned, dtype=torch.float64)
+    equations, held = system.damped(settings.ridge), system.dense
     if settings.remask:
-        mask = least_squares.better_mask(
-            matrix,
-            target,
-            mask,
-            dense,
-            settings.remask,
-            lambda scores: masker.lines(scores, weight),
+        held, mask = alternate(
+            equations, mask, settings.remask, lambda scores: masker.lines(scores, weight)
         )
-    new = least_squares.solve_masked(matrix, target, mask, dense)
+    new = solve_masked(equations, mask, held) / system.scale
     if tuned:
         shift = objective.best_shift(new)
     return new.to(dense.dtype), shift.to(dense.dtype), mask

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from masksolve.pattern import Pattern
 from masksolve.torch._adaprune.calibration import Calibration
+from masksolve.torch._adaprune.chain import Chain, Order, candidates
 from masksolve.torch._adaprune.lines import Form
 from masksolve.torch._adaprune.sources import (
     Biased,
@@ -45,8 +46,6 @@ class Weight:
     bias : Biased or None
     place : int
         In the order in which the model runs.
-    dense, dense_bias : Tensor
-        Copies of the parameters as they were to begin with.
     """
 
     name: str
@@ -58,29 +57,34 @@ class Weight:
     sources: list[Source]
     bias: Biased | None
     place: int = -1
-    dense: Tensor = field(init=False)
-    dense_bias: Tensor | None = field(init=False, default=None)
+    _before: tuple[Tensor, Tensor | None] | None = field(init=False, default=None)
 
-    def __post_init__(self) -> None:
-        self.dense = self.parameter.detach().clone()
-        if self.bias is not None:
-            self.dense_bias = self.bias.parameter.detach().clone()
+    @property
+    def dense(self) -> Tensor:
+        """The parameter as it was to begin with."""
+        return self.parameter.detach() if self._before is None else self._before[0]
 
     @property
     def biases(self) -> Tensor | None:
         """The dense biases of its lines, (parts, outputs)."""
-        return None if self.bias is None else self.bias.view(self.dense_bias)
+        if self._before is not None:
+            return self._before[1]
+        return None if self.bias is None else self.bias.view(self.bias.parameter.detach())
 
     @torch.no_grad()
     def put(self, weight: Tensor, biases: Tensor | None) -> None:
         """Write a weight, and biases (parts, outputs), into the model."""
+        if self._before is None:  # a copy only now: until then the model has them
+            held = self.biases
+            self._before = self.dense.clone(), None if held is None else held.clone()
         self.parameter.copy_(weight)
         if self.bias is not None and biases is not None:
             self.bias.view(self.bias.parameter.detach()).copy_(biases)
 
     def restore(self) -> None:
         """Write what was there to begin with."""
-        self.put(self.dense, self.biases)
+        if self._before is not None:
+            self.put(self.dense, self.biases)
 
 
 @dataclass(slots=True, eq=False)
@@ -127,12 +131,15 @@ class Group:
         Whether that is one call a batch.
     weights : list of Weight
     feeds : list of Feed
+    behind : int
+        Links of the chain that have run when its inputs are there.
     """
 
     caller: nn.Module
     once: bool
     weights: list[Weight]
     feeds: list[Feed]
+    behind: int = 0
 
     @property
     def bytes(self) -> int:
@@ -175,7 +182,9 @@ def as_weights(
     return weights, unknown
 
 
-def trace(calibration: Calibration, weights: Sequence[Weight]) -> tuple[list[Group], list[Weight]]:
+def trace(
+    calibration: Calibration, weights: Sequence[Weight]
+) -> tuple[list[Group], list[Weight], Chain]:
     """Run all batches once, to see which weights are used, and in which order.
 
     Returns
@@ -184,26 +193,41 @@ def trace(calibration: Calibration, weights: Sequence[Weight]) -> tuple[list[Gro
         In the order in which their inputs are there.
     idle : list of Weight
         That no batch reaches.
+    chain : list of Link
+        The blocks that the model runs one after the other.
 
     Raises
     ------
     InvalidInput
         If there are no batches, or the model does not take one.
     """
-    seen = _Seen({weight.caller: _picker(weight) for weight in weights})
+    order = Order(candidates(calibration.model))
+    seen = _Seen({weight.caller: _picker(weight) for weight in weights}, order.note)
+    watchers = {module: partial(seen.see, module) for module in seen.picks}
     for number in range(len(calibration.batches)):
         seen.begin()
-        calibration.run(number, {module: partial(seen.see, module) for module in seen.picks})
-    return _grouped(weights, seen)
+        order.begin()
+        calibration.run(number, watchers, order.after)
+    groups, idle = _grouped(weights, seen)
+    chain, behind = order.chain()
+    for group in groups:
+        group.behind = min(behind[weight.caller] for weight in group.weights)
+    return groups, idle, chain
 
 
 class _Seen:
     """Which modules were called, in which order, how often, and with whose input.
 
+    Parameters
+    ----------
+    picks : mapping of Module to callable or None
+        Find the inputs that may be those of others, too.
+    note : callable
+        Gets every module that is called.
+
     Attributes
     ----------
-    picks : dict of Module to callable or None
-        Find the inputs that may be those of others, too.
+    picks : mapping of Module to callable or None
     order : dict of Module to None
     most : dict of Module to int
         Calls in a batch.
@@ -211,8 +235,13 @@ class _Seen:
         For each call the module that had the same input first; None between batches.
     """
 
-    def __init__(self, picks: Mapping[nn.Module, Callable[[Call], Tensor] | None]) -> None:
+    def __init__(
+        self,
+        picks: Mapping[nn.Module, Callable[[Call], Tensor] | None],
+        note: Callable[[nn.Module], None],
+    ) -> None:
         self.picks = picks
+        self._note = note
         self.order: dict[nn.Module, None] = {}
         self.most = dict.fromkeys(picks, 0)
         self.inputs: dict[nn.Module, list[nn.Module | None]] = {module: [] for module in picks}
@@ -227,6 +256,7 @@ class _Seen:
     def see(self, module: nn.Module, call: Call) -> None:
         """Note a call."""
         self.order.setdefault(module)
+        self._note(module)
         self._calls[module] += 1
         self.most[module] = max(self.most[module], self._calls[module])
         pick = self.picks[module]

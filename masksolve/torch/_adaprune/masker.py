@@ -14,9 +14,8 @@ from masksolve.inputs import as_threads
 from masksolve.pattern import Pattern
 from masksolve.solvers import METHODS, as_options, find_method
 from masksolve.torch._adaprune.groups import Weight
-from masksolve.torch._adaprune.least_squares import identity, mean_diagonal
 from masksolve.torch._adaprune.lines import Form
-from masksolve.torch._adaprune.moments import Moments
+from masksolve.torch.fitting import Moments
 from masksolve.torch.scores import CalibratedScore, as_calibrated_score
 from masksolve.torch.solving import solve_mask
 
@@ -55,8 +54,10 @@ class Calibrated:
         """
 
         def reciprocal(gram: Tensor) -> Tensor:
-            added = (DAMPING * mean_diagonal(gram)).clamp(min=torch.finfo(gram.dtype).tiny)
-            factor = torch.linalg.cholesky(gram + added * identity(gram))
+            mean = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]
+            added = (DAMPING * mean).clamp(min=torch.finfo(gram.dtype).tiny)
+            one = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+            factor = torch.linalg.cholesky(gram + added * one)
             return torch.cholesky_inverse(factor).diagonal(dim1=-2, dim2=-1).reciprocal()
 
         return self._spread(reciprocal)

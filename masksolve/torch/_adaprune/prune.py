@@ -15,8 +15,9 @@ from masksolve.inputs import as_count
 from masksolve.threads import Progress, reporting
 from masksolve.torch._adaprune.batch_norm import reestimate
 from masksolve.torch._adaprune.calibration import Calibration, Forward, Positions
+from masksolve.torch._adaprune.chain import Chain
 from masksolve.torch._adaprune.checkpoint import Folder
-from masksolve.torch._adaprune.collect import Collected, collect
+from masksolve.torch._adaprune.collect import Collected, Passes
 from masksolve.torch._adaprune.fit import Fitted, fit
 from masksolve.torch._adaprune.groups import Group, Weight, as_weights, drop_ends, trace
 from masksolve.torch._adaprune.masker import Masker
@@ -79,7 +80,9 @@ def adaprune(
     batches : iterable
         Some samples of what the model will meet. A batch is what its forward takes: a mapping
         of named arguments, a tuple or list of positional ones, or the only argument. They
-        are gone through several times, in evaluation mode; an iterator is made a list.
+        are gone through several times, in evaluation mode; an iterator is made a list. What a
+        block of the model gave for them is kept, twice in sequential mode, so that the blocks
+        before it need not run again.
     pattern : Pattern, str, mapping or callable
         As for `sparsify`: for example ``"4:8"``, or `ByDensity` for what each layer's zeros
         allow.
@@ -98,8 +101,8 @@ def adaprune(
         by default; for Adam by what each entry alone would save; by default, and as
         published, Adam's mask stays.
     score : {"magnitude", "wanda", "obs"} or callable
-        What the first mask keeps the most of: \|w\|, \|w\| times the norm of its input, the
-        optimal brain surgeon's w^2 / [(X X^T)^-1]_jj; or a function of a `Calibrated` that
+        What the first mask keeps the most of: \|w\|, the square of w times the norm of its input,
+        the optimal brain surgeon's w^2 / [(X X^T)^-1]_jj; or a function of a `Calibrated` that
         returns a tensor of its weight's shape.
     method, options, threads
         The solver of masks, as for `masksolve.solve`.
@@ -115,8 +118,8 @@ def adaprune(
     iterations, batch_size, rates, seed
         Of Adam: its steps, samples a step, learning rates of weights and of biases.
     ridge : float
-        Of least squares: it pulls V towards W with this share of the mean square of the
-        layer's inputs. More is safer where there are few samples.
+        Of least squares: it pulls each column of V towards that of W with this share of its
+        input's mean square. More is safer where there are few samples.
     forward : callable, optional
         Runs (model, batch) in a way of its own.
     positions : callable, optional
@@ -181,14 +184,14 @@ def adaprune(
     )
     masker = Masker(score, method, options, threads)
     calibration = Calibration(model, batches, forward, positions)
-    weights, groups, skipped = _planned(calibration, pattern, select, dense_ends)
+    weights, groups, chain, skipped = _planned(calibration, pattern, select, dense_ends)
     for weight in weights:
         masker.check(weight.pattern)
     folder = None
     if checkpoint is not None:
         asked = settings.to_dict() | masker.to_dict()
         folder = Folder(checkpoint, asked, calibration.batches, weights)
-    run = _Run(calibration, masker, settings, folder)
+    run = _Run(Passes(calibration, chain, settings), masker, settings, folder)
     try:
         with calibration.evaluating(), reporting(progress, len(weights), "weights") as report:
             for portion in _portions(groups, settings):
@@ -218,12 +221,12 @@ def _rounds(remask: int | None, optimizer: str) -> int:
 
 def _planned(
     calibration: Calibration, pattern: Patterns, select: Select, dense_ends: bool
-) -> tuple[list[Weight], list[Group], list[tuple[str, str]]]:
+) -> tuple[list[Weight], list[Group], Chain, list[tuple[str, str]]]:
     """Choose weights, and find the order in which the model runs them."""
     chosen, skipped = choose(calibration.model, pattern, select)
     weights, unknown = as_weights(calibration.model, chosen)
     with calibration.evaluating():
-        groups, idle = trace(calibration, weights)
+        groups, idle, chain = trace(calibration, weights)
     left_out = unknown + [(weight.name, "no batch reaches it") for weight in idle]
     if left_out and select is not None:
         name, why = left_out[0]
@@ -234,7 +237,8 @@ def _planned(
         raise InvalidInput(
             "no weight is left to prune: " + "; ".join(f"{n}: {why}" for n, why in left_out[:3])
         )
-    return [weight for group in groups for weight in group.weights], groups, skipped + left_out
+    planned = [weight for group in groups for weight in group.weights]
+    return planned, groups, chain, skipped + left_out
 
 
 def _portions(groups: Sequence[Group], settings: Settings) -> Iterator[list[Group]]:
@@ -260,7 +264,7 @@ class _Run:
         Of the weights that the model has pruned.
     """
 
-    calibration: Calibration
+    passes: Passes
     masker: Masker
     settings: Settings
     folder: Folder | None
@@ -269,7 +273,7 @@ class _Run:
     def prune(self, groups: Sequence[Group], report: Callable[[int], None]) -> None:
         """Prune the weights of some groups, with the same passes through the model."""
         left = [g for g in groups if not all(map(self._is_kept, g.weights))]
-        gathered = collect(self.calibration, left, list(self.done), self.settings) if left else {}
+        gathered = self.passes.collect(left, list(self.done)) if left else {}
         # What an earlier run did to a weight comes into the model after those passes, too:
         # it was not there when that run gathered what the group's other weights multiply.
         for group in groups:

@@ -56,13 +56,13 @@ def test_models_take_patterns_by_their_density():
     first, second, third = map(layer_with_zeros, (0.9, 0.78, 0.1))
     model = torch.nn.Sequential(first, torch.nn.ReLU(), second, third)
     unchanged = model[3].weight.clone()
+    plain = mst.ByDensity(4, transposable=False)
+    assert str(plain("", model[0])) == "2:4,plain"
     pruned = mst.adaprune(model, [torch.randn(256, 64)], mst.ByDensity(8))
     assert [layer.pattern for layer in pruned.layers] == ["2:8", "4:8"]
     for name, pattern in (("0.weight", "2:8"), ("2.weight", "4:8")):
         ms.check_mask(pruned.masks[name].numpy(), pattern)
     assert torch.equal(model[3].weight, unchanged)
-    plain = mst.ByDensity(4, transposable=False)
-    assert str(plain("", model[0])) == "2:4,plain"
 
 
 def test_packed_attention_counts_all_its_parts():

@@ -259,7 +259,7 @@ def test_scores(score):
     weight, mask = dense[0].weight.detach(), pruned.masks["0.weight"]
     scores = weight.abs()
     if score == "wanda":
-        scores = scores * x.square().mean(0).sqrt()
+        scores = scores.square() * x.square().mean(0)
     if score == "obs":
         gram = (x.T @ x / len(x)).double()
         gram += 0.01 * gram.diagonal().mean() * torch.eye(16)
