@@ -48,6 +48,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "gpt_neox": ("GPTNeoXForCausalLM", _SMALL),
     "opt": ("OPTForCausalLM", _SMALL | {"ffn_dim": 64, "word_embed_proj_dim": 32}),
+    "falcon": ("FalconForCausalLM", _SMALL),  # its blocks give tuples
     "mixtral": ("MixtralForCausalLM", _EXPERTS),
     "qwen3_moe": ("Qwen3MoeForCausalLM", _EXPERTS),
     "gpt_oss": ("GptOssForCausalLM", _EXPERTS),

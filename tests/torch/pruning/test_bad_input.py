@@ -146,7 +146,7 @@ def test_numbers(model: Path) -> None:
     refused(model, "device nothing cannot be used", device="nothing")
     refused(model, "no tensor 'x'", tensors=["x"])
     refused(model, "no weight can be pruned: outside the blocks", tensors=["lm_head.weight"])
-    refused(model, "no method named", method="magic")
+    refused(model, "unknown method 'magic'", method="magic")
 
 
 def test_a_full_disk(model: Path, monkeypatch: Any) -> None:
@@ -155,6 +155,17 @@ def test_a_full_disk(model: Path, monkeypatch: Any) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(1, 1, 1000))
     refused(model, "needs GB more: its disk has 0.00 GB free")
+
+
+def test_blocks_that_are_called_again(tmp_path: Path) -> None:
+    import transformers
+
+    config = transformers.AlbertConfig(
+        vocab_size=64, embedding_size=16, hidden_size=32, intermediate_size=64,
+        num_hidden_layers=2, num_attention_heads=4,
+    )  # fmt: skip
+    transformers.AlbertForMaskedLM(config).save_pretrained(tmp_path / "model")
+    refused(tmp_path / "model", "albert_layer_groups.0 is called more than once")
 
 
 class Twice(nn.Module):
