@@ -16,6 +16,11 @@ def run(monkeypatch, *arguments):
 def test_nothing_is_lost(monkeypatch, capsys):
     run(monkeypatch, "--tiles", "60", "--many", "4")
     rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line]
+    stages = [row for row in rows if row[1].strip() in exactness.PATTERNS]
+    rows = [row for row in rows if row[1].strip() in ("HiGHS", "float64")]
+    assert len(stages) == len(exactness.PATTERNS)
+    for row in stages:
+        assert sum(float(cell.strip(" %")) for cell in row[3:7]) == pytest.approx(100, abs=0.01)
     assert len(rows) == len(exactness.WIDTHS) + len(exactness.PATTERNS)
     assert [row[2].strip() for row in rows[:6]] == ["10"] * 6
     assert all(float(row[4]) <= 1e-9 for row in rows)
