@@ -69,7 +69,7 @@ def _method_options(parser: argparse.ArgumentParser) -> None:
         help="how strongly weights are held to the dense ones; default: what does best held out",
     )
     parser.add_argument(
-        "--rounds", type=positive, default=8, metavar="N", help="of admm; default: 8"
+        "--rounds", type=positive, default=6, metavar="N", help="of admm; default: 6"
     )
 
 

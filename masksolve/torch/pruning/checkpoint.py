@@ -32,7 +32,7 @@ def prune_checkpoint(
     mode: Mode = "sequential",
     method: str = "exact",
     damping: float | None = None,
-    rounds: int = 8,
+    rounds: int = 6,
     samples: int = 128,
     length: int | None = None,
     held_out: float = 0.125,
