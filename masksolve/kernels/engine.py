@@ -69,6 +69,7 @@ from masksolve.kernels.simd import (
     pointer,
     popcount,
     prefetch,
+    prefetch_to_write,
     set_,
     store,
 )
@@ -181,11 +182,11 @@ def start_warm(p, job, g, adjacent, first):
 
 
 @inner
-def coarse_rounds(p, g, ahead):
+def coarse_rounds(p, g, ahead, mask, mask_stride):
     """Find column potentials by rounds in coarse steps, from nothing."""
     lines = (g.V16, g.least_u, g.least_v)
     call(p.coarsen, (g.S, g.base, g.floor, g.step, g.N, *lines, p.m))
-    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, 0, p.times, *ahead))
+    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, 0, p.times, *ahead, mask, mask_stride))
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 0, p.m))
 
 
@@ -205,8 +206,11 @@ def what_follows(W, job, row, column, m):
 
 
 @inner
-def fetch(ahead, potentials, m):
-    """Have the rows of what follows fetched, and its potentials."""
+def fetch(ahead, potentials, mask, mask_stride, m):
+    """Have the rows of what follows fetched, its potentials, and what is written next."""
+    for i in range(m):
+        for line in range(0, LANES * m, LINE):
+            prefetch_to_write(mask, i * mask_stride + line)
     start, stride = ahead
     if stride:
         for i in range(m):
@@ -222,7 +226,8 @@ def zoom(p, g, S, finer, times):
     lines = (g.V16, g.least_u, g.least_v)
     call(p.set_rows, (S, g.U, g.V, g.floor))
     call(p.refine, (S, g.U, g.V, g.floor, g.step, finer, g.N, *lines, p.m))
-    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, g.flags, 0))
+    nothing = (g.flags, 0, g.flags, 0)
+    call(p.relax, (g.N, g.U16, g.V16, g.least_u, g.least_v, p.times, p.times + times, *nothing))
     call(p.widen, (g.V16, g.least_v, g.floor, g.step, g.V, 1, p.m))
 
 
@@ -526,10 +531,11 @@ def solve_box(p, W, take_magnitude, at_most, start, old, noise, mask, u_out, v_o
         set_limits(p, job, g)
         ahead = what_follows(W, job, row, column + LANES, m)
         if job.warm:
-            fetch(ahead, as_bytes(job.start, (first + LANES) * m * 8), m)
+            following = as_bytes(job.start, (first + LANES) * m * 8)
+            fetch(ahead, following, masks, mask_stride, m)
             start_warm(p, job, g, adjacent, first)
         else:
-            coarse_rounds(p, g, ahead)
+            coarse_rounds(p, g, ahead, masks, mask_stride)
         if not p.strict:
             call(p.set_rows, (g.S, g.U, g.V, g.floor))
         if at_most and not job.warm:

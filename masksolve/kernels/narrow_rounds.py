@@ -29,6 +29,7 @@ from masksolve.kernels.simd import (
     max_,
     min_,
     prefetch,
+    prefetch_to_write,
     promote,
     set_,
     store,
@@ -47,7 +48,7 @@ SHORT = 8
 by itself: of longer lines it is too small a share."""
 FAR = 2.0**16
 """Where zoom cuts off."""
-RELAX = types.void(*[NARROWS] * 5, types.intp, types.intp, BYTES, types.intp)
+RELAX = types.void(*[NARROWS] * 5, types.intp, types.intp, *[BYTES, types.intp] * 2)
 LINE = 64
 """Bytes that memory hands over at a time."""
 
@@ -65,19 +66,22 @@ def narrow_relaxer(n: int, m: int, at_most: bool) -> int:
     each = -(-LANES * m * 4 // (LINE * rounds(m)))
 
     @callback(RELAX, n, m, int(at_most))
-    def relax(S, U, V, least_u, least_v, first, last, ahead, stride):
+    def relax(S, U, V, least_u, least_v, first, last, ahead, stride, mask, mask_stride):
         """Alternate over-relaxed thresholds of rows and columns, rounds first to last - 1.
 
         Each half round minimises the dual exactly in one side's potentials, between the
         n-th and the (n+1)-th largest of every line, and goes further by shares[k] / 2**15, but
         for at-most-n not below a line's least. The first sets U exactly, from V, which is 0
-        before round 0. Where there is a stride, m rows so many bytes apart come next, and are
-        fetched meanwhile.
+        before round 0. Meanwhile m rows are fetched that come next, and m of a mask that are
+        going to be written, if there are strides of bytes.
         """
         zero = set_(np.int16(ZERO))
         for k in range(first, last):
             share = set_(shares[k])
             for i in range(m):
+                if mask_stride and k == first:
+                    for line in range(0, LANES * m, LINE):
+                        prefetch_to_write(mask, i * mask_stride + line)
                 if stride:
                     for line in range(each):
                         prefetch(ahead, i * stride + (k * each + line) * LINE)

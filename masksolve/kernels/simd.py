@@ -15,7 +15,7 @@ them; ``a + b`` and so on are its ``Add``, ``Sub``, ``Mul``, ``Div``, ``Gt``, ``
 ours                 Highway's, and where ours differs
 ==================== ==============================================================
 load, store          LoadU, StoreU
-prefetch             Prefetch
+prefetch             Prefetch; prefetch_to_write has no like
 set_                 Set
 promote, demote      PromoteTo float64, DemoteTo float32; what is so already stays
 abs_                 Abs
@@ -84,6 +84,7 @@ __all__ = [
     "pointer",
     "popcount",
     "prefetch",
+    "prefetch_to_write",
     "promote",
     "set_",
     "store",
@@ -160,20 +161,29 @@ load = loading(BY_ENTRY)
 """Read 16 entries of an array."""
 
 
-@intrinsic
-def prefetch(typing, array, position):
-    """Begin to read what an entry lies in, if there is such memory; nothing waits for it."""
+def prefetching(write):
+    """Make an intrinsic that begins to read memory, so as to write there too if told."""
 
-    def code(context, builder, signature, args):
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        found = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        place = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
-        read, keep, data = (ir.Constant(number, k) for k in (0, 3, 1))
-        builder.call(found, [place, read, keep, data])
-        return context.get_dummy_value()
+    @intrinsic
+    def fetch(typing, array, position):
+        def code(context, builder, signature, args):
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            found = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            place = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
+            how, keep, data = (ir.Constant(number, k) for k in (write, 3, 1))
+            builder.call(found, [place, how, keep, data])
+            return context.get_dummy_value()
 
-    return types.void(array, types.intp), code
+        return types.void(array, types.intp), code
+
+    return fetch
+
+
+prefetch = prefetching(0)
+"""Begin to read what an entry lies in, if there is such memory; nothing waits for it."""
+prefetch_to_write = prefetching(1)
+"""Do so with what is going to be written."""
 
 
 @intrinsic

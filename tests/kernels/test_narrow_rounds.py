@@ -22,7 +22,8 @@ def coarse(co, rx, wi, s, base, floor, step, ints, v, m, first, last):
     f, size = pointer(floor, 0), pointer(step, 0)
     call(co, (pointer(s, 0), pointer(base, 0), f, size, pointer(ints, 0), v16, least_u, least_v, m))
     u16 = pointer(ints, n + 3 * lines)
-    call(rx, (pointer(ints, 0), u16, v16, least_u, least_v, first, last, pointer(base, 0), 0))
+    nothing = pointer(base, 0), 0, pointer(base, 0), 0
+    call(rx, (pointer(ints, 0), u16, v16, least_u, least_v, first, last, *nothing))
     call(wi, (v16, least_v, f, size, pointer(v, 0), 0, m))
 
 
