@@ -326,7 +326,7 @@ def _operators():
     """Give lanes their operators.
 
     These are + - * / > == on floats, + == on integers, - on narrow ones and words, < on bytes,
-    & | on masks, | on words.
+    & | on masks and words.
     """
     whole, floats = (SINGLE, DOUBLE), (SINGLE, DOUBLE, HALF_SINGLE, HALF_DOUBLE)
     bytes_, masks = (BYTE, WIDE_BYTE), (MASK, WIDE_MASK)
@@ -342,7 +342,7 @@ def _operators():
         (operator.add, integers, _tally),
         (operator.eq, integers, _same),
         (operator.lt, bytes_, _less),
-        (operator.and_, masks, _both),
+        (operator.and_, (*masks, WORD), _both),
         (operator.or_, (*masks, WORD), _either),
     )
     for symbol, kinds, function in table:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from math import frexp, ldexp
+
+import numpy as np
+
 from masksolve.kernels.augment import augment_tile
 from masksolve.kernels.jit import inner
 from masksolve.kernels.lanes import GUARD, LANES, TOLERANCE
@@ -10,10 +14,14 @@ from masksolve.kernels.workspace import AUGMENTATIONS, OPEN, PATHS, UNPROVEN
 
 __all__ = ["finish_lane", "put_lane", "put_potentials", "put_settled"]
 
+GRID_BITS = 12
+"""Of a tile's largest size: potentials that begin as multiples of such a share stay so on grids of
+scores, and float32 holds them when they are started from."""
+
 
 @inner
 def finish_lane(g, t, tile, n, at_most, counts):
-    """Stage 4: solve lane t by augmenting paths from its V, and judge the outcome.
+    """Stage 5: solve lane t by augmenting paths from its V, and judge the outcome.
 
     From potentials that came from afar roundings may add up to more than a proof allows;
     then once more from zero. Writes the lane's X, U64, V64, kept and gaps.
@@ -21,8 +29,9 @@ def finish_lane(g, t, tile, n, at_most, counts):
     s, x, u, v, search = tile.s, tile.x, tile.uv[0], tile.uv[1], tile.search
     row_count, col_count = search.integers[0], search.integers[1]
     m = s.shape[0]
+    grid = ldexp(1.0, frexp(g.sizes[t])[1] - GRID_BITS)
     for i in range(m):
-        v[i] = g.V[i * LANES + t]
+        v[i] = np.rint(g.V[i * LANES + t] / grid) * grid
         for j in range(m):
             s[i, j] = g.E[(i * m + j) * LANES + t]
     kept, gap, fine = 0.0, 0.0, False

@@ -42,6 +42,8 @@ __all__ = ["LIMIT", "whole_prover"]
 BITS = 28
 LIMIT = 2**29
 """No sum of a score and of potentials up to this, nor of FAR and of them, leaves 32 bits."""
+GRID = 2**9
+"""Potentials begin as multiples of it: on grids of scores they stay so, and float32 holds them."""
 FAR = 2**30
 """Stands for no constraint. Beside potentials near LIMIT it may be one after all, and v lower than
 it need be: that breaks no constraint of the kept, and u makes up for it."""
@@ -92,7 +94,7 @@ def whole_prover() -> int:
             x = load(X, k) == one
             store(above, k, if_then_else(x, score, far))
             store(below, k, if_then_else(x, near, score))
-        bound = set_(limit)
+        bound, grid = set_(limit), set_(np.uint32(2**32 - GRID))
         fine = whole
         full = set_(np.int8(n))
         room = set_(np.float32(LIMIT))
@@ -101,7 +103,7 @@ def whole_prover() -> int:
             if at_most:
                 u = if_then_else(load(rows, i) < full, zero, max_(u, zero))
             fine = fine & (room > abs_(u))
-            store(UW, i, truncate(max_(min_(u, room), zero - room)))
+            store(UW, i, truncate(max_(min_(u, room), zero - room)) & grid)
         moved = fine
         for _ in range(sweeps):
             for j in range(m):
