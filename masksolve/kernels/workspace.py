@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 COUNTS = ("rounds", "more_rounds", "ties", "paths", "augmentations", "unproven", "open")
-"""`Workspace.counts` by name: the tiles proven in each of the four stages, augmenting paths,
+"""`Workspace.counts` by name: the tiles proven in stages 1, 2 and 4, 3, and 5, augmenting paths,
 tiles that remain unproven, and gaps that are not zero."""
 CACHE_LINE = 64
 ROUNDS, MORE_ROUNDS, TIES, PATHS, AUGMENTATIONS, UNPROVEN, OPEN = range(len(COUNTS))
