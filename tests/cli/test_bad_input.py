@@ -165,7 +165,7 @@ JUDGE = {
     "certify model masks --axes 0,7": "'head.weight' axis 7",
     "certify model masks --tensors zzz": "masks zzz",
     "": "COMMAND",
-    "prune model": "'prune' solve",
+    "shrink model": "'shrink' solve",
 }
 COMMANDS = [
     *((f"solve model out --pattern={shlex.quote(p)}", words) for p, words in PATTERNS.items()),

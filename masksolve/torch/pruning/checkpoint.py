@@ -119,7 +119,7 @@ def prune_checkpoint(
     ... )
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     transformers.LlamaForCausalLM(config).save_pretrained(f"{folder}/model")
-    ...     tokens = torch.randint(64, (8, 32))
+    ...     tokens = torch.randint(64, (24, 32))
     ...     report = mst.prune_checkpoint(f"{folder}/model", f"{folder}/out", "4:8", tokens)
     ...     pruned = transformers.LlamaForCausalLM.from_pretrained(f"{folder}/out")
     >>> float((pruned.model.layers[1].mlp.up_proj.weight == 0).float().mean())
