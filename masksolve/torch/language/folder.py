@@ -5,7 +5,6 @@ Nothing is ever downloaded, and no code that lies in the folder is run.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -16,6 +15,7 @@ import torch
 
 from masksolve.checkpoints.names import brief
 from masksolve.errors import FileFormatError, InvalidInput
+from masksolve.torch.language.quiet import quiet
 
 __all__ = ["LanguageModel"]
 
@@ -142,24 +142,14 @@ class LanguageModel:
     @contextmanager
     def _reading(self, what: str) -> Iterator[None]:
         """Say in one sentence what could not be read, whatever a library raises, and be quiet."""
-        from transformers.utils import logging
-
-        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with quiet():
                 yield
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # of any kind: files, JSON, shapes, packages that are missing
             first = brief(" ".join(str(error).split()), 200) or type(error).__name__
             raise FileFormatError(f"{self.path}: its {what} cannot be read: {first}") from None
-        finally:
-            logging.set_verbosity(level)
-            if bars:
-                logging.enable_progress_bar()
 
 
 def _device(device: torch.device | str | None) -> torch.device:

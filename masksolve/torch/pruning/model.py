@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from masksolve.checkpoints.source import Checkpoint
 from masksolve.errors import FileFormatError, InvalidInput
 from masksolve.quantised import recognise
 from masksolve.torch.arrays import as_tensor
+from masksolve.torch.language.quiet import quiet
 
 __all__ = ["StreamedModel"]
 
@@ -260,21 +260,3 @@ def reading(path: Path) -> Iterator[None]:
     except Exception as error:  # of any kind: JSON, shapes, packages that are missing
         said = brief(" ".join(str(error).split()), 200) or type(error).__name__
         raise FileFormatError(f"{path}: its configuration cannot be read: {said}") from None
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers' warnings and bars off the terminal."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
